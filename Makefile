@@ -1,0 +1,45 @@
+# make demo           see the whole road: synthetic data, teacher, student, distillation, report
+# make demo DATA=DIR  the same on your own images and masks
+# make test           the whole test suite
+# make install        only make .venv and install
+# make lint           style and formatting
+#
+# PYTHON=python3.11   the interpreter that .venv is made with
+# VENV=.venv          where the environment is; an existing one, with a compiled mmcv, say, is kept
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.lwam_mm_installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
+WORK_DIR ?= work_dirs/demo
+DATA ?=
+
+.PHONY: demo test install lint clean
+
+demo: install
+	$(BIN)/python tools/demo.py --work-dir $(WORK_DIR) $(if $(DATA),--data "$(DATA)")
+
+test: install
+	$(BIN)/python -m pytest
+
+install: $(INSTALLED)
+
+lint: install
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+# mmcv-lite only where there is no mmcv: it would overwrite a compiled one.
+$(INSTALLED): setup.py lwam_mm/version.py requirements/constraints.txt requirements/no-deps.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV); this takes a few minutes the first time."
+	@if $(BIN)/python -m pip show --quiet mmcv 2>/dev/null; \
+	then extras=train,deploy,dev; \
+	else extras=train,lite,deploy,dev; fi; \
+	echo "  torch" && $(PIP) torch \
+	&& echo "  lwam_mm[$$extras]" && $(PIP) -e ".[$$extras]" \
+	&& echo "  mmdeploy" && $(PIP) --no-deps -r requirements/no-deps.txt
+	@touch $@
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,295 @@
+"""Repairs of upstream packages: one function each, applied only where it is needed.
+
+The last releases of mmcv, mmengine, mmrazor and mmdeploy are older than today's torch. Each
+function below names the versions and the upstream thread it is for, checks whether the repair is
+due, and returns True if it was applied. :func:`apply` runs those that training needs;
+:mod:`lwam_mm.deploy` runs :func:`export_by_torchscript` when mmdeploy comes in.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import inspect
+import pickle
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, NoReturn
+
+
+class UnsafeCheckpointError(RuntimeError):
+    """A checkpoint holds more than tensors and plain values, so loading it could run code."""
+
+
+def apply() -> None:
+    """Apply the repairs that training and testing need. Safe to call more than once.
+
+    Raises:
+        ModuleNotFoundError: no mmcv is installed, neither compiled nor lite.
+    """
+    require_mmcv()
+    stub_missing_mmcv_ops()
+    stub_mmrazor_quantization()
+    save_message_hub_as_plain_data()
+    refuse_unsafe_checkpoints()
+
+
+def require_mmcv() -> None:
+    """Say how to install mmcv where there is none.
+
+    mmcv comes in two packages that write the same folder, so setup.py cannot ask for one of them
+    without overwriting the other: the choice is the user's.
+
+    Raises:
+        ModuleNotFoundError: no mmcv is installed.
+    """
+    if importlib.util.find_spec("mmcv") is None:
+        raise ModuleNotFoundError(
+            "mmcv is not installed. Install mmcv-lite, which needs no compiler "
+            "(pip install 'lwam-mm[lite]'), or a compiled mmcv of version 2.0.0rc4 to 2.1.0",
+            name="mmcv",
+        )
+
+
+def _raiser(error: type[Exception], message: str) -> Callable[..., NoReturn]:
+    def unavailable(*args: Any, **kwargs: Any) -> NoReturn:
+        raise error(message)
+
+    return unavailable
+
+
+def stub_missing_mmcv_ops() -> bool:
+    """Let ``mmcv.ops`` be imported from an mmcv without compiled operators.
+
+    For mmcv-lite 2.x under mmsegmentation 1.2.2, whose models import ``mmcv.ops`` unguarded
+    (open-mmlab/mmsegmentation issue 871). No model here uses a compiled operator; one that does
+    gets a clear error when it calls it, not when it is imported. ``mmcv._ext`` itself stays
+    absent: mmengine asks for it to find out whether mmcv is compiled.
+
+    Returns:
+        True if the loader was replaced; False with a compiled mmcv, or if it had been before.
+    """
+    from mmcv.utils import ext_loader
+
+    if getattr(ext_loader.load_ext, "is_stub", False):
+        return False
+    try:
+        importlib.import_module("mmcv._ext")
+    except ImportError as error:
+        reason = str(error)
+    else:
+        return False
+
+    def load_ext(name: str, funcs: Iterable[str]) -> SimpleNamespace:
+        message = (
+            "mmcv's compiled operator {!r} was called, but this mmcv has none "
+            f"({reason}). Install a compiled mmcv of version 2.0.0rc4 to 2.1.0 to use it"
+        )
+        return SimpleNamespace(**{f: _raiser(RuntimeError, message.format(f)) for f in funcs})
+
+    load_ext.is_stub = True  # type: ignore[attr-defined]
+    ext_loader.load_ext = load_ext
+    return True
+
+
+def stub_mmrazor_quantization() -> bool:
+    """Let ``mmrazor.models`` be imported on torch 2.1 and later.
+
+    For mmrazor 1.0.0, whose quantization tables name torch internals that are gone; it then says
+    that torch>=1.13 is not installed properly (open-mmlab/mmrazor issues 615 and 632).
+    Distillation needs none of these tables, so a stand-in module takes their place; whoever calls
+    one of its functions is told.
+
+    Returns:
+        True if the stand-in was registered; False if mmrazor's own tables work or were replaced
+        before, or if mmrazor is not installed.
+    """
+    name = "mmrazor.structures.quantization.backend_config"
+    if name in sys.modules or importlib.util.find_spec("mmrazor") is None:
+        return False
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        pass
+    else:
+        return False
+
+    message = (
+        "mmrazor's quantization tables do not work with this version of torch; "
+        "quantize the exported model instead"
+    )
+    stand_in = ModuleType(name, "Stand-in for mmrazor's quantization tables; see lwam_mm.compat.")
+    stand_in.BackendConfigs = {}  # type: ignore[attr-defined]
+    getters = [
+        f"get_{backend}_backend_config{suffix}"
+        for backend in ("academic", "native", "openvino", "tensorrt")
+        for suffix in ("", "_dict")
+    ]
+    for getter in getters:
+        setattr(stand_in, getter, _raiser(RuntimeError, message))
+    stand_in.__all__ = ["BackendConfigs", *getters]  # type: ignore[attr-defined]
+    sys.modules[name] = stand_in
+    return True
+
+
+def save_message_hub_as_plain_data() -> bool:
+    """Keep mmengine's message hub in tensors and plain values inside a checkpoint.
+
+    For mmengine 0.10.7 under torch 2.6 and later, which cannot load the checkpoints that it
+    writes: they pickle HistoryBuffer objects and numpy scalars, which ``weights_only=True``
+    refuses (open-mmlab/mmengine issue 1655). The hub is written as plain data and rebuilt on
+    loading, so a run resumes with all its history; checkpoints of the stock form, once loaded,
+    are still understood.
+
+    Returns:
+        True if the two methods were replaced; False if they had been before.
+    """
+    from mmengine.logging import HistoryBuffer, MessageHub
+
+    if getattr(MessageHub.state_dict, "is_plain", False):
+        return False
+    stock_state_dict, stock_load_state_dict = MessageHub.state_dict, MessageHub.load_state_dict
+
+    def state_dict(self: MessageHub) -> dict:
+        state = stock_state_dict(self)
+        return dict(
+            log_scalars={
+                name: dict(
+                    log_history=_plain(buffer.data[0], name),
+                    count_history=_plain(buffer.data[1], name),
+                    max_length=buffer.max_length,
+                )
+                for name, buffer in state["log_scalars"].items()
+            },
+            runtime_info={k: _plain(v, k) for k, v in state["runtime_info"].items()},
+            resumed_keys=dict(state["resumed_keys"]),
+        )
+
+    def load_state_dict(self: MessageHub, state_dict: dict) -> None:
+        if isinstance(state_dict, dict):
+            scalars = {
+                name: HistoryBuffer(
+                    value["log_history"].numpy(),
+                    value["count_history"].numpy(),
+                    value["max_length"],
+                )
+                if isinstance(value, dict)
+                else value
+                for name, value in state_dict["log_scalars"].items()
+            }
+            state_dict = {**state_dict, "log_scalars": scalars}
+        stock_load_state_dict(self, state_dict)
+
+    state_dict.is_plain = True  # type: ignore[attr-defined]
+    MessageHub.state_dict = functools.wraps(stock_state_dict)(state_dict)
+    MessageHub.load_state_dict = functools.wraps(stock_load_state_dict)(load_state_dict)
+    return True
+
+
+def _plain(value: Any, name: str) -> Any:
+    """``value`` in types that ``torch.load(weights_only=True)`` takes."""
+    import numpy as np
+    import torch
+
+    if value is None or isinstance(value, torch.Tensor):
+        return value
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value.copy())
+    if isinstance(value, np.generic):
+        return value.item()
+    for kind in (bool, int, float, str, bytes):
+        if isinstance(value, kind):
+            return kind(value)  # a subclass, such as numpy's or an enum's, becomes the plain type
+    if isinstance(value, dict):
+        return {_plain(k, name): _plain(v, name) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        kind = tuple if isinstance(value, tuple) else list
+        return kind(_plain(v, name) for v in value)
+    raise TypeError(
+        f"runtime information {name!r} holds a {type(value).__module__}.{type(value).__qualname__}"
+        ", which a checkpoint cannot hold safely; give it to the message hub as numbers, text, "
+        "lists, dicts or tensors, or with resumed=False"
+    )
+
+
+def refuse_unsafe_checkpoints() -> bool:
+    """Load local checkpoints with ``weights_only=True`` and explain a refusal.
+
+    For mmengine 0.10.7, whose loader leaves ``weights_only`` to torch's default and passes on a
+    page of torch's advice, some of it to switch the safety off (open-mmlab/mmengine pull request
+    1650 would do just that).
+    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``, torch's own switch, remains the explicit way for a
+    file that one trusts.
+
+    Returns:
+        True if the loader was replaced; False if it had been before.
+    """
+    import torch
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    if getattr(CheckpointLoader._schemes.get(""), "is_safe", False):
+        return False
+
+    def load_local_checkpoint(filename: str, map_location: Any) -> Any:
+        path = Path(filename).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(f"{filename}: there is no such checkpoint file")
+        try:
+            # weights_only is not passed: from torch 2.6, which setup.py asks for, it is the
+            # default, and only as a default does torch's own switch reach it.
+            return torch.load(path, map_location=map_location)
+        except pickle.UnpicklingError as error:
+            raise UnsafeCheckpointError(_refusal(path, error)) from None
+        except (EOFError, RuntimeError) as error:
+            raise RuntimeError(
+                f"{path}: not a readable checkpoint ({_first_line(error)}). It may be cut off or "
+                "of another format; use an earlier checkpoint or copy the file again"
+            ) from error
+
+    load_local_checkpoint.is_safe = True  # type: ignore[attr-defined]
+    CheckpointLoader.register_scheme(prefixes="", loader=load_local_checkpoint, force=True)
+    return True
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
+    named = [line for line in str(error).splitlines() if "GLOBAL" in line or "global" in line]
+    detail = (named[0] if named else _first_line(error)).strip()
+    return (
+        f"{path}: refused, because it is not made of tensors and plain values alone and loading "
+        f"it could run code ({detail}). If you trust the file, set "
+        "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this one command; then save its weights alone"
+    )
+
+
+def export_by_torchscript() -> bool:
+    """Export to ONNX by torch's TorchScript exporter while mmdeploy is exporting.
+
+    For mmdeploy 1.3.1 under torch 2.9 and later, where ``torch.onnx.export`` became the dynamo
+    exporter (its release notes), which mmdeploy's rewriters do not fit: a KeyError, or a missing
+    onnxscript. mmdeploy's own rewriter does the work, so torch is left as it is everywhere else.
+
+    Returns:
+        True if the rewriter was registered; False if torch knows no dynamo exporter, or if it had
+        been before.
+    """
+    import torch
+    from mmdeploy.core import FUNCTION_REWRITER
+
+    name = "torch.onnx.export"
+    if "dynamo" not in inspect.signature(torch.onnx.export).parameters:
+        return False
+    if name in FUNCTION_REWRITER._registry._rewrite_records:
+        return False
+
+    @FUNCTION_REWRITER.register_rewriter(func_name=name)
+    def onnx_export__torchscript(*args: Any, **kwargs: Any) -> Any:
+        export = FUNCTION_REWRITER.get_context().origin_func
+        return export(*args, **{**kwargs, "dynamo": False})
+
+    return True

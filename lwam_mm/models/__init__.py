@@ -1,0 +1,24 @@
+"""Teacher and student: backbones, decode heads and the folding of the student."""
+
+from lwam_mm import compat
+
+compat.apply()
+
+from lwam_mm.models.backbones.lwrnet import LWRNet  # noqa: E402  after the repairs
+from lwam_mm.models.backbones.unetpp import UNetPlusPlus  # noqa: E402
+from lwam_mm.models.decode_heads.lwr_head import LWRHead  # noqa: E402
+from lwam_mm.models.decode_heads.unetpp_head import UNetPlusPlusHead  # noqa: E402
+from lwam_mm.models.rep_conv import RepConv, reparameterize  # noqa: E402
+from lwam_mm.models.segmentors.foldable_encoder_decoder import (  # noqa: E402
+    FoldableEncoderDecoder,
+)
+
+__all__ = [
+    "FoldableEncoderDecoder",
+    "LWRHead",
+    "LWRNet",
+    "RepConv",
+    "UNetPlusPlus",
+    "UNetPlusPlusHead",
+    "reparameterize",
+]

@@ -1,0 +1,1 @@
+"""Encoders, registered in mmseg."""

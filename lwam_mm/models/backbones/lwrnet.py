@@ -1,0 +1,93 @@
+"""The student's encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from lwam_mm.models.input_size import require_whole_stride
+from lwam_mm.models.rep_conv import RepConv, reparameterize
+
+# Blocks of each stage as (multiple of base_channels, stride).
+_STAGES = (
+    ((1, 1),),
+    ((1, 2),),
+    ((2, 2),),
+    ((4, 2), (4, 1)),
+    ((8, 2),),
+)
+
+
+@MODELS.register_module()
+class LWRNet(BaseModule):
+    """Light encoder of six re-parameterizable blocks without skips.
+
+    Five stages at 1, 1/2, 1/4, 1/8 and 1/16 of the input's size, with 1, 1, 2, 4 and 8 times
+    ``base_channels`` channels. The last one is the feature that distillation compares with the
+    teacher's; record ``backbone.stage4``.
+
+    Args:
+        in_channels: channels of the image.
+        base_channels: width of the first stage; the released student has 64.
+        out_indices: the stages to return, 0 to 4.
+        with_1x1: whether the blocks train with a 1x1 branch.
+        with_identity: whether the blocks train with an identity branch.
+        norm_cfg: batch norm of the branches, ``dict(type='BN')`` by default.
+        deploy: builds the folded form, for folded checkpoints.
+        init_cfg: mmengine's initialisation configuration; torch's defaults if None.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        base_channels: int = 64,
+        out_indices: Sequence[int] = (4,),
+        with_1x1: bool = True,
+        with_identity: bool = True,
+        norm_cfg: dict | None = None,
+        deploy: bool = False,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.out_indices = tuple(out_indices)
+        for index, blocks in enumerate(_STAGES):
+            stage = nn.Sequential()
+            for multiple, stride in blocks:
+                out_channels = multiple * base_channels
+                stage.append(
+                    RepConv(
+                        in_channels,
+                        out_channels,
+                        stride,
+                        with_1x1=with_1x1,
+                        with_identity=with_identity,
+                        norm_cfg=norm_cfg,
+                        deploy=deploy,
+                    )
+                )
+                in_channels = out_channels
+            self.add_module(f"stage{index}", stage)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Encode images (N, 3, H, W), H and W multiples of 16.
+
+        Returns:
+            The stages in ``out_indices``: stage k is (N, c_k, H / 2**k, W / 2**k).
+
+        Raises:
+            ValueError: H or W is not a multiple of 16.
+        """
+        require_whole_stride(x)
+        features = []
+        for index in range(len(_STAGES)):
+            x = self.get_submodule(f"stage{index}")(x)
+            if index in self.out_indices:
+                features.append(x)
+        return tuple(features)
+
+    def switch_to_deploy(self) -> None:
+        """Fold every block in place; MMDeploy calls this before it exports."""
+        reparameterize(self, inplace=True)

@@ -1,0 +1,118 @@
+"""Loading weights so that a checkpoint either fits whole or is refused.
+
+OpenMMLab loads with ``strict=False``: weights that find no place are mentioned in the log and
+the model keeps its random ones. Here that is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+_SHOWN = 12
+
+
+class CheckpointMismatchError(RuntimeError):
+    """A checkpoint's weights and the model's do not agree in name or shape."""
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Load a checkpoint's weights into ``model``, all of them or none.
+
+    Args:
+        model: the model that the config describes.
+        path: a checkpoint as mmengine writes it, or a bare state dict.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        lwam_mm.compat.UnsafeCheckpointError: the file holds more than tensors and plain values.
+        CheckpointMismatchError: a key is missing, left over or of another shape.
+    """
+    weights = read_weights(path)
+    check_weights(model, weights, str(path))
+    model.load_state_dict(weights, strict=False)
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read a checkpoint's state dict onto the CPU, a ``module.`` prefix of DDP taken off.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        lwam_mm.compat.UnsafeCheckpointError: the file holds more than tensors and plain values.
+        CheckpointMismatchError: the file holds no state dict.
+    """
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
+    weights = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, Mapping) else None
+    if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise CheckpointMismatchError(
+            f"{path}: holds no state dict; give a checkpoint written by tools/train.py, "
+            "tools/extract_student.py or tools/import_reference_checkpoint.py"
+        )
+    return {name.removeprefix("module."): value for name, value in weights.items()}
+
+
+def check_weights(model: nn.Module, weights: Mapping[str, Any], source: str) -> None:
+    """Compare names and shapes of ``weights`` with those of ``model``.
+
+    Args:
+        model: the model that is to be loaded.
+        weights: a state dict.
+        source: what to call ``weights`` in the error, usually their file.
+
+    Raises:
+        CheckpointMismatchError: a key is missing, left over or of another shape; all of them are
+            named, up to a dozen of each kind, with the likely cause.
+    """
+    expected = model.state_dict()
+    # Step counters of batch norms: old checkpoints lack them and nothing here reads them.
+    missing = [k for k in expected.keys() - weights.keys() if not k.endswith("batches_tracked")]
+    left_over = list(weights.keys() - expected.keys())
+    misshapen = [
+        f"{name}: {tuple(weights[name].shape)} in the checkpoint, {tuple(expected[name].shape)} "
+        "in the model"
+        for name in expected.keys() & weights.keys()
+        if weights[name].shape != expected[name].shape
+    ]
+    if not (missing or left_over or misshapen):
+        return
+    lines = [f"{source} does not fit the model: nothing was loaded."]
+    for title, names in (
+        ("missing in the checkpoint", missing),
+        ("left over in the checkpoint", left_over),
+        ("of another shape", misshapen),
+    ):
+        if names:
+            lines.append(f"  {len(names)} {title}:")
+            lines += [f"    {name}" for name in sorted(names)[:_SHOWN]]
+            if len(names) > _SHOWN:
+                lines.append(f"    ... and {len(names) - _SHOWN} more")
+    lines.append(f"  {_likely_cause(expected, weights, bool(misshapen))}")
+    raise CheckpointMismatchError("\n".join(lines))
+
+
+def _likely_cause(expected: Mapping[str, Any], weights: Mapping[str, Any], misshapen: bool) -> str:
+    def any_key(keys: Mapping[str, Any], part: str) -> bool:
+        return any(part in name for name in keys)
+
+    def distilled(keys: Mapping[str, Any]) -> bool:
+        return any(name.startswith("architecture.") for name in keys)
+
+    if distilled(weights) and not distilled(expected):
+        return (
+            "The checkpoint is of a distillation (it holds student and teacher): take the student "
+            "out of it with tools/extract_student.py."
+        )
+    if distilled(expected) and not distilled(weights):
+        return "The model is a distillation, the checkpoint a plain one: use the student's config."
+    if any_key(weights, ".folded.") and not any_key(expected, ".folded."):
+        return "The checkpoint is folded: build the model with deploy=True in backbone and head."
+    if any_key(expected, ".folded.") and not any_key(weights, ".folded."):
+        return "The model is folded, the checkpoint is not: build the model with deploy=False."
+    if misshapen:
+        return "The width (base_channels) or the number of classes differs: check the config."
+    return "The checkpoint is of another model: give the config that it was trained with."

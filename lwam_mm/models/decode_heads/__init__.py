@@ -1,0 +1,1 @@
+"""Decoders with their classifier, registered in mmseg."""

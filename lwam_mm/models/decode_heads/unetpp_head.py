@@ -1,0 +1,93 @@
+"""The teacher's decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from lwam_mm.models.backbones.unetpp import INIT_CFG
+from lwam_mm.models.decode_heads.full_resolution_head import FullResolutionHead
+
+_DEPTH = 4
+
+
+def _decoder_nodes() -> Iterator[tuple[int, int]]:
+    """Level and column (i, j) of the nodes X_ij, column by column as they are computed."""
+    for column in range(1, _DEPTH + 1):
+        for level in range(_DEPTH + 1 - column):
+            yield level, column
+
+
+@MODELS.register_module()
+class UNetPlusPlusHead(FullResolutionHead):
+    """Nested decoder of UNet++: the nodes X_ij, j > 0 (Zhou et al. 2018, arXiv 1807.10165).
+
+    X_ij takes X_(i+1)(j-1), doubled in size by a transposed 2x2 convolution, and behind it X_i0 to
+    X_i(j-1); then two times 3x3 convolution, ReLU, without batch norm, as released.
+
+    Args:
+        base_channels: the encoder's ``base_channels``.
+        deep_supervision: whether the logits are the mean of four classifiers, on X_01 to X_04, as
+            released; otherwise they are those of X_04 alone.
+        init_cfg: mmengine's initialisation configuration; as released by default.
+        **kwargs: of mmseg's ``BaseDecodeHead``: ``num_classes``, ``loss_decode``, ``sampler``,
+            ``ignore_index``, ``dropout_ratio`` (0 by default, as released), ...
+    """
+
+    def __init__(
+        self,
+        base_channels: int = 32,
+        deep_supervision: bool = True,
+        init_cfg: dict | list[dict] | None = INIT_CFG,
+        **kwargs: Any,
+    ) -> None:
+        widths = [base_channels * 2**level for level in range(_DEPTH + 1)]
+        super().__init__(
+            in_channels=widths,
+            channels=base_channels,
+            in_index=list(range(_DEPTH + 1)),
+            input_transform="multiple_select",
+            init_cfg=init_cfg,
+            **kwargs,
+        )
+        self.upsamples, self.nodes = nn.ModuleDict(), nn.ModuleDict()
+        for level, column in _decoder_nodes():
+            name, width = f"x_{level}{column}", widths[level]
+            self.upsamples[name] = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
+            self.nodes[name] = nn.Sequential(
+                nn.Conv2d((column + 1) * width, width, 3, padding=1),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(width, width, 3, padding=1),
+                nn.ReLU(inplace=True),
+            )
+        # conv_seg of the base class classifies X_04; these the columns before it.
+        self.side_classifiers = nn.ModuleDict(
+            {
+                f"x_0{column}": nn.Conv2d(base_channels, self.out_channels, 1)
+                for column in range(1, _DEPTH)
+                if deep_supervision
+            }
+        )
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Decode X_00 to X_40, where X_i0 is (N, base_channels * 2**i, H / 2**i, W / 2**i).
+
+        Returns:
+            Logits (N, num_classes, H, W).
+        """
+        x = {(level, 0): feature for level, feature in enumerate(self._transform_inputs(inputs))}
+        for level, column in _decoder_nodes():
+            name = f"x_{level}{column}"
+            upsampled = self.upsamples[name](x[level + 1, column - 1])
+            row = [x[level, earlier] for earlier in range(column)]
+            x[level, column] = self.nodes[name](torch.cat([upsampled, *row], dim=1))
+        logits = self.cls_seg(x[0, _DEPTH])
+        if self.side_classifiers:
+            for column, classifier in enumerate(self.side_classifiers.values(), start=1):
+                logits = logits + classifier(x[0, column])
+            logits = logits / _DEPTH
+        return self.logits(logits)

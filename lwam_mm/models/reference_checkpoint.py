@@ -1,0 +1,105 @@
+"""Translation of weights under the names of the authors' released code into ours.
+
+Student: ``LWRNetF``; teacher: ``UNetNested`` (UNet++). Only names are translated; the networks
+are the same.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lwam_mm.models.checkpoint import CheckpointMismatchError, read_weights
+
+_REP_CONV = {
+    "rbr_dense.conv": "conv3x3",
+    "rbr_dense.bn": "norm3x3",
+    "rbr_1x1.conv": "conv1x1",
+    "rbr_1x1.bn": "norm1x1",
+    "rbr_identity": "norm_identity",
+    "rbr_reparam": "folded",
+}
+_BRANCH = "|".join(map(re.escape, _REP_CONV))
+# Where a released decoder node has its two convolutions, ours is conv, ReLU, conv, ReLU.
+_DECODER_LAYER = {"conv1.0": "0", "conv2.0": "2"}
+# In the encoder: conv, BN, ReLU, conv, BN, ReLU.
+_ENCODER_LAYER = {"conv1.0": "0", "conv1.1": "1", "conv2.0": "3", "conv2.1": "4"}
+
+
+def read_reference_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read a state dict under released names from ``.pth`` or ``.npz``.
+
+    A ``module.`` prefix, as DistributedDataParallel leaves it, is taken off.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointMismatchError: the file is not what its suffix says or holds no state dict.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        return read_weights(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such checkpoint file")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name.removeprefix("module."): torch.from_numpy(arrays[name]) for name in arrays}
+    except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+        raise CheckpointMismatchError(
+            f"{path}: not an .npz archive of plain arrays ({error}); save the state dict with "
+            "numpy.savez(path, **{name: tensor.numpy() for name, tensor in state_dict.items()})"
+        ) from error
+
+
+def translate(
+    weights: Mapping[str, Tensor], model: Literal["student", "teacher"]
+) -> dict[str, Tensor]:
+    """Rename released weights to those of our segmentors.
+
+    Args:
+        weights: state dict under released names.
+        model: which of the two released networks they are of.
+
+    Returns:
+        The same tensors under our names; a name that the released network does not have stays as
+        it is, for :func:`lwam_mm.models.checkpoint.check_weights` to report.
+    """
+    rename = _student_name if model == "student" else _teacher_name
+    return {rename(name): value for name, value in weights.items()}
+
+
+def _student_name(name: str) -> str:
+    if match := re.fullmatch(rf"stage(\d)(?:\.(\d))?\.({_BRANCH})\.(\w+)", name):
+        stage, block, branch, leaf = match.groups()
+        return f"backbone.stage{stage}.{block or 0}.{_REP_CONV[branch]}.{leaf}"
+    if match := re.fullmatch(rf"conv([1-4])\.0\.({_BRANCH})\.(\w+)", name):
+        block, branch, leaf = match.groups()
+        return f"decode_head.blocks.{int(block) - 1}.{_REP_CONV[branch]}.{leaf}"
+    if match := re.fullmatch(r"convtrans([1-4])\.(\w+)", name):
+        return f"decode_head.upsamples.{int(match[1]) - 1}.{match[2]}"
+    if match := re.fullmatch(r"conv\.(\w+)", name):
+        return f"decode_head.conv_seg.{match[1]}"
+    return name
+
+
+def _teacher_name(name: str) -> str:
+    if match := re.fullmatch(r"conv([0-4]0)\.(conv[12]\.[01])\.(\w+)", name):
+        node, layer, leaf = match.groups()
+        return f"backbone.nodes.x_{node}.{_ENCODER_LAYER[layer]}.{leaf}"
+    if match := re.fullmatch(r"up_concat(\d\d)\.conv\.(conv[12]\.0)\.(\w+)", name):
+        node, layer, leaf = match.groups()
+        return f"decode_head.nodes.x_{node}.{_DECODER_LAYER[layer]}.{leaf}"
+    if match := re.fullmatch(r"up_concat(\d\d)\.up\.(\w+)", name):
+        return f"decode_head.upsamples.x_{match[1]}.{match[2]}"
+    if match := re.fullmatch(r"final_([1-4])\.(\w+)", name):
+        column, leaf = match.groups()
+        if column == "4":
+            return f"decode_head.conv_seg.{leaf}"
+        return f"decode_head.side_classifiers.x_0{column}.{leaf}"
+    return name

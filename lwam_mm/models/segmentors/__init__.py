@@ -1,0 +1,1 @@
+"""Segmentors, registered in mmseg."""

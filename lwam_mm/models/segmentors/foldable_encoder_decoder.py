@@ -1,0 +1,22 @@
+"""mmseg's EncoderDecoder with the method that OpenMMLab's tools fold a model by."""
+
+from __future__ import annotations
+
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.registry import MODELS
+
+from lwam_mm.models.rep_conv import reparameterize
+
+
+@MODELS.register_module()
+class FoldableEncoderDecoder(EncoderDecoder):
+    """``EncoderDecoder`` whose blocks fold, in the encoder as well as in the heads.
+
+    Everything else is mmseg's. The networks also work inside the plain ``EncoderDecoder``; there
+    MMDeploy's stock road, which asks backbone and segmentor for ``switch_to_deploy``, would leave
+    the head's branches in the exported graph.
+    """
+
+    def switch_to_deploy(self) -> None:
+        """Fold every re-parameterizable block in place; folding again changes nothing."""
+        reparameterize(self, inplace=True)

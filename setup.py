@@ -1,0 +1,99 @@
+"""Packaging of lwam_mm. Every bound has its reason beside it."""
+
+from __future__ import annotations
+
+import runpy
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+HERE = Path(__file__).parent
+
+# Reading a bundle and images: all that the runtime side needs besides an inference engine.
+RUNTIME_BASE = [
+    "numpy>=1.26",  # the first for Python 3.12; 2.x works
+    "opencv-python>=4.8",  # imread flags and resize as used; mmengine asks for this package too
+]
+
+RUNTIME = [
+    "onnxruntime>=1.17",  # the first whose wheels take numpy 2
+]
+
+TRAIN = [
+    "torch>=2.6",  # from here on torch.load refuses code unless told otherwise
+    "mmengine>=0.10.7,<0.11",  # 0.10.7 is what lwam_mm.compat repairs
+    "mmsegmentation>=1.2.2,<1.3",  # its registries and heads are what ours derive from
+    "mmrazor>=1.0.0,<1.1",  # likewise for distillation
+    "setuptools<82",  # mmengine and mmdeploy import pkg_resources, which 82 dropped
+    # mmseg and mmrazor import these without declaring them.
+    "ftfy",
+    "regex",
+    "joblib",
+    "scikit-learn",
+    "tensorboard",  # scalars for TensorBoard; the configs write them
+]
+
+# mmcv comes in two packages that write the same folder. Whoever has a compiled mmcv leaves this
+# extra out; everybody else needs it for training.
+LITE = [
+    "mmcv-lite>=2.0.1,<2.2",  # mmseg 1.2.2 refuses 2.2, mmrazor wants 2.1.0 at most
+]
+
+# What mmdeploy 1.3.1 imports. mmdeploy itself is missing here on purpose: it asks for protobuf
+# 3.20.2 at most, which no current onnx accepts, though it runs well beside them. Install it by
+# `pip install --no-deps mmdeploy==1.3.1`, as `make install` does.
+DEPLOY = [
+    *RUNTIME,
+    "onnx>=1.17",  # the first for numpy 2
+    "aenum",
+    "grpcio",
+    "matplotlib",
+    "multiprocess",
+    "prettytable",
+    "six",
+    "terminaltables",
+]
+
+DEV = [
+    "pytest>=8",
+    "hypothesis>=6.100",
+    "ruff>=0.8",
+    "build>=1.2",
+]
+
+
+class build_py_with_mim(build_py):
+    """Also put configs and tools under ``lwam_mm/.mim``, where OpenMMLab packages carry them."""
+
+    def run(self) -> None:
+        """Build the package, then copy the two folders into it."""
+        super().run()
+        if self.editable_mode:
+            return
+        for folder in ("configs", "tools"):
+            target = Path(self.build_lib) / "lwam_mm" / ".mim" / folder
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(HERE / folder, target, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+setup(
+    name="lwam-mm",
+    version=runpy.run_path(str(HERE / "lwam_mm" / "version.py"))["__version__"],
+    description="Layer-wise in-situ defect segmentation for laser powder bed fusion on OpenMMLab",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["lwam_mm", "lwam_mm.*"]),
+    cmdclass={"build_py": build_py_with_mim},
+    install_requires=RUNTIME_BASE,
+    extras_require={
+        "runtime": RUNTIME,
+        "train": TRAIN,
+        "lite": LITE,
+        "deploy": DEPLOY,
+        "dev": DEV,
+    },
+)
