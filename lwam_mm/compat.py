@@ -13,6 +13,7 @@ import importlib.util
 import inspect
 import pickle
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -32,8 +33,10 @@ def apply() -> None:
     require_mmcv()
     stub_missing_mmcv_ops()
     stub_mmrazor_quantization()
+    keep_recursion_limit()
     save_message_hub_as_plain_data()
     refuse_unsafe_checkpoints()
+    ignore_warnings_about_upstream()
 
 
 def require_mmcv() -> None:
@@ -131,6 +134,26 @@ def stub_mmrazor_quantization() -> bool:
         setattr(stand_in, getter, _raiser(RuntimeError, message))
     stand_in.__all__ = ["BackendConfigs", *getters]  # type: ignore[attr-defined]
     sys.modules[name] = stand_in
+    return True
+
+
+def keep_recursion_limit() -> bool:
+    """Import mmrazor's models without the recursion limit that they set for the whole process.
+
+    For mmrazor 1.0.0, which raises it to 2**20 on import (``channel_flow.py``, ``fx_tracer.py``):
+    a runaway recursion anywhere then ends the process without a word instead of raising
+    RecursionError.
+
+    Returns:
+        True if the limit was put back; False if it was left alone or mmrazor is not installed.
+    """
+    if importlib.util.find_spec("mmrazor") is None:
+        return False
+    before = sys.getrecursionlimit()
+    importlib.import_module("mmrazor.models")
+    if sys.getrecursionlimit() == before:
+        return False
+    sys.setrecursionlimit(before)
     return True
 
 
@@ -265,6 +288,28 @@ def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
         f"it could run code ({detail}). If you trust the file, set "
         "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this one command; then save its weights alone"
     )
+
+
+_ABOUT_UPSTREAM = (
+    # mmseg 1.2.2 calls its own deprecated function in every decode head.
+    (r"``build_loss`` would be deprecated soon", UserWarning),
+    # mmseg 1.2.2 says so whenever pictures are not asked for.
+    (r"The draw is False, it means that the hook for visualization", UserWarning),
+)
+
+
+def ignore_warnings_about_upstream() -> bool:
+    """Ignore warnings by which upstream packages tell themselves off, one by one.
+
+    For mmengine 0.10.7, mmsegmentation 1.2.2 and mmdeploy 1.3.1; each is listed with its reason.
+    All other warnings pass.
+
+    Returns:
+        True; a filter that is there already is not doubled.
+    """
+    for message, category in _ABOUT_UPSTREAM:
+        warnings.filterwarnings("ignore", message=message, category=category)
+    return True
 
 
 def export_by_torchscript() -> bool:

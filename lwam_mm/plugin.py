@@ -10,4 +10,15 @@ from lwam_mm import compat
 
 compat.apply()
 
+import lwam_mm.datasets.brightness_contrast
+import lwam_mm.datasets.loading
+import lwam_mm.datasets.powder_bed
+import lwam_mm.datasets.rotate
+import lwam_mm.distill.frozen_teacher_distill
+import lwam_mm.engine.best_checkpoints_hook
+import lwam_mm.engine.concise_runner
+import lwam_mm.engine.curves_hook
+import lwam_mm.engine.strict_checkpoint_hook
+import lwam_mm.evaluation.segmentation_metric
 import lwam_mm.models
+import lwam_mm.models.losses.pixel_dist_loss

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import lwam_mm.plugin  # noqa: F401  repairs upstream before a test module imports it
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

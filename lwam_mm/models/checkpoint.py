@@ -6,10 +6,12 @@ the model keeps its random ones. Here that is an error.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 _SHOWN = 12
@@ -54,6 +56,26 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             "tools/extract_student.py or tools/import_reference_checkpoint.py"
         )
     return {name.removeprefix("module."): value for name, value in weights.items()}
+
+
+def save_checkpoint(
+    weights: Mapping[str, Tensor], path: str | Path, meta: Mapping[str, Any] | None = None
+) -> None:
+    """Write weights as a checkpoint that OpenMMLab's tools load; whole or not at all.
+
+    Args:
+        weights: a state dict.
+        path: file to write; its folder is made, an existing file is replaced.
+        meta: what else to remember, in plain values.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        torch.save(dict(meta=dict(meta or {}), state_dict=dict(weights)), unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def check_weights(model: nn.Module, weights: Mapping[str, Any], source: str) -> None:

@@ -14,9 +14,18 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from lwam_mm.models.checkpoint import CheckpointMismatchError, read_weights
+from lwam_mm.models.backbones.lwrnet import LWRNet
+from lwam_mm.models.backbones.unetpp import UNetPlusPlus
+from lwam_mm.models.checkpoint import (
+    CheckpointMismatchError,
+    check_weights,
+    read_weights,
+    save_checkpoint,
+)
+from lwam_mm.models.decode_heads.lwr_head import LWRHead
+from lwam_mm.models.decode_heads.unetpp_head import UNetPlusPlusHead
 
 _REP_CONV = {
     "rbr_dense.conv": "conv3x3",
@@ -55,6 +64,48 @@ def read_reference_weights(path: str | Path) -> dict[str, Tensor]:
             f"{path}: not an .npz archive of plain arrays ({error}); save the state dict with "
             "numpy.savez(path, **{name: tensor.numpy() for name, tensor in state_dict.items()})"
         ) from error
+
+
+def import_reference_checkpoint(
+    source: str | Path, target: str | Path, model: Literal["student", "teacher"]
+) -> dict[str, Tensor]:
+    """Write released weights as a checkpoint for our configs.
+
+    The released networks come in one width; classes may be any number, the student folded or
+    not, the teacher with all four classifiers or with the fourth alone.
+
+    Args:
+        source: state dict under released names, ``.pth`` or ``.npz``.
+        target: file to write; its folder is made, an existing file is replaced.
+        model: which of the two released networks it is of.
+
+    Returns:
+        The state dict under our names.
+
+    Raises:
+        FileNotFoundError: there is no ``source``.
+        CheckpointMismatchError: a key is missing, left over or of another shape, all listed;
+            nothing was written.
+    """
+    weights = translate(read_reference_weights(source), model)
+    check_weights(_build_like(weights, model), weights, str(source))
+    save_checkpoint(weights, target, meta=dict(imported_from=Path(source).name, model=model))
+    return weights
+
+
+def _build_like(weights: Mapping[str, Tensor], model: str) -> nn.Module:
+    """Build the released network in the form that ``weights`` seem to be of, without memory."""
+    classifier = weights.get("decode_head.conv_seg.weight")
+    head = dict(num_classes=6 if classifier is None else classifier.shape[0])
+    folded = any(".folded." in name for name in weights)
+    with torch.device("meta"):
+        if model == "student":
+            backbone, decode_head = LWRNet(deploy=folded), LWRHead(deploy=folded, **head)
+        else:
+            supervised = any("side_classifiers" in name for name in weights)
+            backbone = UNetPlusPlus()
+            decode_head = UNetPlusPlusHead(deep_supervision=supervised, **head)
+    return nn.ModuleDict(dict(backbone=backbone, decode_head=decode_head))
 
 
 def translate(

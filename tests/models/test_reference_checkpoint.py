@@ -7,7 +7,6 @@ import pytest
 import torch
 from mmseg.registry import MODELS
 
-import lwam_mm.plugin  # noqa: F401
 from lwam_mm.models import reparameterize
 from lwam_mm.models.checkpoint import CheckpointMismatchError, check_weights
 from lwam_mm.models.reference_checkpoint import read_reference_weights, translate

@@ -1,0 +1,12 @@
+# The half-width teacher teaches the half-width student on magnetic tiles. Give the teacher with
+# --cfg-options model.teacher_ckpt=CHECKPOINT.
+_base_ = [
+    "../_base_/models/kd_unetpp_lwrnet.py",
+    "../_base_/datasets/magnetic_tile.py",
+    "../_base_/schedules/schedule_100e.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(
+    architecture=dict(backbone=dict(base_channels=32), decode_head=dict(base_channels=32)),
+    teacher=dict(backbone=dict(base_channels=16), decode_head=dict(base_channels=16)),
+)

@@ -1,0 +1,168 @@
+"""What tools/train.py and tools/test.py do once their arguments are parsed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
+
+from lwam_mm.compat import UnsafeCheckpointError
+from lwam_mm.datasets.problem import DatasetError
+from lwam_mm.engine.concise_runner import ConciseRunner
+from lwam_mm.models.checkpoint import CheckpointMismatchError
+from lwam_mm.models.rep_conv import reparameterize
+from lwam_mm.version import __version__
+
+EXPECTED_ERRORS = (
+    CheckpointMismatchError,
+    DatasetError,
+    FileExistsError,
+    FileNotFoundError,
+    UnsafeCheckpointError,
+)
+"""Errors whose message says all that a user needs; a traceback would only bury it."""
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that training and testing share."""
+    parser.add_argument("--work-dir", help="folder for logs and results (work_dirs/CONFIG)")
+    parser.add_argument("--data-root", help="folder of the data set, in place of the config's")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        metavar="KEY=VALUE",
+        help="override settings of the config, for instance train_dataloader.batch_size=2",
+    )
+    parser.add_argument(
+        "--launcher",
+        choices=["none", "pytorch", "slurm", "mpi"],
+        default="none",
+        help="job launcher",
+    )
+    # torchrun hands the rank over in the environment, older launchers as an argument.
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
+
+
+def load_config(
+    path: str | Path,
+    *,
+    work_dir: str | Path | None = None,
+    data_root: str | Path | None = None,
+    options: dict[str, Any] | None = None,
+    launcher: str = "none",
+) -> Config:
+    """Read a config and settle where its results go.
+
+    Args:
+        path: the config file.
+        work_dir: folder for logs and results; the config's own, or ``work_dirs/NAME`` if None.
+        data_root: folder of the data set for training, validation and test; the config's if None.
+        options: overrides, dotted keys to values.
+        launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: there is no such config file; see the folder configs/")
+    config = Config.fromfile(path)
+    if data_root is not None:
+        for side in ("train", "val", "test"):
+            config[f"{side}_dataloader"].dataset.data_root = str(data_root)
+    if options:
+        config.merge_from_dict(options)
+    config.launcher = launcher
+    if work_dir is not None:
+        config.work_dir = str(work_dir)
+    elif config.get("work_dir") is None:
+        config.work_dir = str(Path("work_dirs") / Path(path).stem)
+    return config
+
+
+def enable_amp(config: Config) -> None:
+    """Train in automatic mixed precision.
+
+    Raises:
+        ValueError: the config's optimizer wrapper is neither the plain nor the AMP one.
+    """
+    wrapper = config.optim_wrapper.get("type", "OptimWrapper")
+    if wrapper not in ("OptimWrapper", "AmpOptimWrapper"):
+        raise ValueError(
+            f"--amp does not go with optim_wrapper.type={wrapper!r}; use OptimWrapper in the config"
+        )
+    config.optim_wrapper.type = "AmpOptimWrapper"
+    config.optim_wrapper.setdefault("loss_scale", "dynamic")
+
+
+def train(config: Config) -> None:
+    """Train or distil as the config says."""
+    ConciseRunner.from_cfg(config).train()
+
+
+def evaluate(config: Config, checkpoint: str | Path, *, fold: bool = False) -> dict[str, float]:
+    """Evaluate a checkpoint on the config's test set.
+
+    Args:
+        config: a segmentor's config, or a distillation's with a checkpoint of its own.
+        checkpoint: the weights.
+        fold: fold the student's blocks before testing.
+
+    Returns:
+        The metrics by name, in percent.
+
+    Raises:
+        CheckpointMismatchError: the checkpoint does not fit the config's model.
+    """
+    config.load_from = str(checkpoint)
+    runner = ConciseRunner.from_cfg(config)
+    if fold:
+        runner.load_or_resume()  # runner.test() finds it done
+        runner.model.eval()
+        reparameterize(runner.model, inplace=True)
+    return runner.test()
+
+
+def write_metrics(
+    path: str | Path, metrics: dict[str, float], *, config: str, checkpoint: str, folded: bool
+) -> None:
+    """Write what a test found as JSON, on the main process, whole or not at all."""
+    if not is_main_process():
+        return
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found = dict(
+        config=config,
+        checkpoint=checkpoint,
+        folded=folded,
+        lwam_mm=__version__,
+        metrics={name: float(value) for name, value in metrics.items()},
+    )
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        unfinished.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def show_predictions(config: Config, folder: str | Path) -> None:
+    """Have a test draw each image's prediction over it, into ``folder``."""
+    config.default_hooks.visualization.draw = True
+    config.visualizer.save_dir = str(folder)
+
+
+def run_tool(tool: Callable[[Sequence[str] | None], int]) -> None:
+    """Run a tool's ``main``; an expected error becomes one message and exit status 1."""
+    try:
+        sys.exit(tool(None))
+    except EXPECTED_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,220 @@
+"""The metric that brings per-class scores to logs, TensorBoard and metrics.json."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MessageHub, print_log
+from mmseg.registry import METRICS
+from prettytable import PrettyTable
+
+from lwam_mm.evaluation.scores import SegmentationScores, confusion_matrix, confusion_to_metrics
+
+
+@METRICS.register_module()
+class SegmentationMetric(BaseMetric):
+    """Means and per-class scores of a semantic segmentation, in percent and unrounded.
+
+    Returned are the means under mmseg's names (``aAcc``, ``mIoU``, ``mAcc``, ``mDice``,
+    ``mFscore``, ``mPrecision``, ``mRecall``) and for each class ``IoU.<Class>``, ``Dice.<Class>``,
+    ``Precision.<Class>``, ``Recall.<Class>``. Per-class accuracy and F-score are not repeated: they
+    are Recall and Dice. :class:`~lwam_mm.evaluation.scores.SegmentationScores` defines them all.
+
+    A score that is not defined (a class neither in the ground truth nor predicted has none; a class
+    never predicted has no precision; a class not in the ground truth has no recall) is left out of
+    the means and its key is **left out of the returned dict**, since JSON has no NaN. The log names
+    those classes at each evaluation.
+
+    Counts are int64 from end to end, and what ranks exchange is one (C, C) matrix an image.
+
+    Args:
+        ignore_index: Ground-truth value of pixels that are not counted.
+        output_dir: Folder for the predicted masks as single-channel PNG of class indices, named
+            after the image; created if need be. None writes nothing.
+        keep_results: Not looked at: mmseg's ``test.py --out DIR`` sets it beside ``output_dir``.
+        collect_device: Where ranks exchange their counts, ``"cpu"`` or ``"gpu"``.
+        prefix: Put before each key with a slash between; none by default.
+        collect_dir: Folder shared by all ranks for exchange over the CPU.
+
+    Example:
+        >>> val_evaluator = dict(type="SegmentationMetric")  # in a config
+    """
+
+    # Not None: BaseMetric would then warn that no prefix is set, which is what is meant here.
+    default_prefix = ""
+
+    def __init__(
+        self,
+        ignore_index: int = 255,
+        output_dir: str | Path | None = None,
+        keep_results: bool = True,
+        collect_device: str = "cpu",
+        prefix: str | None = None,
+        collect_dir: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        self.ignore_index = ignore_index
+        self.output_dir = None if output_dir is None else Path(output_dir)
+        if self.output_dir is not None:
+            self.output_dir.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names of the evaluated dataset."""
+        classes = (self.dataset_meta or {}).get("classes")
+        if not classes:
+            raise ValueError(
+                "SegmentationMetric needs the class names: the evaluated dataset's METAINFO (or "
+                "metainfo=dict(classes=...) in its config) must hold 'classes'."
+            )
+        return tuple(classes)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Count one batch.
+
+        Args:
+            data_batch: Not looked at.
+            data_samples: For each image a dict with ``pred_sem_seg`` and ``gt_sem_seg``, whose
+                ``data`` is an integer tensor of shape (1, H, W), and with ``img_path`` and
+                ``seg_map_path`` where known.
+
+        Raises:
+            ValueError: If a value lies outside the classes, or sizes differ, or a sample has no
+                ground truth; the message names the file.
+        """
+        for sample in data_samples:
+            image_name = str(sample.get("img_path") or "an image without img_path")
+            if "gt_sem_seg" not in sample:
+                raise ValueError(
+                    f"{image_name} has no ground truth to evaluate against. Put LoadAnnotations "
+                    "into the dataset's pipeline, before PackSegInputs."
+                )
+            prediction = _to_array(sample["pred_sem_seg"]["data"])
+            self.results.append(
+                confusion_matrix(
+                    _to_array(sample["gt_sem_seg"]["data"]),
+                    prediction,
+                    len(self.classes),
+                    self.ignore_index,
+                    label_name=str(sample.get("seg_map_path") or f"ground truth of {image_name}"),
+                    prediction_name=image_name,
+                )
+            )
+            if self.output_dir is not None:
+                _write_mask(self.output_dir / f"{Path(image_name).stem}.png", prediction)
+
+    def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
+        """Sum the counts of all images, log a table and return the scores.
+
+        Args:
+            results: One int64 array of shape (C, C) an image.
+
+        Returns:
+            Scores in percent, without undefined ones (see the class).
+
+        Raises:
+            ValueError: If no pixel was counted.
+        """
+        confusion = np.sum(results, axis=0, dtype=np.int64) if results else np.zeros((1, 1), int)
+        scores = confusion_to_metrics(confusion)
+        print_log(f"scores in percent:\n{_table(scores, self.classes)}", logger="current")
+        self._log_undefined(scores)
+
+        per_class = {
+            f"{name}.{class_name}": float(values[index])
+            for index, class_name in enumerate(self.classes)
+            for name, values in (
+                ("IoU", scores.iou),
+                ("Dice", scores.dice),
+                ("Precision", scores.precision),
+                ("Recall", scores.recall),
+            )
+        }
+        undefined = [key for key, value in per_class.items() if np.isnan(value)]
+        self._forget(undefined)
+        defined = {key: value for key, value in per_class.items() if key not in undefined}
+        return {**scores.means, **defined}
+
+    def _log_undefined(self, scores: SegmentationScores) -> None:
+        in_truth, in_prediction = scores.truth_pixels > 0, scores.predicted_pixels > 0
+        self._log_classes(
+            ~in_truth & ~in_prediction,
+            "in neither ground truth nor predictions, so left out of all means",
+            logging.WARNING,
+        )
+        self._log_classes(
+            ~in_truth & in_prediction,
+            "not in the ground truth but predicted: IoU 0, left out of mRecall and mAcc",
+            logging.WARNING,
+        )
+        # Not a warning: this is how the first epochs look.
+        self._log_classes(
+            in_truth & ~in_prediction,
+            "never predicted: IoU 0, left out of mPrecision",
+            logging.INFO,
+        )
+
+    def _log_classes(self, selected: np.ndarray, what: str, level: int) -> None:
+        names = [name for name, chosen in zip(self.classes, selected, strict=True) if chosen]
+        if names:
+            print_log(f"class(es) {', '.join(names)} {what}", logger="current", level=level)
+
+    def _forget(self, keys: Sequence[str]) -> None:
+        """Drop the history of keys that this evaluation leaves out.
+
+        mmengine logs the newest value of every key that it has ever seen, so an older
+        evaluation's score would be logged as this one's. MMRazor's validation loop adds the
+        teacher's scores as ``teacher.<key>``: those go too, and what is defined comes back.
+        """
+        history = MessageHub.get_current_instance().log_scalars
+        ends = tuple(f"{before}{key}" for key in keys for before in "/.")
+        for name in [name for name in history if name.startswith(("val/", "test/"))]:
+            if name.endswith(ends):
+                del history[name]
+
+
+def _to_array(data: Any) -> np.ndarray:
+    """Return a (1, H, W) or (H, W) tensor or array as an array of shape (H, W)."""
+    array = data.detach().cpu().numpy() if hasattr(data, "detach") else np.asarray(data)
+    return array[0] if array.ndim == 3 and array.shape[0] == 1 else array
+
+
+def _write_mask(path: Path, mask: np.ndarray) -> None:
+    done, png = cv2.imencode(".png", mask.astype(np.uint8 if mask.max() < 256 else np.uint16))
+    if not done:
+        raise OSError(f"{path}: OpenCV could not encode the predicted mask {mask.shape} as PNG.")
+    # Ranks may hold the same image, where the sampler padded the last batch.
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_bytes(png.tobytes())
+    part.replace(path)
+
+
+def _table(scores: SegmentationScores, classes: Sequence[str]) -> str:
+    table = PrettyTable(["Class", "IoU", "Dice", "Precision", "Recall", "Pixels"])
+    table.align = "r"
+    table.align["Class"] = "l"
+    columns = (scores.iou, scores.dice, scores.precision, scores.recall)
+    for index, name in enumerate(classes):
+        values = [column[index] for column in columns]
+        table.add_row([name, *map(_rounded, values), f"{scores.truth_pixels[index]:,}"])
+    table.add_divider()
+    means = scores.means
+    table.add_row(
+        [
+            f"mean (aAcc {means['aAcc']:.2f})",
+            *(_rounded(means[key]) for key in ("mIoU", "mDice", "mPrecision", "mRecall")),
+            f"{scores.truth_pixels.sum():,}",
+        ]
+    )
+    return table.get_string()
+
+
+def _rounded(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.2f}"

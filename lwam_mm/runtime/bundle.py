@@ -1,0 +1,195 @@
+"""A bundle: the folder that carries a model from the training side to the runtime side.
+
+It is flat: the exported model file(s) and `bundle.json`, which names every one of them with its
+SHA-256. Pure standard library, so that whoever reads or writes bundles needs nothing else.
+"""
+
+import hashlib
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lwam_mm.runtime.errors import BundleError
+from lwam_mm.runtime.fields import is_plain_name
+from lwam_mm.runtime.manifest import MANIFEST_NAME, Manifest
+
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose manifest and checksums have been verified.
+
+    Attributes:
+        root: The folder.
+        manifest: The content of its `bundle.json`.
+    """
+
+    root: Path
+    manifest: Manifest
+
+    @property
+    def model_path(self) -> Path:
+        """The model file."""
+        return self.root / self.manifest.model
+
+
+def read_bundle(path: str | Path) -> Bundle:
+    """Read and verify a bundle.
+
+    Args:
+        path: The bundle's folder.
+
+    Returns:
+        The bundle; every file that it lists was there with the checksum that it states.
+
+    Raises:
+        BundleError: The folder or `bundle.json` is missing or wrong, a file is missing, changed,
+            outside the folder or not listed. Hidden files (".DS_Store") are let be.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise BundleError(
+            f"{root} is not a folder: give the folder of a bundle, the one with {MANIFEST_NAME}"
+        )
+    manifest_path = root / MANIFEST_NAME
+    try:
+        text = manifest_path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"{root} holds no {MANIFEST_NAME}: give the folder of a bundle, or export it again"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(
+            f"{manifest_path} cannot be read: {error}. Export the bundle again"
+        ) from error
+    manifest = Manifest.from_json(text, manifest_path)
+    _verify_files(root, manifest)
+    return Bundle(root, manifest)
+
+
+def write_bundle(
+    out: str | Path,
+    manifest: Manifest,
+    model_files: Mapping[str, str | Path],
+    *,
+    overwrite: bool = False,
+) -> Bundle:
+    """Write a bundle, whole or not at all.
+
+    The bundle is built and verified in a hidden sibling of `out`, which then takes its name. A
+    bundle that is replaced moves aside first and comes back if that fails; between the two
+    renames, some microseconds, `out` does not exist.
+
+    Args:
+        out: The bundle's folder, to be created. An empty folder there is used.
+        manifest: Its manifest; `files` is filled in here, whatever it holds.
+        model_files: The files to copy into it: name inside the bundle -> where it is now.
+        overwrite: Replace a bundle that is there already. Anything else is never replaced.
+
+    Returns:
+        The bundle as read back.
+
+    Raises:
+        BundleError: `out` is taken, a model file is missing or has no plain name, or the manifest
+            breaks a rule of the format. Nothing was written then.
+        OSError: A file could not be read or written. Nothing was written then either.
+    """
+    # A link to the bundle in use stays a link: its target is what is replaced.
+    out = Path(out).resolve()
+    _check_target(out, overwrite)
+    for name, source in model_files.items():
+        if not is_plain_name(name) or name == MANIFEST_NAME:
+            raise BundleError(f"{name!r} cannot be a file's name in a bundle: give a plain name")
+        if not Path(source).is_file():
+            raise BundleError(f"{source} is not a file: export the model first")
+    token = secrets.token_hex(4)
+    fresh = out.with_name(f".{out.name}.{token}.new")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        fresh.mkdir()
+        digests = {name: _copy(Path(src), fresh / name) for name, src in model_files.items()}
+        text = replace(manifest, files=digests).to_json()
+        # Checked under the name that the user gave, before `fresh` is verified as a whole.
+        Manifest.from_json(text, out / MANIFEST_NAME)
+        (fresh / MANIFEST_NAME).write_text(text, encoding="utf-8")
+        read_bundle(fresh)
+        _put_in_place(fresh, out, aside=out.with_name(f".{out.name}.{token}.old"))
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return read_bundle(out)
+
+
+def sha256(path: Path) -> str:
+    """Return a file's SHA-256 in lower-case hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _verify_files(root: Path, manifest: Manifest) -> None:
+    inside = root.resolve()
+    for name, expected in manifest.files.items():
+        path = root / name
+        if not path.resolve().is_relative_to(inside):
+            raise BundleError(
+                f"{path} is a link to {path.resolve()}, outside the bundle: put the file itself "
+                "into the folder"
+            )
+        if not path.is_file():
+            raise BundleError(
+                f"{path} is missing although {MANIFEST_NAME} lists it: copy the whole folder again"
+            )
+        found = sha256(path)
+        if found != expected:
+            raise BundleError(
+                f"{path} was changed or damaged: its SHA-256 is {found}, {MANIFEST_NAME} says "
+                f"{expected}. Copy the bundle again, or export it again"
+            )
+    # An ONNX model may read further files beside it: one without a checksum must not be there.
+    known = {*manifest.files, MANIFEST_NAME}
+    for path in sorted(root.iterdir()):
+        if path.name not in known and not path.name.startswith("."):
+            raise BundleError(f"{path} is not listed in {MANIFEST_NAME}: move it out of the bundle")
+
+
+def _check_target(out: Path, overwrite: bool) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise BundleError(f"{out} is a file: give another folder for the bundle")
+    content = list(out.iterdir())
+    # A bundle is flat: whatever holds folders is somebody's work, even beside a bundle.json.
+    is_bundle = (out / MANIFEST_NAME).is_file() and not any(path.is_dir() for path in content)
+    if content and not is_bundle:
+        raise BundleError(f"{out} holds files but is no bundle: give another folder")
+    if is_bundle and not overwrite:
+        raise BundleError(f"{out} holds a bundle: give another folder, or ask to overwrite it")
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copy a file's content and return the SHA-256 of what was written."""
+    digest = hashlib.sha256()
+    with source.open("rb") as reader, target.open("xb") as writer:
+        while chunk := reader.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            writer.write(chunk)
+    return digest.hexdigest()
+
+
+def _put_in_place(fresh: Path, out: Path, aside: Path) -> None:
+    if not out.exists():
+        fresh.rename(out)
+        return
+    out.rename(aside)
+    try:
+        fresh.rename(out)
+    except BaseException:
+        aside.rename(out)
+        raise
+    # The new bundle is in its place: a remnant of the old one is no reason to report a failure.
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,61 @@
+"""The seam to the inference engines: what one has to do, and which there are."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from lwam_mm.runtime.bundle import Bundle
+from lwam_mm.runtime.errors import BundleError
+
+
+class Engine(Protocol):
+    """A loaded model."""
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Run the model.
+
+        Args:
+            batch: float32 of shape (1, 3, H, W), as the bundle's input specification says.
+
+        Returns:
+            The output that the bundle names.
+
+        Raises:
+            EngineError: The engine failed.
+        """
+
+
+def _load_onnxruntime(bundle: Bundle, threads: int | None) -> Engine:
+    from lwam_mm.runtime.engine_onnxruntime import OnnxRuntimeEngine
+
+    return OnnxRuntimeEngine(bundle, threads)
+
+
+# Each loader imports its engine when it is called: a machine has only the one that it needs.
+ENGINE_LOADERS: dict[str, Callable[[Bundle, int | None], Engine]] = {
+    "onnxruntime": _load_onnxruntime,
+}
+
+
+def load_engine(bundle: Bundle, threads: int | None = None) -> Engine:
+    """Load a bundle's model into the engine that the bundle names.
+
+    Args:
+        bundle: A verified bundle.
+        threads: CPU threads that one prediction may use; None leaves it to the engine.
+
+    Raises:
+        BundleError: The engine is unknown, or the model is not what the manifest says.
+        EngineError: The engine is not installed.
+        ValueError: `threads` is not positive.
+    """
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads is {threads}: give at least 1, or None for the engine's choice")
+    name = bundle.manifest.engine
+    if name not in ENGINE_LOADERS:
+        raise BundleError(
+            f"{bundle.root}: engine {name!r} is unknown to this lwam_mm, which has "
+            f"{sorted(ENGINE_LOADERS)}: update lwam_mm, or export for one of these"
+        )
+    return ENGINE_LOADERS[name](bundle, threads)

@@ -1,0 +1,68 @@
+"""From an image to the network's input, and from its logits back to the image's pixels."""
+
+import cv2
+import numpy as np
+
+from lwam_mm.runtime.manifest import InputSpec
+
+
+def to_batch(image: np.ndarray, spec: InputSpec) -> np.ndarray:
+    """Resize or pad an image as the bundle says, and normalise it.
+
+    The steps, their order and their arithmetic are MMSegmentation's at test time: resize in uint8,
+    then BGR to RGB, then (x - mean) / std in float32, then padding by zeros.
+
+    Args:
+        image: uint8 of shape (H, W, 3), BGR.
+        spec: The bundle's input.
+
+    Returns:
+        float32 of shape (1, 3, h, w): `spec.size` for "stretch", else H and W rounded up to
+        multiples of `spec.size_divisor`, the image in the upper left corner.
+    """
+    if spec.size is not None:
+        image = _resize(image, spec.size)
+        height, width = spec.size
+    else:
+        height, width = (
+            -(-side // spec.size_divisor) * spec.size_divisor for side in image.shape[:2]
+        )
+    batch = np.zeros((1, 3, height, width), np.float32)
+    rows, columns = image.shape[:2]
+    # A byte has 256 values: looking the quotient up is several times quicker than dividing.
+    levels = np.arange(256, dtype=np.float32)
+    for channel in range(3):
+        table = (levels - np.float32(spec.mean[channel])) / np.float32(spec.std[channel])
+        batch[0, channel, :rows, :columns] = np.take(table, image[:, :, 2 - channel])
+    return batch
+
+
+def to_image_size(logits: np.ndarray, size: tuple[int, int], spec: InputSpec) -> np.ndarray:
+    """Undo the geometry of `to_batch`.
+
+    Args:
+        logits: float32 of shape (C, h, w).
+        size: (H, W) of the image.
+        spec: The bundle's input.
+
+    Returns:
+        float32 of shape (C, H, W): resized bilinearly with half-pixel centres
+        (`align_corners=False`) for "stretch", else cropped.
+    """
+    if spec.size is None:
+        return logits[:, : size[0], : size[1]]
+    if logits.shape[1:] == size:
+        return logits
+    return np.stack([_resize(plane, size) for plane in logits])
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return the softmax over the first axis; float32 of shape (C, H, W), as its argument."""
+    exponentials = np.exp(logits - logits.max(axis=0))
+    return exponentials / exponentials.sum(axis=0)
+
+
+def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if image.shape[:2] == size:
+        return image
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)

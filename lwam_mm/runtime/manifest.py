@@ -1,0 +1,216 @@
+"""What `bundle.json` says, and the rules that it must keep (format version 1)."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lwam_mm.runtime.errors import BundleError
+from lwam_mm.runtime.fields import Fields
+
+FORMAT_VERSION = 1
+MANIFEST_NAME = "bundle.json"
+TASK = "semantic-segmentation"
+# Label 255 means "ignore" in masks, so it cannot be a class.
+MAX_CLASSES = 255
+MAX_DEPTH = 100
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What the model wants to be given: one batch of shape (1, 3, H, W).
+
+    Attributes:
+        name: The input's name in the model.
+        size: (height, width) in pixels of a model with a fixed size; None for one that takes any
+            height and width that are multiples of `size_divisor`.
+        mean: Per channel, RGB order, in units of 0..255; subtracted first.
+        std: Per channel, RGB order, in units of 0..255, positive; divided by afterwards.
+        resize: How an image of another size is brought to the model. "stretch" (fixed size):
+            resized bilinearly to `size`, the aspect ratio given up, and the logits resized
+            bilinearly back before the argmax, as MMSegmentation's `Resize(keep_ratio=False)` does
+            at test time. "pad" (any size): never resized; after the normalisation zeros are
+            appended at the bottom and on the right up to the next multiples of `size_divisor`,
+            and the logits are cropped, as MMSegmentation's `test_cfg=dict(size_divisor=...)` does.
+        size_divisor: See `size`.
+        layout: Axis order; "NCHW".
+        color_order: Channel order; "rgb".
+        dtype: Element type; "float32".
+    """
+
+    name: str
+    size: tuple[int, int] | None
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    resize: str
+    size_divisor: int = 16
+    layout: str = "NCHW"
+    color_order: str = "rgb"
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """What the model gives back.
+
+    Attributes:
+        name: The output's name in the model.
+        kind: "logits": float32 of shape (1, C, H, W), unbounded, at the input's height and width.
+    """
+
+    name: str
+    kind: str = "logits"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of `bundle.json`.
+
+    Attributes:
+        classes: Unique class names; the position is the label. Class 0 is the background.
+        palette: One (R, G, B) of 0..255 a class.
+        engine: The inference engine that runs the model, for instance "onnxruntime".
+        model: File name of the model inside the bundle; it stands in `files`.
+        input: What the model wants.
+        output: What the model gives.
+        provenance: How the model was made (config, checkpoint, versions, command, ...); free, JSON.
+        figures: What was measured of it; free, JSON.
+        files: SHA-256 in lower-case hex of every file beside `bundle.json`, by file name.
+        task: "semantic-segmentation".
+        format_version: 1.
+    """
+
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    engine: str
+    model: str
+    input: InputSpec
+    output: OutputSpec
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    task: str = TASK
+    format_version: int = FORMAT_VERSION
+
+    def to_json(self) -> str:
+        """Return the text of `bundle.json`.
+
+        Raises:
+            BundleError: Something in `provenance` or `figures` is not JSON (NaN is not either).
+        """
+        try:
+            return json.dumps(asdict(self), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        except (TypeError, ValueError) as error:
+            raise BundleError(
+                f"the manifest cannot be written as JSON: {error}. Give provenance and figures as "
+                "plain dicts, lists, strings, finite numbers, booleans and None"
+            ) from error
+
+    @classmethod
+    def from_json(cls, text: str, source: str | Path = MANIFEST_NAME) -> "Manifest":
+        """Parse and check the text of a `bundle.json`.
+
+        Args:
+            text: The text.
+            source: The file's name, for messages.
+
+        Raises:
+            BundleError: It is not JSON, has another format version, lacks a field, has one that is
+                unknown, or a field's value is of the wrong type or out of range.
+        """
+        try:
+            _check_depth(text)
+            data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_no_twins)
+        except ValueError as error:
+            raise BundleError(
+                f"{source} is not valid JSON: {error}. Export the bundle again"
+            ) from (error)
+        fields = Fields(data, source)
+        # First of all: a newer format may have any other field, so nothing else can be judged.
+        version = fields.integer("format_version", minimum=1)
+        if version != FORMAT_VERSION:
+            fields.fail(
+                "format_version",
+                f"this lwam_mm reads version {FORMAT_VERSION}: update lwam_mm, or export the "
+                "bundle again with this one",
+            )
+        fields.choice("task", [TASK])
+        classes = fields.texts("classes")
+        if not 1 <= len(classes) <= MAX_CLASSES:
+            fields.fail("classes", f"give 1 to {MAX_CLASSES} class names")
+        if len(set(classes)) != len(classes):
+            fields.fail("classes", "give each class a name of its own")
+        palette = fields.palette("palette")
+        if len(palette) != len(classes):
+            fields.fail("palette", f"give one colour a class, {len(classes)} in all")
+        files = fields.checksums("files")
+        model = fields.text("model")
+        if model not in files:
+            fields.fail("model", f"name one of the bundle's files: {sorted(files)}")
+        manifest = cls(
+            classes=classes,
+            palette=palette,
+            engine=fields.text("engine"),
+            model=model,
+            input=_input_spec(fields.section("input")),
+            output=_output_spec(fields.section("output")),
+            provenance=fields.mapping("provenance"),
+            figures=fields.mapping("figures"),
+            files=files,
+        )
+        fields.finish()
+        return manifest
+
+
+def _input_spec(fields: Fields) -> InputSpec:
+    spec = InputSpec(
+        name=fields.text("name"),
+        size=fields.size("size"),
+        mean=fields.triple("mean"),
+        std=fields.triple("std"),
+        resize=fields.choice("resize", ["stretch", "pad"]),
+        size_divisor=fields.integer("size_divisor", minimum=1),
+        layout=fields.choice("layout", ["NCHW"]),
+        color_order=fields.choice("color_order", ["rgb"]),
+        dtype=fields.choice("dtype", ["float32"]),
+    )
+    if min(spec.std) <= 0:
+        fields.fail("std", "give positive numbers, in units of 0..255")
+    if (spec.resize == "stretch") != (spec.size is not None):
+        fields.fail("resize", f'size is {spec.size}: "stretch" needs a size, "pad" needs null')
+    fields.finish()
+    return spec
+
+
+def _output_spec(fields: Fields) -> OutputSpec:
+    spec = OutputSpec(name=fields.text("name"), kind=fields.choice("kind", ["logits"]))
+    fields.finish()
+    return spec
+
+
+def _check_depth(text: str) -> None:
+    """Refuse absurd nesting before the parser meets it.
+
+    The parser relies on Python's recursion limit, which other packages in the process may have
+    raised so far that it overflows the stack and takes the process down.
+    """
+    depth = 0
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        if depth > MAX_DEPTH:
+            raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name that stands twice in one object: Python's reader would drop the first."""
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"a name stands twice in one object, among {names}")
+    return result

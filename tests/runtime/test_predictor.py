@@ -1,0 +1,138 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import lwam_mm
+from lwam_mm.runtime import BundleError, EngineError, ImageError, Predictor
+
+SIZES = [(32, 48), (33, 47), (47, 33), (1, 1), (100, 17)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_model_of_any_size_sees_every_pixel_as_it_is(make_bundle, picture, by_hand, size):
+    image = picture(*size)
+    prediction = Predictor(make_bundle())(image)
+    assert prediction.labels.dtype == np.uint8
+    assert prediction.probabilities is None
+    np.testing.assert_array_equal(prediction.labels, by_hand(image))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_model_of_fixed_size_answers_at_the_images_size(make_bundle, picture, size):
+    image = picture(*size)
+    prediction = Predictor(make_bundle((32, 48)))(image, probabilities=True)
+    resized = cv2.resize(image, (48, 32))[:, :, ::-1].astype(np.float32)
+    logits = (resized - np.float32([100, 50, 0])) / np.float32([10, 20, 40])
+    logits = torch.from_numpy(logits.transpose(2, 0, 1).copy())[None]
+    expected = F.interpolate(logits, size, mode="bilinear", align_corners=False)[0]
+    assert prediction.labels.shape == size
+    agree = prediction.labels == expected.argmax(0).numpy()
+    assert agree.mean() > 0.999
+    np.testing.assert_allclose(prediction.probabilities, expected.softmax(0), atol=1e-4)
+
+
+def test_the_context_of_a_pixel_is_the_networks_own(make_bundle, picture):
+    """A 3x3 model: padding must not change what it sees inside, nor shift the answer."""
+    weight = np.random.default_rng(0).normal(size=(3, 3, 3, 3)).astype(np.float32)
+    image = picture(35, 50)
+    prediction = Predictor(make_bundle(weight=weight))(image)
+    normalised = (image[:, :, ::-1] - np.float32([100, 50, 0])) / np.float32([10, 20, 40])
+    batch = torch.from_numpy(normalised.transpose(2, 0, 1).copy())[None]
+    expected = F.conv2d(batch, torch.from_numpy(weight), padding=1)[0].argmax(0).numpy()
+    np.testing.assert_array_equal(prediction.labels, expected)
+
+
+def test_probabilities_and_pixels_agree_with_the_labels(make_bundle, picture):
+    image = picture(33, 47)
+    predictor = Predictor(str(make_bundle()), threads=1)
+    prediction = predictor(image, probabilities=True)
+    assert prediction.probabilities.shape == (3, 33, 47)
+    assert prediction.probabilities.dtype == np.float32
+    np.testing.assert_allclose(prediction.probabilities.sum(0), 1, atol=1e-5)
+    np.testing.assert_array_equal(prediction.probabilities.argmax(0), prediction.labels)
+    assert list(prediction.pixels) == list(predictor.classes)
+    assert sum(prediction.pixels.values()) == 33 * 47
+    for index, name in enumerate(predictor.classes):
+        assert prediction.pixels[name] == (prediction.labels == index).sum()
+    assert predictor.palette[1] == (255, 0, 255)
+
+
+def test_a_class_that_is_not_there_counts_zero(make_bundle):
+    blue = np.zeros((8, 8, 3), np.uint8)
+    blue[:, :, 0] = 255
+    prediction = Predictor(make_bundle())(blue)
+    assert prediction.pixels == {"Background": 0, "Super": 0, "Incomplete": 64}
+
+
+def test_file_and_array_give_the_same(make_bundle, picture, tmp_path):
+    image = picture(33, 47)
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), image)
+    predictor = Predictor(make_bundle())
+    expected = predictor(image).labels
+    np.testing.assert_array_equal(predictor(path).labels, expected)
+    np.testing.assert_array_equal(predictor(str(path)).labels, expected)
+
+
+def test_a_grey_array_is_taken(make_bundle, picture, by_hand):
+    grey = picture(33, 47)[:, :, 0]
+    labels = Predictor(make_bundle())(grey).labels
+    np.testing.assert_array_equal(labels, by_hand(np.dstack([grey] * 3)))
+
+
+def test_bad_images_are_refused(make_bundle, tmp_path):
+    predictor = Predictor(make_bundle())
+    with pytest.raises(ImageError, match="does not exist"):
+        predictor(tmp_path / "nowhere.png")
+    with pytest.raises(ImageError, match="float32"):
+        predictor(np.full((4, 4), np.nan, np.float32))
+
+
+def test_a_broken_model_is_an_error_and_not_background(make_bundle, picture):
+    predictor = Predictor(make_bundle(scale=np.nan))
+    with pytest.raises(EngineError, match="returned NaN or infinity"):
+        predictor(picture(8, 8))
+
+
+def test_channels_that_the_graph_leaves_open_are_checked_at_the_first_image(make_bundle, picture):
+    root = make_bundle()
+    predictor = Predictor(root)
+    predictor._engine = lambda batch: np.zeros((1, 4, *batch.shape[2:]), np.float32)
+    with pytest.raises(BundleError, match=r"returns shape \(1, 4, 16, 16\), not \(1, 3, 16, 16\)"):
+        predictor(picture(8, 8))
+
+
+def test_a_damaged_bundle_is_refused(make_bundle):
+    root = make_bundle()
+    (root / "model.onnx").write_bytes(b"x")
+    with pytest.raises(BundleError, match="changed or damaged"):
+        Predictor(root)
+
+
+LEAN = """
+import sys
+import lwam_mm.runtime
+heavy = {"torch", "torchvision", "mmengine", "mmcv", "mmseg", "mmrazor", "mmdeploy", "matplotlib"}
+assert not {"onnxruntime", "onnx"} & set(sys.modules), "an engine before a bundle asks for it"
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+import numpy as np
+prediction = lwam_mm.runtime.Predictor(sys.argv[1])(np.zeros((20, 30, 3), np.uint8))
+assert prediction.labels.shape == (20, 30)
+assert "onnxruntime" in sys.modules
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+print("lean")
+"""
+
+
+def test_neither_torch_nor_openmmlab_nor_an_unused_engine_is_imported(make_bundle):
+    root = Path(lwam_mm.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", LEAN, make_bundle()], cwd=root, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "lean\n", "")

@@ -1,0 +1,38 @@
+"""Train a segmentor or distil one, as the config says."""
+
+import argparse
+import os
+from collections.abc import Sequence
+
+import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
+from lwam_mm.engine.launch import add_common_arguments, enable_amp, load_config, run_tool, train
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the arguments and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", help="config file")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the newest checkpoint in the work dir"
+    )
+    parser.add_argument("--amp", action="store_true", help="train in automatic mixed precision")
+    add_common_arguments(parser)
+    args = parser.parse_args(argv)
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+
+    config = load_config(
+        args.config,
+        work_dir=args.work_dir,
+        data_root=args.data_root,
+        options=args.cfg_options,
+        launcher=args.launcher,
+    )
+    if args.amp:
+        enable_amp(config)
+    config.resume = args.resume
+    train(config)
+    return 0
+
+
+if __name__ == "__main__":
+    run_tool(main)
