@@ -19,8 +19,10 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
+from lwam_mm.errors import UserError
 
-class UnsafeCheckpointError(RuntimeError):
+
+class UnsafeCheckpointError(UserError, RuntimeError):
     """A checkpoint holds more than tensors and plain values, so loading it could run code."""
 
 

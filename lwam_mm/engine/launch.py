@@ -13,19 +13,20 @@ from typing import Any
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 
-from lwam_mm.compat import UnsafeCheckpointError
 from lwam_mm.datasets.problem import DatasetError
 from lwam_mm.engine.concise_runner import ConciseRunner
-from lwam_mm.models.checkpoint import CheckpointMismatchError
+from lwam_mm.errors import UserError
 from lwam_mm.models.rep_conv import reparameterize
+from lwam_mm.runtime import BundleError, ImageError
 from lwam_mm.version import __version__
 
 EXPECTED_ERRORS = (
-    CheckpointMismatchError,
+    UserError,
+    BundleError,
     DatasetError,
+    ImageError,
     FileExistsError,
     FileNotFoundError,
-    UnsafeCheckpointError,
 )
 """Errors whose message says all that a user needs; a traceback would only bury it."""
 

@@ -14,10 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lwam_mm.errors import UserError
+
 _SHOWN = 12
 
 
-class CheckpointMismatchError(RuntimeError):
+class CheckpointMismatchError(UserError, RuntimeError):
     """A checkpoint's weights and the model's do not agree in name or shape."""
 
 
@@ -113,11 +115,12 @@ def check_weights(model: nn.Module, weights: Mapping[str, Any], source: str) -> 
             lines += [f"    {name}" for name in sorted(names)[:_SHOWN]]
             if len(names) > _SHOWN:
                 lines.append(f"    ... and {len(names) - _SHOWN} more")
-    lines.append(f"  {_likely_cause(expected, weights, bool(misshapen))}")
+    resized = bool(misshapen) and not (missing or left_over)
+    lines.append(f"  {_likely_cause(expected, weights, resized)}")
     raise CheckpointMismatchError("\n".join(lines))
 
 
-def _likely_cause(expected: Mapping[str, Any], weights: Mapping[str, Any], misshapen: bool) -> str:
+def _likely_cause(expected: Mapping[str, Any], weights: Mapping[str, Any], resized: bool) -> str:
     def any_key(keys: Mapping[str, Any], part: str) -> bool:
         return any(part in name for name in keys)
 
@@ -135,6 +138,6 @@ def _likely_cause(expected: Mapping[str, Any], weights: Mapping[str, Any], missh
         return "The checkpoint is folded: build the model with deploy=True in backbone and head."
     if any_key(expected, ".folded.") and not any_key(weights, ".folded."):
         return "The model is folded, the checkpoint is not: build the model with deploy=False."
-    if misshapen:
+    if resized:
         return "The width (base_channels) or the number of classes differs: check the config."
     return "The checkpoint is of another model: give the config that it was trained with."

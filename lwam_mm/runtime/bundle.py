@@ -99,7 +99,7 @@ def write_bundle(
     """
     # A link to the bundle in use stays a link: its target is what is replaced.
     out = Path(out).resolve()
-    _check_target(out, overwrite)
+    check_target(out, overwrite)
     for name, source in model_files.items():
         if not is_plain_name(name) or name == MANIFEST_NAME:
             raise BundleError(f"{name!r} cannot be a file's name in a bundle: give a plain name")
@@ -157,7 +157,13 @@ def _verify_files(root: Path, manifest: Manifest) -> None:
             raise BundleError(f"{path} is not listed in {MANIFEST_NAME}: move it out of the bundle")
 
 
-def _check_target(out: Path, overwrite: bool) -> None:
+def check_target(out: Path, overwrite: bool) -> None:
+    """Make sure that a bundle may be written to `out`, before the work of making one.
+
+    Raises:
+        BundleError: `out` is a file, holds something that is no bundle, or holds a bundle and
+            `overwrite` is not asked for.
+    """
     if not out.exists():
         return
     if not out.is_dir():

@@ -89,5 +89,8 @@ class LWRNet(BaseModule):
         return tuple(features)
 
     def switch_to_deploy(self) -> None:
-        """Fold every block in place; MMDeploy calls this before it exports."""
-        reparameterize(self, inplace=True)
+        """Go into eval mode and fold every block in place; folding again changes nothing.
+
+        MMDeploy calls this between loading and ``eval()``, hence the first half.
+        """
+        reparameterize(self.eval(), inplace=True)

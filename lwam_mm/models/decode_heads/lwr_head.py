@@ -88,5 +88,8 @@ class LWRHead(FullResolutionHead):
         return self.logits(self.cls_seg(x))
 
     def switch_to_deploy(self) -> None:
-        """Fold every block in place."""
-        reparameterize(self, inplace=True)
+        """Go into eval mode and fold every block in place; folding again changes nothing.
+
+        MMDeploy calls this between loading and ``eval()``, hence the first half.
+        """
+        reparameterize(self.eval(), inplace=True)

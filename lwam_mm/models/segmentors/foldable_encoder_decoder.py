@@ -18,5 +18,8 @@ class FoldableEncoderDecoder(EncoderDecoder):
     """
 
     def switch_to_deploy(self) -> None:
-        """Fold every re-parameterizable block in place; folding again changes nothing."""
-        reparameterize(self, inplace=True)
+        """Go into eval mode and fold every block in place; folding again changes nothing.
+
+        MMDeploy calls this between loading and ``eval()``, hence the first half.
+        """
+        reparameterize(self.eval(), inplace=True)

@@ -1,0 +1,72 @@
+# Magnetic tiles, 256 x 256: real surface defects with the shape of the powder-bed task.
+#
+# The environment variable LWAM_DATA_ROOT names the folder that holds magnetic_tile/.
+# Only images with a defect are used; for all of them set ann_file='' in each data set.
+# Another size: see powder_bed.py. With num_workers=0, persistent_workers has to be False.
+dataset_type = "PowderBedDataset"
+data_root = "{{$LWAM_DATA_ROOT:data}}/magnetic_tile"
+metainfo = dict(
+    classes=["Background", "Blowhole", "Break", "Crack", "Fray", "Uneven"],
+    palette=[[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [255, 0, 255]],
+)
+img_scale = (256, 256)  # width, height
+
+train_pipeline = [
+    dict(type="LoadCheckedImage"),
+    dict(type="LoadIndexMask"),
+    # A horizontal and a vertical flip with p 0.5 each, independent of one another:
+    # a quarter one, a quarter the other, a quarter both.
+    dict(
+        type="RandomFlip",
+        prob=[0.25, 0.25, 0.25],
+        direction=["horizontal", "vertical", "diagonal"],
+    ),
+    # The corners that come in are ignored; seg_pad_val=0 teaches them as background, as released.
+    dict(type="RandomWholeAngleRotate", prob=0.5, angle_range=(-180, 180), seg_pad_val=255),
+    dict(type="Resize", scale=img_scale, keep_ratio=False),
+    dict(type="RandomBrightnessContrast", brightness=(0.5, 1.4), contrast=(0.6, 2.2)),
+    dict(type="PackSegInputs"),
+]
+test_pipeline = [
+    dict(type="LoadCheckedImage"),
+    dict(type="Resize", scale=img_scale, keep_ratio=False),
+    # Behind Resize: masks stay as they are, so that metrics are those of the image's own size.
+    dict(type="LoadIndexMask"),
+    dict(type="PackSegInputs"),
+]
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type="DefaultSampler", shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        metainfo=metainfo,
+        img_suffix=".jpg",
+        ann_file="defective_only_train.txt",
+        data_prefix=dict(img_path="images/train", seg_map_path="masks/train"),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        metainfo=metainfo,
+        img_suffix=".jpg",
+        ann_file="defective_only_val.txt",
+        data_prefix=dict(img_path="images/val", seg_map_path="masks/val"),
+        test_mode=True,
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = val_dataloader  # the set has two sides only
+
+val_evaluator = dict(type="SegmentationMetric")
+test_evaluator = val_evaluator

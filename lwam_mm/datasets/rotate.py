@@ -1,0 +1,76 @@
+"""Rotation by a whole angle, as in the released augmentation."""
+
+from __future__ import annotations
+
+import random
+
+import mmcv
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from mmseg.registry import TRANSFORMS
+
+from lwam_mm.datasets.classes import IGNORE_INDEX
+
+
+@TRANSFORMS.register_module()
+class RandomWholeAngleRotate(BaseTransform):
+    """Turn image and mask about the centre by a whole angle; the size stays.
+
+    MMSegmentation's ``RandomRotate`` turns by any real angle and interpolates the image; the
+    released augmentation takes the nearest pixel in both. It also taught the empty corners as
+    background, which they are not: here they are ignored. ``seg_pad_val=0`` is the released way.
+
+    Required keys: ``img``, uint8 ``(H, W, 3)``. Modified keys: ``img`` and every key in
+    ``seg_fields``, uint8 ``(H, W)``.
+
+    Args:
+        prob: Probability of turning at all, 0..1.
+        angle_range: Angles in degrees, first included, last excluded, as ``range`` has them.
+        pad_val: Grey value (0..255) of the corners that come in, in the image.
+        seg_pad_val: Their value in the masks.
+    """
+
+    def __init__(
+        self,
+        prob: float = 0.5,
+        angle_range: tuple[int, int] = (-180, 180),
+        pad_val: int = 0,
+        seg_pad_val: int = IGNORE_INDEX,
+    ) -> None:
+        if not 0 <= prob <= 1:
+            raise ValueError(f"prob={prob!r} is no probability. Remedy: give a value in 0..1.")
+        if not all(isinstance(a, int) for a in angle_range) or angle_range[0] >= angle_range[1]:
+            raise ValueError(
+                f"angle_range={angle_range!r} holds no whole angle. Remedy: give two whole "
+                "numbers of degrees, the smaller first."
+            )
+        self.prob = prob
+        self.angle_range = tuple(angle_range)
+        self.pad_val = pad_val
+        self.seg_pad_val = seg_pad_val
+
+    @cache_randomness
+    def _draw(self) -> int | None:
+        # MMEngine seeds `random` in every worker, as it does numpy and torch.
+        return random.randrange(*self.angle_range) if random.random() < self.prob else None
+
+    def transform(self, results: dict) -> dict:
+        """Turn the sample, or leave it as it is."""
+        angle = self._draw()
+        if angle is None:
+            return results
+        image_fill = (self.pad_val,) * 3
+        results["img"] = mmcv.imrotate(
+            results["img"], angle, border_value=image_fill, interpolation="nearest"
+        )
+        for key in results.get("seg_fields", []):
+            results[key] = mmcv.imrotate(
+                results[key], angle, border_value=self.seg_pad_val, interpolation="nearest"
+            )
+        return results
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(prob={self.prob}, angle_range={self.angle_range}, "
+            f"pad_val={self.pad_val}, seg_pad_val={self.seg_pad_val})"
+        )

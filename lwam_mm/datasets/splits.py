@@ -1,0 +1,128 @@
+"""Where the sides of a split lie: from a root folder, or from a training config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lwam_mm.datasets.classes import CLASSES
+from lwam_mm.datasets.layout import SplitSpec, as_suffixes
+from lwam_mm.datasets.problem import DatasetError, Problem, error_for
+
+SPLITS = ("train", "val", "test")
+
+
+def splits_from_root(
+    root: Path, img_suffixes: Sequence[str] = (".png",), mask_suffix: str = ".png"
+) -> list[SplitSpec]:
+    """Find the splits of a data set in the released layout.
+
+    Args:
+        root: Folder with ``images`` and ``masks`` in it.
+        img_suffixes: What images end with.
+        mask_suffix: What masks end with.
+
+    Returns:
+        ``train`` and ``val``, whether they are there or not, and ``test`` where it is.
+
+    Raises:
+        DatasetError: If ``root`` is no folder.
+    """
+    if not root.is_dir():
+        remedy = "name the folder that holds images/ and masks/."
+        raise error_for(Problem("missing folder", root, "no such folder.", remedy))
+    has_test = any((root / kind / "test").is_dir() for kind in ("images", "masks"))
+    return [
+        SplitSpec(
+            name,
+            root / "images" / name,
+            root / "masks" / name,
+            as_suffixes(img_suffixes),
+            mask_suffix,
+        )
+        for name in (SPLITS if has_test else SPLITS[:2])
+    ]
+
+
+def splits_from_config(
+    config: Mapping[str, Any], root: Path | None = None
+) -> tuple[list[SplitSpec], tuple[str, ...]]:
+    """Find the splits that a training config uses, split files included.
+
+    Args:
+        config: A loaded MMEngine config, or nested dicts of the same shape.
+        root: Takes the place of every ``data_root``.
+
+    Returns:
+        The splits, one for each set of files (a test side that is the validation side is not
+        listed twice), and the class names.
+
+    Raises:
+        DatasetError: If there is no ``PowderBedDataset`` in the config, if one has no folder of
+            masks to check, or if the sides differ in their classes.
+    """
+    specs: list[SplitSpec] = []
+    class_lists: dict[tuple[str, ...], str] = {}
+    for name in SPLITS:
+        loader = config.get(f"{name}_dataloader") or {}
+        for dataset in _unwrap(loader.get("dataset")):
+            spec = _spec_of(dataset, name, root)
+            known = {(s.image_dir, s.mask_dir, s.split_file) for s in specs}
+            if (spec.image_dir, spec.mask_dir, spec.split_file) not in known:
+                specs.append(spec)
+            classes = (dataset.get("metainfo") or {}).get("classes", CLASSES)
+            if isinstance(classes, str):
+                raise DatasetError(
+                    f"{name}_dataloader: classes={classes!r} is a file name or a single name. "
+                    "Remedy: list the class names in the config."
+                )
+            class_lists.setdefault(tuple(classes), name)
+    if not specs:
+        raise DatasetError(
+            "The config names no PowderBedDataset in train_, val_ or test_dataloader. "
+            "Remedy: give a training config, or a ROOT without --config."
+        )
+    if len(class_lists) > 1:
+        told = "; ".join(f"{name}: {list(classes)}" for classes, name in class_lists.items())
+        raise DatasetError(
+            f"The sides of the split have different classes ({told}). "
+            "Remedy: give the same metainfo to all of them."
+        )
+    return specs, next(iter(class_lists))
+
+
+def _unwrap(dataset: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """List the data sets inside ``RepeatDataset``, ``ConcatDataset`` and their like."""
+    if dataset is None:
+        return []
+    if "dataset" in dataset:
+        return _unwrap(dataset["dataset"])
+    if "datasets" in dataset:
+        return [inner for wrapped in dataset["datasets"] for inner in _unwrap(wrapped)]
+    return [dataset]
+
+
+def _spec_of(dataset: Mapping[str, Any], name: str, root: Path | None) -> SplitSpec:
+    kind = str(dataset.get("type")).rpartition(".")[2]
+    if kind != "PowderBedDataset":
+        raise DatasetError(
+            f"{name}_dataloader holds a {kind}, whose layout is not known here. "
+            "Remedy: check a config with PowderBedDataset."
+        )
+    prefix = dataset.get("data_prefix") or {}
+    if not prefix.get("img_path") or not prefix.get("seg_map_path"):
+        raise DatasetError(
+            f"{name}_dataloader: data_prefix={dict(prefix)!r} does not name both folders. "
+            "Remedy: set img_path and seg_map_path."
+        )
+    base = root if root is not None else Path(dataset.get("data_root") or "")
+    ann_file = dataset.get("ann_file")
+    return SplitSpec(
+        name=name,
+        image_dir=base / prefix["img_path"],
+        mask_dir=base / prefix["seg_map_path"],
+        img_suffixes=as_suffixes(dataset.get("img_suffix", ".png")),
+        mask_suffix=dataset.get("seg_map_suffix", ".png"),
+        split_file=base / ann_file if ann_file else None,
+    )

@@ -1,0 +1,24 @@
+"""Export of the folded student through MMDeploy, and the bundle for the runtime side.
+
+MMDeploy imports this package where a deploy config names it
+(``codebase_config = dict(..., module=['lwam_mm.deploy'])``), also in the processes that it spawns.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+
+from lwam_mm import compat
+
+if importlib.util.find_spec("mmdeploy") is None:
+    raise ModuleNotFoundError(
+        "mmdeploy is not installed. Its declared requirements exclude every current onnx, so "
+        "install it without them: pip install --no-deps mmdeploy==1.3.1, after "
+        "pip install 'lwam-mm[deploy]'",
+        name="mmdeploy",
+    )
+
+compat.apply()
+compat.export_by_torchscript()
+
+from lwam_mm.deploy import codebase  # noqa: E402, F401  registers over MMDeploy's own
