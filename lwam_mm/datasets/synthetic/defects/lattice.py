@@ -1,0 +1,47 @@
+"""Lattice: the fine regular grid of fused struts of a lattice part shows through."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..noise import smooth_noise
+from ..scene import LATTICE, Canvas, Scene, smoothstep
+from .moment import Moment
+
+STRUT_CONTRAST = (0.45, 0.8)
+_GAP_CONTRAST = -0.06
+_STRUT_SIGMA = 0.15
+
+
+def draw(canvas: Canvas, scene: Scene, shape_rng: np.random.Generator, moment: Moment) -> None:
+    """Draw one or two lattice parts; the label is the part's outline, gaps included.
+
+    Args:
+        canvas: The layer, changed in place.
+        scene: The build's geometry.
+        shape_rng: Draws what stays the same over the layers of this defect.
+        moment: Which of its layers this one is.
+    """
+    chosen = shape_rng.permutation(len(scene.lattices))[: shape_rng.integers(1, 3)]
+    diagonal = shape_rng.random() < 0.4
+    contrast = shape_rng.uniform(*STRUT_CONTRAST)
+    pitch = scene.px(shape_rng.uniform(5.0, 7.0), 4.0)
+    strut = scene.px(2.2, 2.0)
+    for index in chosen:
+        part = scene.lattices[index]
+        window, away = part.distance(scene.size, margin=2)
+        y = np.arange(window[0].start, window[0].stop, dtype=np.float32)[:, None] - part.y
+        x = np.arange(window[1].start, window[1].stop, dtype=np.float32)[None, :] - part.x
+        if diagonal:
+            x, y = (x + y) / np.float32(np.sqrt(2)), (x - y) / np.float32(np.sqrt(2))
+        # A unit cell's section slides with the height of the layer.
+        slide = 0.06 * pitch * moment.age
+        nearest = np.minimum(
+            np.abs((x + slide + pitch / 2) % pitch - pitch / 2),
+            np.abs((y + pitch / 2) % pitch - pitch / 2),
+        )
+        fused = smoothstep(0.5 + (strut / 2 - nearest) / 1.2)
+        uneven = smooth_noise(moment.rng, away.shape, 1.0, 1.0)
+        level = 1 + _GAP_CONTRAST + fused * (contrast - _GAP_CONTRAST + _STRUT_SIGMA * uneven)
+        alpha = (away <= 0).astype(np.float32)
+        canvas.replace(window, alpha, level.astype(np.float32), LATTICE)

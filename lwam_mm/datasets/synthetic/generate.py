@@ -1,0 +1,161 @@
+"""Write a synthetic dataset in the released layout."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..classes import CLASSES
+from .build import Build, draw_layer, make_build
+from .noise import generator
+from .splits import SPLITS, BuildPlan, plan_builds
+
+GENERATOR_VERSION = 1
+"""Raised whenever equal arguments no longer give equal bytes."""
+
+SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
+FEWEST_IMAGES = 3
+
+Progress = Callable[[int, int, str], None]
+
+
+def generate_dataset(
+    out: Path, images: int, size: int, seed: int, progress: Progress | None = None
+) -> dict:
+    """Draw a powder-bed dataset with all five defects and write it.
+
+    The result is OUT/{images,masks}/{train,val,test}/buildBB_layerLLLL.png (8-bit grey images,
+    8-bit class-index masks) and OUT/dataset.json. It is drawn beside OUT and moved there when it
+    is complete. Equal arguments give equal bytes.
+
+    Args:
+        out: Folder to write, absent or empty.
+        images: Number of images, 3 or more; from 10 on (at 64 px and above) every split
+            holds every class.
+        size: Height and width of the images, px, 32 to 4096.
+        seed: 0 or more.
+        progress: Called as progress(done, images, file name) after each image.
+
+    Returns:
+        What dataset.json holds: generator_version, seed, size, images, classes, splits (images,
+        builds and images per class of each), builds (split, layers and names of each), and
+        pixel_share (share of pixels of each class, overall and per split).
+
+    Raises:
+        ValueError: A number is out of its range.
+        FileExistsError: `out` is a file or a folder that holds something.
+    """
+    _check_numbers(images, size, seed)
+    out = Path(out).resolve()
+    _check_vacant(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
+    try:
+        summary = _write(unfinished, images, size, seed, progress)
+        if out.is_dir():
+            out.rmdir()
+        unfinished.replace(out)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return summary
+
+
+def _check_numbers(images: int, size: int, seed: int) -> None:
+    if images < FEWEST_IMAGES:
+        raise ValueError(
+            f"images is {images}: give {FEWEST_IMAGES} or more, one build for each split"
+        )
+    if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
+        raise ValueError(f"size is {size}: give {SMALLEST_SIZE} to {LARGEST_SIZE} px")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}: give 0 or more")
+
+
+def _check_vacant(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f"{out} is a file: name a folder that is absent or empty")
+    if out.is_dir() and any(out.iterdir()):
+        raise FileExistsError(f"{out} is not empty: name another folder, or empty this one first")
+
+
+def _write(root: Path, images: int, size: int, seed: int, progress: Progress | None) -> dict:
+    """Draw every build into `root` and return the summary."""
+    pixels = {split: np.zeros(len(CLASSES), np.int64) for split in SPLITS}
+    showing = {split: np.zeros(len(CLASSES), np.int64) for split in SPLITS}
+    builds: dict[str, dict] = {}
+    done = 0
+    for plan in plan_builds(images):
+        build = make_build(seed, plan.index, size, plan.layers)
+        for layer, name in enumerate(_layer_names(seed, plan)):
+            image, mask = draw_layer(build, layer)
+            _save(root / "images" / plan.split / name, image)
+            _save(root / "masks" / plan.split / name, mask)
+            counts = np.bincount(mask.ravel(), minlength=len(CLASSES))
+            pixels[plan.split] += counts
+            showing[plan.split] += counts > 0
+            done += 1
+            if progress is not None:
+                progress(done, images, name)
+        builds[_build_name(plan)] = _describe(plan, build)
+    summary = {
+        "generator_version": GENERATOR_VERSION,
+        "seed": seed,
+        "size": size,
+        "images": images,
+        "classes": list(CLASSES),
+        "splits": {
+            split: {
+                "images": sum(b["layers"] for b in builds.values() if b["split"] == split),
+                "builds": [name for name, b in builds.items() if b["split"] == split],
+                "images_per_class": dict(zip(CLASSES, showing[split].tolist(), strict=True)),
+            }
+            for split in SPLITS
+        },
+        "builds": builds,
+        "pixel_share": {
+            "all": _shares(sum(pixels.values())),
+            **{split: _shares(pixels[split]) for split in SPLITS},
+        },
+    }
+    (root / "dataset.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return summary
+
+
+def _build_name(plan: BuildPlan) -> str:
+    return f"build{plan.index:02d}"
+
+
+def _layer_names(seed: int, plan: BuildPlan) -> list[str]:
+    """Name consecutive layers, starting somewhere within the job."""
+    first = int(generator(seed, plan.index, 99).integers(20, 900))
+    return [f"{_build_name(plan)}_layer{first + i:04d}.png" for i in range(plan.layers)]
+
+
+def _describe(plan: BuildPlan, build: Build) -> dict:
+    return {
+        "split": plan.split,
+        "layers": plan.layers,
+        "parts": len(build.scene.parts),
+        "recoating": "right to left" if build.machine.mirrored else "left to right",
+    }
+
+
+def _shares(pixels: np.ndarray) -> dict[str, float]:
+    return {
+        name: round(float(count / pixels.sum()), 6)
+        for name, count in zip(CLASSES, pixels, strict=True)
+    }
+
+
+def _save(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    coded, buffer = cv2.imencode(".png", picture)
+    if not coded:
+        raise RuntimeError(f"OpenCV could not encode {path.name} as PNG")
+    path.write_bytes(buffer.tobytes())

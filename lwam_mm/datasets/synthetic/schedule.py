@@ -1,0 +1,83 @@
+"""When the defects of a build begin and how long they last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .scene import DEFECTS, HOPPING, INCOMPLETE, LATTICE, STREAKING, SUPER
+
+COVERAGE = {SUPER: 0.5, INCOMPLETE: 0.25, HOPPING: 0.45, STREAKING: 0.45, LATTICE: 0.35}
+"""Share of a build's layers that show each defect: two kinds a layer on average, far more than on
+a machine, so that a small dataset teaches every class."""
+
+_DURATION = {SUPER: (4, 8), INCOMPLETE: (1, 2), HOPPING: (1, 3), STREAKING: (3, 6), LATTICE: (3, 6)}
+_MOST_PER_LAYER = 3
+# A blade without powder chatters over nothing.
+_EXCLUDES = {INCOMPLETE: HOPPING, HOPPING: INCOMPLETE}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One defect from its first layer to its last.
+
+    Attributes:
+        defect: Class index.
+        start: First layer, counted from the build's first drawn layer.
+        duration: Number of layers.
+        key: Seed of the shapes, unique within the build.
+    """
+
+    defect: int
+    start: int
+    duration: int
+    key: int
+
+
+def plan_events(rng: np.random.Generator, layers: int) -> tuple[Event, ...]:
+    """Spread defects over the layers of a build.
+
+    Args:
+        rng: Where the randomness comes from.
+        layers: Number of layers, at least 1.
+
+    Returns:
+        The events. From two layers on every defect occurs; a layer shows three kinds at most.
+    """
+    shown = {defect: np.zeros(layers, bool) for defect in DEFECTS}
+    wanted = {defect: max(1, round(COVERAGE[defect] * layers)) for defect in DEFECTS}
+    events: list[Event] = []
+
+    def place(defect: int, longest: int) -> bool:
+        for duration in range(longest, 0, -1):
+            starts = [s for s in range(layers - duration + 1) if fits(defect, s, duration)]
+            if starts:
+                start = int(rng.choice(starts))
+                shown[defect][start : start + duration] = True
+                events.append(Event(defect, start, duration, len(events)))
+                return True
+        return False
+
+    def fits(defect: int, start: int, duration: int) -> bool:
+        span = slice(start, start + duration)
+        crowd = sum(shown[other][span].astype(int) for other in DEFECTS)
+        # A gap of one layer keeps two events of a kind apart.
+        around = slice(max(0, start - 1), start + duration + 1)
+        rival = _EXCLUDES.get(defect)
+        return (
+            crowd.max() < _MOST_PER_LAYER
+            and not shown[defect][around].any()
+            and not (rival is not None and shown[rival][span].any())
+        )
+
+    # One of each first, shortest-lived first: the long ones find room more easily.
+    order = [INCOMPLETE, HOPPING, *rng.permutation([SUPER, STREAKING, LATTICE]).tolist()]
+    for repeat in (False, True):
+        for defect in order:
+            while shown[defect].sum() < wanted[defect]:
+                left = int(wanted[defect] - shown[defect].sum())
+                low, high = _DURATION[defect]
+                if not place(defect, min(left, int(rng.integers(low, high + 1)))) or not repeat:
+                    break
+    return tuple(events)
