@@ -1,5 +1,6 @@
 # make demo           see the whole road: synthetic data, teacher, student, distillation, report
-# make demo DATA=DIR  the same on your own images and masks
+# make demo DATA=DIR  the same on your own images and masks; other classes than the paper's:
+#                     make demo DATA=DIR CLASSES="Background Scratch Dent"
 # make test           the whole test suite
 # make install        only make .venv and install
 # make lint           style and formatting
@@ -14,11 +15,12 @@ INSTALLED := $(VENV)/.lwam_mm_installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
 WORK_DIR ?= work_dirs/demo
 DATA ?=
+CLASSES ?=
 
 .PHONY: demo test install lint clean
 
 demo: install
-	$(BIN)/python tools/demo.py --work-dir $(WORK_DIR) $(if $(DATA),--data "$(DATA)")
+	$(BIN)/python tools/demo.py --work-dir $(WORK_DIR) $(if $(DATA),--data "$(DATA)") $(if $(CLASSES),--classes $(CLASSES))
 
 test: install
 	$(BIN)/python -m pytest

@@ -4,10 +4,11 @@ A config says ``custom_imports = dict(imports=['lwam_mm.plugin'], allow_failed_i
 and the stock tools of MMSegmentation and MMDeploy then know everything that is here.
 """
 
-# ruff: noqa: E402, F401  the repairs have to come before the packages that they repair
+# ruff: noqa: E402, F401  threads and repairs have to come before the packages that they are for
 
-from lwam_mm import compat
+from lwam_mm import compat, threads
 
+threads.wait_without_spinning()
 compat.apply()
 
 import lwam_mm.datasets.brightness_contrast
@@ -22,3 +23,4 @@ import lwam_mm.engine.strict_checkpoint_hook
 import lwam_mm.evaluation.segmentation_metric
 import lwam_mm.models
 import lwam_mm.models.losses.pixel_dist_loss
+import lwam_mm.models.losses.weighted_cross_entropy_loss

@@ -12,7 +12,6 @@ randomness = dict(seed=114)
 
 vis_backends = [dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")]
 visualizer = dict(type="SegLocalVisualizer", vis_backends=vis_backends)
-log_processor = dict(by_epoch=True)
 log_level = "INFO"
 
 load_from = None

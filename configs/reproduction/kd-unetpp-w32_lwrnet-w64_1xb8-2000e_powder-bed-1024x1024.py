@@ -1,7 +1,13 @@
 # The distillation with what the released code does differently from the paper or from good
-# practice: the teacher's logits softened twice; a learning rate that swings along a cosine with a
+# practice: the teacher softened twice; a learning rate that swings along a cosine with a
 # half period of 40 epochs; corners that a rotation leaves empty taught as background.
-_base_ = ["../distill/kd-unetpp-w32_lwrnet-w64_1xb8-2000e_powder-bed-1024x1024.py"]
+_base_ = [
+    "../_base_/models/kd_unetpp_lwrnet.py",
+    "../_base_/datasets/powder_bed_as_released.py",
+    "../_base_/schedules/schedule_2000e.py",
+    "../_base_/default_runtime.py",
+]
+train_dataloader = dict(batch_size=8)
 model = dict(distiller=dict(distill_losses=dict(loss_dist=dict(resoften_teacher=True))))
 param_scheduler = [
     dict(type="CosineAnnealingLR", T_max=40, eta_min=1e-7, begin=0, end=2000, by_epoch=True)

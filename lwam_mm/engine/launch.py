@@ -103,9 +103,17 @@ def enable_amp(config: Config) -> None:
     config.optim_wrapper.setdefault("loss_scale", "dynamic")
 
 
-def train(config: Config) -> None:
-    """Train or distil as the config says."""
-    ConciseRunner.from_cfg(config).train()
+def train(config: Config) -> Path | None:
+    """Train or distil as the config says.
+
+    Returns:
+        The checkpoint to use: the best by validation, else the last; None if none was kept.
+    """
+    runner = ConciseRunner.from_cfg(config)
+    runner.train()
+    kept = runner.message_hub.runtime_info
+    path = kept.get("best_ckpt") or kept.get("last_ckpt")
+    return Path(path) if path else None
 
 
 def evaluate(config: Config, checkpoint: str | Path, *, fold: bool = False) -> dict[str, float]:
@@ -156,7 +164,7 @@ def write_metrics(
 
 def show_predictions(config: Config, folder: str | Path) -> None:
     """Have a test draw each image's prediction over it, into ``folder``."""
-    config.default_hooks.visualization.draw = True
+    config.default_hooks.visualization.update(draw=True, interval=1)
     config.visualizer.save_dir = str(folder)
 
 

@@ -9,6 +9,7 @@ param_scheduler = [
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=2000, val_interval=1)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
+log_processor = dict(by_epoch=True)
 
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),

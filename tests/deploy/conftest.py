@@ -1,0 +1,98 @@
+"""A narrow student with random weights, its config and a few images of awkward size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+from lwam_mm.datasets.synthetic import generate_dataset
+
+SIZE = 64
+STUDENT = "lwrnet-w16_1xb8-500i_powder-bed-synthetic-128x128.py"
+
+
+@pytest.fixture(scope="session")
+def deploy_data(tmp_path_factory) -> Path:
+    """A tiny data set; some of its test images and masks cut to another size."""
+    root = tmp_path_factory.mktemp("deploy") / "data"
+    generate_dataset(root, images=24, size=SIZE, seed=0)
+    for index, image in enumerate(sorted((root / "images/test").iterdir())):
+        for path in (image, root / "masks/test" / image.name):
+            pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+            cv2.imwrite(str(path), pixels[: SIZE - 7 * index, : SIZE - 3 * index])
+    return root
+
+
+@pytest.fixture(scope="session")
+def student_config(repository, deploy_data, tmp_path_factory) -> Path:
+    leaf = tmp_path_factory.mktemp("config") / "student.py"
+    leaf.write_text(
+        f"_base_ = [{str(repository / 'configs/demo' / STUDENT)!r}]\n"
+        "model = dict(backbone=dict(base_channels=8), decode_head=dict(base_channels=8))\n"
+        f"_base_.test_dataloader.dataset.data_root = {str(deploy_data)!r}\n"
+        "_base_.test_dataloader.num_workers = 0\n"
+        "_base_.test_dataloader.persistent_workers = False\n"
+        f"_base_.test_dataloader.dataset.pipeline[1].scale = ({SIZE}, {SIZE})\n"
+        f"_base_.test_pipeline[1].scale = ({SIZE}, {SIZE})\n"
+    )
+    return leaf
+
+
+@pytest.fixture(scope="session")
+def build_student(student_config, randomise_batch_norms, test_images):
+    """Function building the student of a seed, in eval mode, with lively batch norms."""
+
+    def build(seed: int = 0) -> torch.nn.Module:
+        init_default_scope("mmseg")
+        torch.manual_seed(seed)
+        model = MODELS.build(Config.fromfile(student_config).model)
+        torch.nn.init.normal_(model.decode_head.conv_seg.weight)
+        randomise_batch_norms(model, seed).eval()
+        # Equal mean and spread for all logits, so that every class wins somewhere.
+        with torch.no_grad():
+            layer = cv2.imread(str(test_images[0])).astype(np.float32)
+            layer = torch.from_numpy((layer - layer.mean()) / layer.std()).permute(2, 0, 1)[None]
+            logits = model(layer, mode="tensor")
+            spread, mean = torch.std_mean(logits, dim=(0, 2, 3))
+            classifier = model.decode_head.conv_seg
+            classifier.weight /= spread.reshape(-1, 1, 1, 1)
+            classifier.bias.copy_((classifier.bias - mean) / spread)
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def student_checkpoint(build_student, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "student.pth"
+    torch.save(dict(state_dict=build_student().state_dict()), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def test_images(deploy_data) -> list[Path]:
+    images = sorted((deploy_data / "images/test").iterdir())
+    assert len({cv2.imread(str(image)).shape for image in images}) > 1
+    return images
+
+
+@pytest.fixture(scope="session")
+def torch_labels(build_student, student_config, test_images) -> dict[Path, np.ndarray]:
+    """MMSegmentation's own answer for each test image, by the unfolded model."""
+    from mmseg.apis import inference_model
+
+    model = build_student()
+    model.cfg = Config.fromfile(student_config)
+    found = {}
+    for image in test_images:
+        result = inference_model(model, str(image))
+        found[image] = result.pred_sem_seg.data[0].numpy().astype(np.uint8)
+    assert len(np.unique(np.concatenate([labels.ravel() for labels in found.values()]))) > 2
+    return found

@@ -1,0 +1,67 @@
+"""The road in miniature on real images: magnetic tiles, defective ones only."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+pytestmark = pytest.mark.end_to_end
+
+_SHORT = [
+    "--cfg-options",
+    "train_cfg.max_epochs=1",
+    "train_cfg.val_interval=1",
+    "train_dataloader.dataset.indices=16",
+    "val_dataloader.dataset.indices=8",
+    "test_dataloader.dataset.indices=8",
+]
+_STUDENT = ["model.backbone.base_channels=8", "model.decode_head.base_channels=8"]
+_TEACHER = ["model.backbone.base_channels=4", "model.decode_head.base_channels=4"]
+_DISTILLED = [
+    "model.architecture.backbone.base_channels=8",
+    "model.architecture.decode_head.base_channels=8",
+    "model.teacher.backbone.base_channels=4",
+    "model.teacher.decode_head.base_channels=4",
+]
+
+
+def test_road_on_magnetic_tiles(shared_data, repository, run_tool, tmp_path, monkeypatch):
+    if not (shared_data / "magnetic_tile").is_dir():
+        pytest.skip(f"no magnetic tiles: {shared_data} holds no folder magnetic_tile")
+    monkeypatch.setitem(os.environ, "LWAM_DATA_ROOT", str(shared_data))
+    configs = repository / "configs"
+    (teacher,) = (configs / "unetpp").glob("*magnetic-tile*.py")
+    (student,) = (configs / "lwrnet").glob("*magnetic-tile*.py")
+    (distilled,) = (configs / "distill").glob("*magnetic-tile*.py")
+
+    run_tool("train.py", teacher, "--work-dir", "teacher", *_SHORT, *_TEACHER, cwd=tmp_path)
+    (checkpoint,) = (tmp_path / "teacher").glob("best_mIoU_epoch_*.pth")
+    run_tool(
+        "train.py",
+        distilled,
+        "--work-dir",
+        "distilled",
+        *_SHORT,
+        *_DISTILLED,
+        f"model.teacher_ckpt={checkpoint}",
+        cwd=tmp_path,
+    )
+    (checkpoint,) = (tmp_path / "distilled").glob("best_mIoU_epoch_*.pth")
+    run_tool("extract_student.py", checkpoint, "student.pth", cwd=tmp_path)
+    options = [option for option in _SHORT if not option.startswith("train_")]
+    run_tool(
+        "test.py",
+        student,
+        "student.pth",
+        "--fold",
+        "--out",
+        "metrics.json",
+        *options,
+        *_STUDENT,
+        cwd=tmp_path,
+    )
+    metrics = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
+    assert metrics["IoU.Background"] > 0
+    assert 0 < metrics["aAcc"] <= 100

@@ -1,0 +1,33 @@
+"""See the whole road: data, teacher, student, distilled student, fold, export, report."""
+
+import argparse
+from collections.abc import Sequence
+
+import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
+from lwam_mm.engine.launch import run_tool
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the arguments and go the road."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work-dir", default="work_dirs/demo", help="folder for all that is made")
+    parser.add_argument(
+        "--data", metavar="DIR", help="your own images and masks, {images,masks}/{train,val[,test]}"
+    )
+    parser.add_argument(
+        "--classes", nargs="+", metavar="NAME", help="your classes in index order, background first"
+    )
+    parser.add_argument(
+        "--iterations", type=int, metavar="N", help="of each training, in place of the configs'"
+    )
+    args = parser.parse_args(argv)
+
+    from lwam_mm.demo.road import Road
+
+    report = Road(args.work_dir, args.data, args.classes, args.iterations).run()
+    print(f"Open {report}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_tool(main)
