@@ -12,6 +12,8 @@ import functools
 import importlib.util
 import inspect
 import pickle
+import re
+import struct
 import sys
 import warnings
 from collections.abc import Callable, Iterable
@@ -24,6 +26,10 @@ from lwam_mm.errors import UserError
 
 class UnsafeCheckpointError(UserError, RuntimeError):
     """A checkpoint holds more than tensors and plain values, so loading it could run code."""
+
+
+class UnreadableCheckpointError(UserError, RuntimeError):
+    """A file is cut off, or no checkpoint at all."""
 
 
 def apply() -> None:
@@ -196,8 +202,8 @@ def save_message_hub_as_plain_data() -> bool:
         if isinstance(state_dict, dict):
             scalars = {
                 name: HistoryBuffer(
-                    value["log_history"].numpy(),
-                    value["count_history"].numpy(),
+                    value["log_history"].cpu().numpy(),  # a resume maps all to the GPU
+                    value["count_history"].cpu().numpy(),
                     value["max_length"],
                 )
                 if isinstance(value, dict)
@@ -220,11 +226,15 @@ def _plain(value: Any, name: str) -> Any:
 
     if value is None or isinstance(value, torch.Tensor):
         return value
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
         return torch.from_numpy(value.copy())
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist(), name)
     if isinstance(value, np.generic):
         return value.item()
-    for kind in (bool, int, float, str, bytes):
+    if isinstance(value, str):
+        return str.__str__(value)  # str() of an enum would give its name
+    for kind in (bool, int, float, bytes):
         if isinstance(value, kind):
             return kind(value)  # a subclass, such as numpy's or an enum's, becomes the plain type
     if isinstance(value, dict):
@@ -266,28 +276,40 @@ def refuse_unsafe_checkpoints() -> bool:
             # default, and only as a default does torch's own switch reach it.
             return torch.load(path, map_location=map_location)
         except pickle.UnpicklingError as error:
-            raise UnsafeCheckpointError(_refusal(path, error)) from None
-        except (EOFError, RuntimeError) as error:
-            raise RuntimeError(
-                f"{path}: not a readable checkpoint ({_first_line(error)}). It may be cut off or "
-                "of another format; use an earlier checkpoint or copy the file again"
-            ) from error
+            reason = error.__context__ or error  # torch wraps it in a page of advice
+            if _is_pickle_or_archive(path):
+                raise UnsafeCheckpointError(_refusal(path, reason)) from None
+            raise UnreadableCheckpointError(_unreadable(path, reason)) from None
+        except (EOFError, IndexError, OSError, RuntimeError, struct.error) as error:
+            raise UnreadableCheckpointError(_unreadable(path, error)) from error
 
     load_local_checkpoint.is_safe = True  # type: ignore[attr-defined]
     CheckpointLoader.register_scheme(prefixes="", loader=load_local_checkpoint, force=True)
     return True
 
 
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+def _first_sentence(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return re.split(r"\n|\. (?=[A-Z])", text)[0].rstrip(".")
 
 
-def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
-    named = [line for line in str(error).splitlines() if "GLOBAL" in line or "global" in line]
-    detail = (named[0] if named else _first_line(error)).strip()
+def _is_pickle_or_archive(path: Path) -> bool:
+    """Whether the file begins as one that can run code, and not as a web page, say."""
+    with path.open("rb") as file:
+        return file.read(4).startswith((b"\x80", b"PK\x03\x04"))
+
+
+def _unreadable(path: Path, error: BaseException) -> str:
+    return (
+        f"{path}: not a readable checkpoint ({_first_sentence(error)}). It may be cut off or of "
+        "another format; use an earlier checkpoint or copy the file again"
+    )
+
+
+def _refusal(path: Path, error: BaseException) -> str:
     return (
         f"{path}: refused, because it is not made of tensors and plain values alone and loading "
-        f"it could run code ({detail}). If you trust the file, set "
+        f"it could run code ({_first_sentence(error)}). If you trust the file, set "
         "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this one command; then save its weights alone"
     )
 

@@ -47,7 +47,10 @@ class BestCheckpointsHook(CheckpointHook):
         if written is None:
             return
         hub = runner.message_hub
-        kept = [path for path in hub.runtime_info.get(_KEPT, []) if path != written] + [written]
+        # Upstream has just saved a checkpoint that knows of `written`, but not of this list's
+        # growth: a run resumed from there finds its newest best in `previous` alone.
+        known = dict.fromkeys([*hub.runtime_info.get(_KEPT, []), previous])
+        kept = [path for path in known if path not in (None, written)] + [written]
         outdated, kept = kept[: -self.max_keep_best], kept[-self.max_keep_best :]
         hub.update_info(_KEPT, kept)
         if is_main_process():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
-from mmengine.runner import Runner
+from mmengine.runner import Runner, find_latest_checkpoint
 
 from lwam_mm.models.checkpoint import check_weights
 
@@ -29,4 +29,7 @@ class StrictCheckpointHook(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         weights = checkpoint.get("state_dict", checkpoint)
         weights = {name.removeprefix("module."): value for name, value in weights.items()}
-        check_weights(model, weights, str(runner._load_from or "the checkpoint to resume"))
+        source = runner._load_from
+        if source is None and runner._resume:
+            source = find_latest_checkpoint(runner.work_dir)  # as the runner found it
+        check_weights(model, weights, str(source or "the checkpoint"))

@@ -33,6 +33,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     Raises:
         FileNotFoundError: there is no such file.
         lwam_mm.compat.UnsafeCheckpointError: the file holds more than tensors and plain values.
+        lwam_mm.compat.UnreadableCheckpointError: the file is cut off or no checkpoint at all.
         CheckpointMismatchError: a key is missing, left over or of another shape.
     """
     weights = read_weights(path)
@@ -46,13 +47,15 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     Raises:
         FileNotFoundError: there is no such file.
         lwam_mm.compat.UnsafeCheckpointError: the file holds more than tensors and plain values.
+        lwam_mm.compat.UnreadableCheckpointError: the file is cut off or no checkpoint at all.
         CheckpointMismatchError: the file holds no state dict.
     """
     from mmengine.runner.checkpoint import CheckpointLoader
 
     checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
-    weights = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, Mapping) else None
-    if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
+    weights = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, Mapping) else {}
+    is_mapping = isinstance(weights, Mapping) and len(weights) > 0
+    if not is_mapping or not all(isinstance(value, Tensor) for value in weights.values()):
         raise CheckpointMismatchError(
             f"{path}: holds no state dict; give a checkpoint written by tools/train.py, "
             "tools/extract_student.py or tools/import_reference_checkpoint.py"

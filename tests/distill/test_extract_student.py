@@ -20,6 +20,11 @@ def test_student_alone_is_kept(tmp_path):
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["student.pth"]
 
 
+def test_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"absent\.pth"):
+        extract_student(tmp_path / "absent.pth", tmp_path / "student.pth")
+
+
 def test_plain_checkpoint_is_refused(tmp_path):
     torch.save(dict(state_dict={"a.weight": torch.ones(2)}), tmp_path / "plain.pth")
     with pytest.raises(CheckpointMismatchError, match=r"plain\.pth: holds no student"):

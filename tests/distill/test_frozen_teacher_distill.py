@@ -130,6 +130,21 @@ def test_recorded_tensors_are_not_overwritten(build, config):
     assert recorded.min() < 0
 
 
+def test_either_half_of_the_loss_can_be_left_out(build):
+    algorithm, _ = build(calculate_student_loss=False)
+    algorithm.init_weights()
+    algorithm.train()
+    assert set(algorithm(*batch(), mode="loss")) == {"distill.loss_feature", "distill.loss_dist"}
+    algorithm, _ = build()
+    algorithm.init_weights()
+    algorithm.train()
+    algorithm.distillation_stopped = True  # as MMRazor's StopDistillHook does
+    assert set(algorithm(*batch(), mode="loss")) == {
+        "student.decode.loss_ce",
+        "student.decode.acc_seg",
+    }
+
+
 def test_prediction_is_the_students(build):
     algorithm, _ = build()
     algorithm.init_weights()

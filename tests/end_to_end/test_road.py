@@ -93,7 +93,10 @@ def test_checkpoints_load_safely_and_training_resumes(work, run_tool, configs, o
         "--work-dir",
         "teacher",
         "--resume",
-        *options(TEACHER, True, "train_cfg.max_iters=6"),
+        # The later steps use the best of the first run: keep it beside a new one.
+        *options(
+            TEACHER, True, "train_cfg.max_iters=6", "default_hooks.checkpoint.max_keep_best=9"
+        ),
         cwd=work,
     )
     assert "resumed epoch: 0, iter: 4" in done.stdout

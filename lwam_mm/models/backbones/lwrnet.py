@@ -32,12 +32,15 @@ class LWRNet(BaseModule):
     Args:
         in_channels: channels of the image.
         base_channels: width of the first stage; the released student has 64.
-        out_indices: the stages to return, 0 to 4.
+        out_indices: the stages to return, 0 to 4 in ascending order.
         with_1x1: whether the blocks train with a 1x1 branch.
         with_identity: whether the blocks train with an identity branch.
         norm_cfg: batch norm of the branches, ``dict(type='BN')`` by default.
         deploy: builds the folded form, for folded checkpoints.
         init_cfg: mmengine's initialisation configuration; torch's defaults if None.
+
+    Raises:
+        ValueError: ``out_indices`` names a stage that does not exist, or none.
     """
 
     def __init__(
@@ -53,6 +56,11 @@ class LWRNet(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.out_indices = tuple(out_indices)
+        existing = set(out_indices) & set(range(len(_STAGES)))
+        if not existing or self.out_indices != tuple(sorted(existing)):
+            raise ValueError(
+                f"out_indices={out_indices!r}: name some of the stages 0 to 4, in ascending order"
+            )
         for index, blocks in enumerate(_STAGES):
             stage = nn.Sequential()
             for multiple, stride in blocks:
