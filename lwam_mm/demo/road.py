@@ -16,16 +16,17 @@ from lwam_mm.distill.extract_student import extract_student
 from lwam_mm.engine.launch import load_config, train
 from lwam_mm.paths import configs_folder
 from lwam_mm.report.html import write_report
+from lwam_mm.report.sheet import write_sheet
 from lwam_mm.report.table import format_table
 from lwam_mm.runtime import Predictor
 from lwam_mm.runtime.predict_files import predict_files
 from lwam_mm.version import __version__
 
-TEACHER = "unetpp-w8_1xb8-500i_powder-bed-synthetic-128x128.py"
-STUDENT = "lwrnet-w16_1xb8-500i_powder-bed-synthetic-128x128.py"
-DISTILLED = "kd-unetpp-w8_lwrnet-w16_1xb8-500i_powder-bed-synthetic-128x128.py"
+TEACHER = "unetpp-w8_1xb4-400i_powder-bed-synthetic-96x96.py"
+STUDENT = "lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py"
+DISTILLED = "kd-unetpp-w8_lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py"
 EXPORTED = "distilled, exported"
-IMAGES, SIZE, SEED = 160, 128, 0
+IMAGES, SIZE, SEED = 160, 96, 0
 _STAGES = 7
 
 
@@ -90,6 +91,7 @@ class Road:
         predict_files(Predictor(bundle), [layers], self.work_dir / "predictions")
         report = self.work_dir / "report.html"
         self._write_report(report, data, comparison)
+        write_sheet(self.work_dir / "layers.png", comparison.samples, data.palette)
         print(f"\n{format_table(comparison.rows, data.classes)}\n")
         return report
 

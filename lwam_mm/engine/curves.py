@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,8 @@ from pathlib import Path
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from lwam_mm.files import write_atomically
 
 Points = dict[str, list[tuple[float, float]]]
 """Lines by name, each a list of (iteration, value)."""
@@ -133,12 +134,7 @@ def draw_curves(curves: Curves, path: Path, title: str = "") -> None:
 
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(picture.getvalue())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_atomically(path, picture.getvalue())
 
 
 def _without_stage(key: str) -> str:

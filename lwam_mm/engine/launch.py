@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from mmengine.dist import is_main_process
 from lwam_mm.datasets.problem import DatasetError
 from lwam_mm.engine.concise_runner import ConciseRunner
 from lwam_mm.errors import UserError
+from lwam_mm.files import write_atomically
 from lwam_mm.models.rep_conv import reparameterize
 from lwam_mm.runtime import BundleError, ImageError
 from lwam_mm.version import __version__
@@ -145,8 +145,6 @@ def write_metrics(
     """Write what a test found as JSON, on the main process, whole or not at all."""
     if not is_main_process():
         return
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     found = dict(
         config=config,
         checkpoint=checkpoint,
@@ -154,12 +152,7 @@ def write_metrics(
         lwam_mm=__version__,
         metrics={name: float(value) for name, value in metrics.items()},
     )
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        unfinished.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_atomically(path, (json.dumps(found, indent=2) + "\n").encode("utf-8"))
 
 
 def show_predictions(config: Config, folder: str | Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from mmseg.registry import METRICS
 from prettytable import PrettyTable
 
 from lwam_mm.evaluation.scores import SegmentationScores, confusion_matrix, confusion_to_metrics
+from lwam_mm.files import write_atomically
 
 
 @METRICS.register_module()
@@ -191,9 +191,7 @@ def _write_mask(path: Path, mask: np.ndarray) -> None:
     if not done:
         raise OSError(f"{path}: OpenCV could not encode the predicted mask {mask.shape} as PNG.")
     # Ranks may hold the same image, where the sampler padded the last batch.
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(png.tobytes())
-    part.replace(path)
+    write_atomically(path, png.tobytes())
 
 
 def _table(scores: SegmentationScores, classes: Sequence[str]) -> str:

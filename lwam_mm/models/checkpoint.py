@@ -6,7 +6,6 @@ the model keeps its random ones. Here that is an error.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lwam_mm.errors import UserError
+from lwam_mm.files import replacing
 
 _SHOWN = 12
 
@@ -73,14 +73,8 @@ def save_checkpoint(
         path: file to write; its folder is made, an existing file is replaced.
         meta: what else to remember, in plain values.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as unfinished:
         torch.save(dict(meta=dict(meta or {}), state_dict=dict(weights)), unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def check_weights(model: nn.Module, weights: Mapping[str, Any], source: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 import numpy as np
 
+from lwam_mm.files import write_atomically
 from lwam_mm.report.pictures import IGNORE, Sample, as_data_uri, check_sample, draw_mask
 from lwam_mm.report.style import STYLE
 from lwam_mm.report.table import (
@@ -87,14 +87,7 @@ def write_report(
 </body>
 </html>
 """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(page, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_atomically(path, page.encode("utf-8"))
 
 
 def _summary(rows: Sequence[ModelRow]) -> str:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from lwam_mm.files import write_atomically
 from lwam_mm.runtime.errors import EngineError, ImageError
 from lwam_mm.runtime.images import IMAGE_SUFFIXES, read_image
 from lwam_mm.runtime.overlay import draw_overlay
@@ -133,20 +133,6 @@ def distinct_names(files: Sequence[Path]) -> list[str]:
         taken.add(name.casefold())
         names.append(name)
     return names
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, replacing what is there.
-
-    Raises:
-        OSError: It could not be written; what was there is still there.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _find_images(inputs: Iterable[str | Path], report: Report) -> list[Path]:

@@ -8,8 +8,12 @@ import torch
 from mmseg.registry import MODELS
 
 from lwam_mm.models import reparameterize
-from lwam_mm.models.checkpoint import CheckpointMismatchError, check_weights
-from lwam_mm.models.reference_checkpoint import read_reference_weights, translate
+from lwam_mm.models.checkpoint import CheckpointMismatchError, check_weights, load_weights
+from lwam_mm.models.reference_checkpoint import (
+    import_reference_checkpoint,
+    read_reference_weights,
+    translate,
+)
 
 TOLERANCE = dict(atol=1e-5, rtol=1e-5)
 LOSS = dict(type="CrossEntropyLoss", avg_non_ignore=True)
@@ -142,3 +146,29 @@ def test_unreadable_archive_is_named(tmp_path):
         read_reference_weights(tmp_path / "b.npz")
     with pytest.raises(FileNotFoundError, match=r"c\.npz"):
         read_reference_weights(tmp_path / "c.npz")
+
+
+@pytest.mark.parametrize("model", ["student", "student_folded", "teacher"])
+def test_imported_file_loads_into_our_model(model, reference_state_dict, tmp_path):
+    np.savez(tmp_path / "released.npz", **reference_state_dict(model))
+    name = model.removesuffix("_folded")
+    weights = import_reference_checkpoint(
+        tmp_path / "released.npz", tmp_path / "ours" / "imported.pth", name
+    )
+    built = build(name)
+    if model == "student_folded":
+        built = reparameterize(built)
+    load_weights(built, tmp_path / "ours" / "imported.pth")
+    for key, value in built.state_dict().items():
+        assert torch.equal(value, weights[key]), key
+
+
+def test_import_writes_nothing_if_a_key_is_wrong(reference_state_dict, tmp_path):
+    arrays = reference_state_dict("teacher")
+    del arrays["final_2.bias"]
+    np.savez(tmp_path / "released.npz", **arrays)
+    with pytest.raises(CheckpointMismatchError, match=r"side_classifiers\.x_02\.bias"):
+        import_reference_checkpoint(tmp_path / "released.npz", tmp_path / "ours.pth", "teacher")
+    assert not (tmp_path / "ours.pth").exists()
+    with pytest.raises(CheckpointMismatchError, match="left over"):
+        import_reference_checkpoint(tmp_path / "released.npz", tmp_path / "ours.pth", "student")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lwam_mm.runtime import Predictor
-from lwam_mm.runtime.predict_files import distinct_names, predict_files, write_atomically
+from lwam_mm.runtime.predict_files import distinct_names, predict_files
 
 
 @pytest.fixture
@@ -172,19 +172,3 @@ def test_an_out_that_is_a_file_is_named(predictor, save, tmp_path):
     (tmp_path / "out").write_text("x")
     with pytest.raises(FileExistsError, match="out is a file: give another folder"):
         predict_files(predictor, [save("a.png")], tmp_path / "out")
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = tmp_path / "a.png"
-    write_atomically(path, b"old")
-
-    def half(self, data):
-        with self.open("wb") as file:
-            file.write(data[:1])
-        raise OSError("disk full")
-
-    monkeypatch.setattr(Path, "write_bytes", half)
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, b"new")
-    assert files_of(tmp_path) == ["a.png"]
-    assert path.read_bytes() == b"old"

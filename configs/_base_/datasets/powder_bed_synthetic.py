@@ -1,11 +1,11 @@
 # Layers drawn by tools/make_synthetic.py, in the released layout, for the demo and for tests.
 #
 # Without the released rotation: streaks lie along recoating and hopping across it, so a turned
-# layer has other labels. Another size than 128 x 128: see powder_bed.py. With num_workers=0,
+# layer has other labels. Another size than 96 x 96: see powder_bed.py. With num_workers=0,
 # persistent_workers has to be False.
 dataset_type = "PowderBedDataset"
 data_root = "data/powder_bed_synthetic"
-img_scale = (128, 128)  # width, height
+img_scale = (96, 96)  # width, height
 
 train_pipeline = [
     dict(type="LoadCheckedImage"),
@@ -30,7 +30,7 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=8,
+    batch_size=4,
     num_workers=2,
     persistent_workers=True,
     # For training by iterations: no pause between one pass over the images and the next.

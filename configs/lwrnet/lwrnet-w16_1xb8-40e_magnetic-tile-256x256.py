@@ -2,7 +2,7 @@
 _base_ = [
     "../_base_/models/lwrnet.py",
     "../_base_/datasets/magnetic_tile.py",
-    "../_base_/schedules/schedule_20e.py",
+    "../_base_/schedules/schedule_40e.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(

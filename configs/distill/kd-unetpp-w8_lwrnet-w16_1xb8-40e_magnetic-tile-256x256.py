@@ -3,7 +3,7 @@
 _base_ = [
     "../_base_/models/kd_unetpp_lwrnet.py",
     "../_base_/datasets/magnetic_tile.py",
-    "../_base_/schedules/schedule_20e.py",
+    "../_base_/schedules/schedule_40e.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(
