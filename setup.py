@@ -32,6 +32,7 @@ TRAIN = [
     "regex",
     "joblib",
     "scikit-learn",
+    "Pillow>=10",  # strict decoding of images and masks; mmcv asks for it too
     "tensorboard",  # scalars for TensorBoard; the configs write them
 ]
 

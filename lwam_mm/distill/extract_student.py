@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from lwam_mm.models.checkpoint import CheckpointMismatchError, read_weights, save_checkpoint
+from lwam_mm.models.checkpoint import CheckpointMismatchError, read_checkpoint, save_checkpoint
 
 _PREFIX = "architecture."
 
@@ -28,7 +27,7 @@ def extract_student(source: str | Path, target: str | Path) -> dict[str, Tensor]
         FileNotFoundError: there is no ``source``.
         CheckpointMismatchError: ``source`` holds no distilled student.
     """
-    weights = read_weights(source)
+    weights, meta = read_checkpoint(source)
     student = {
         name.removeprefix(_PREFIX): value
         for name, value in weights.items()
@@ -39,7 +38,6 @@ def extract_student(source: str | Path, target: str | Path) -> dict[str, Tensor]
             f"{source}: holds no student (no key begins with {_PREFIX!r}); give the checkpoint of "
             "a distillation, or use this one as it is if it is of a plain student"
         )
-    meta = torch.load(source, map_location="cpu").get("meta", {})
     kept = {key: meta[key] for key in ("epoch", "iter", "dataset_meta") if key in meta}
     save_checkpoint(student, target, meta=kept | {"extracted_from": Path(source).name})
     return student

@@ -42,7 +42,16 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Read a checkpoint's state dict onto the CPU, a ``module.`` prefix of DDP taken off.
+    """Read a checkpoint's state dict; see :func:`read_checkpoint`."""
+    return read_checkpoint(path)[0]
+
+
+def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a checkpoint onto the CPU.
+
+    Returns:
+        The state dict, a ``module.`` prefix of DDP taken off, and what the checkpoint remembers
+        beside it (empty for a bare state dict).
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -60,7 +69,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             f"{path}: holds no state dict; give a checkpoint written by tools/train.py, "
             "tools/extract_student.py or tools/import_reference_checkpoint.py"
         )
-    return {name.removeprefix("module."): value for name, value in weights.items()}
+    meta = {} if weights is checkpoint else dict(checkpoint.get("meta") or {})
+    return {name.removeprefix("module."): value for name, value in weights.items()}, meta
 
 
 def save_checkpoint(
