@@ -8,7 +8,7 @@ and the stock tools of MMSegmentation and MMDeploy then know everything that is 
 
 from lwam_mm import compat, threads
 
-threads.wait_without_spinning()
+threads.spin_briefly()
 compat.apply()
 
 import lwam_mm.datasets.brightness_contrast
@@ -17,6 +17,7 @@ import lwam_mm.datasets.powder_bed
 import lwam_mm.datasets.rotate
 import lwam_mm.distill.frozen_teacher_distill
 import lwam_mm.engine.best_checkpoints_hook
+import lwam_mm.engine.channels_last_hook
 import lwam_mm.engine.concise_runner
 import lwam_mm.engine.curves_hook
 import lwam_mm.engine.strict_checkpoint_hook

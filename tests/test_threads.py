@@ -4,13 +4,18 @@ import os
 import subprocess
 import sys
 
-from lwam_mm.threads import wait_without_spinning
+from lwam_mm.threads import spin_briefly
+
+VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 
 
 def test_users_choice_is_kept(monkeypatch):
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    wait_without_spinning()
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    for name, value in zip(VARIABLES, ("ACTIVE", "7"), strict=True):
+        for variable in VARIABLES:
+            monkeypatch.delenv(variable, raising=False)
+        monkeypatch.setenv(name, value)
+        spin_briefly()
+        assert {v: os.environ.get(v) for v in VARIABLES if v in os.environ} == {name: value}
 
 
 def test_the_plugin_chooses_before_torch_is_there():
@@ -20,12 +25,12 @@ def test_the_plugin_chooses_before_torch_is_there():
         "class Watch(importlib.abc.MetaPathFinder):\n"
         "    def find_spec(self, name, path, target=None):\n"
         "        if name == 'torch':\n"
-        "            print('policy', os.environ.get('OMP_WAIT_POLICY'))\n"
+        "            print('spins', os.environ.get('GOMP_SPINCOUNT'))\n"
         "sys.meta_path.insert(0, Watch())\n"
         "import lwam_mm.plugin\n"
     )
-    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    environment = {k: v for k, v in os.environ.items() if k not in VARIABLES}
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[0] == "policy PASSIVE"
+    assert done.stdout.splitlines()[0] == "spins 20000"

@@ -54,7 +54,7 @@ def run_tool(repository) -> Callable[..., subprocess.CompletedProcess]:
         done = subprocess.run(
             [str(python), str(script), *map(str, args)],
             cwd=cwd,
-            env=environment | {"OMP_NUM_THREADS": "2"},
+            env=environment,
             capture_output=True,
             text=True,
             timeout=300,

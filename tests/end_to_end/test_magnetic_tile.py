@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+import cv2
 import pytest
 
 pytestmark = pytest.mark.end_to_end
@@ -63,5 +64,21 @@ def test_road_on_magnetic_tiles(shared_data, repository, run_tool, tmp_path, mon
         cwd=tmp_path,
     )
     metrics = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
-    assert metrics["IoU.Background"] > 0
-    assert 0 < metrics["aAcc"] <= 100
+    assert {"IoU.Background", "Recall.Background", "mIoU"} <= metrics.keys()
+    assert 0 <= metrics["mIoU"] <= 100
+
+    leaf = tmp_path / "my_student.py"
+    leaf.write_text(
+        f"_base_ = [{str(student)!r}]\n"
+        "model = dict(backbone=dict(base_channels=8), decode_head=dict(base_channels=8))\n"
+    )
+    run_tool("deploy.py", leaf, "student.pth", "--out", "bundle", cwd=tmp_path)
+    layers = sorted((shared_data / "magnetic_tile" / "images" / "val").glob("*.jpg"))[:3]
+    run_tool("predict.py", "bundle", *layers, "--out", "predictions", cwd=tmp_path)
+    for layer in layers:
+        image = cv2.imread(str(layer))
+        mask = cv2.imread(
+            str(tmp_path / "predictions" / "masks" / f"{layer.stem}.png"), cv2.IMREAD_UNCHANGED
+        )
+        assert mask.shape == image.shape[:2]
+        assert mask.max() <= 5
