@@ -13,7 +13,7 @@ model = dict(
         loss_decode=dict(
             _delete_=True,
             type="WeightedCrossEntropyLoss",
-            class_weight=[0.3, 1.0, 1.0, 2.0, 2.0, 1.0],
+            class_weight=[0.3, 1.0, 1.0, 5.0, 3.0, 1.0],
         ),
     ),
 )
