@@ -2,7 +2,8 @@
 #
 # The environment variable LWAM_DATA_ROOT names the folder that holds magnetic_tile/.
 # Only images with a defect are used; for all of them set ann_file='' in each data set.
-# Another size: see powder_bed.py. With num_workers=0, persistent_workers has to be False.
+# Another size: as in powder_bed.py, but train_dataloader.dataset.pipeline[2].scale. With
+# num_workers=0, persistent_workers has to be False.
 dataset_type = "PowderBedDataset"
 data_root = "{{$LWAM_DATA_ROOT:data}}/magnetic_tile"
 metainfo = dict(

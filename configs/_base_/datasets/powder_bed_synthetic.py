@@ -1,8 +1,9 @@
 # Layers drawn by tools/make_synthetic.py, in the released layout, for the demo and for tests.
 #
 # Without the released rotation: streaks lie along recoating and hopping across it, so a turned
-# layer has other labels. Another size than 96 x 96: see powder_bed.py. With num_workers=0,
-# persistent_workers has to be False.
+# layer has other labels. Another size: as in powder_bed.py, but
+# train_dataloader.dataset.pipeline[3].scale. With num_workers=0, persistent_workers has to be
+# False.
 dataset_type = "PowderBedDataset"
 data_root = "data/powder_bed_synthetic"
 img_scale = (96, 96)  # width, height
