@@ -17,7 +17,6 @@ import lwam_mm.datasets.powder_bed
 import lwam_mm.datasets.rotate
 import lwam_mm.distill.frozen_teacher_distill
 import lwam_mm.engine.best_checkpoints_hook
-import lwam_mm.engine.channels_last_hook
 import lwam_mm.engine.concise_runner
 import lwam_mm.engine.curves_hook
 import lwam_mm.engine.strict_checkpoint_hook

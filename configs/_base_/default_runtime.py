@@ -17,7 +17,6 @@ log_level = "INFO"
 load_from = None
 resume = False
 custom_hooks = [
-    dict(type="ChannelsLastHook"),
     dict(type="StrictCheckpointHook"),
     dict(type="CurvesHook"),
 ]
