@@ -175,7 +175,8 @@ def student_config(work, configs, tiny_data) -> Path:
     leaf.write_text(
         f"_base_ = [{str(configs / STUDENT)!r} + '.py']\n"
         "model = dict(backbone=dict(base_channels=8), decode_head=dict(base_channels=8))\n"
-        f"test_dataloader = dict(dataset=dict(data_root={str(tiny_data)!r}))\n"
+        f"_base_.test_dataloader.dataset.data_root = {str(tiny_data)!r}\n"
+        f"_base_.test_dataloader.dataset.pipeline[1].scale = ({SIZE}, {SIZE})\n"
         f"_base_.test_pipeline[1].scale = ({SIZE}, {SIZE})\n"
     )
     return leaf

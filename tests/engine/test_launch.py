@@ -234,13 +234,13 @@ def test_metrics_are_written(tmp_path):
 def test_metrics_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "metrics.json"
     path.write_text("{}")
-    write = Path.write_text
+    write = Path.write_bytes
 
-    def fail(self, text, **kwargs):
-        write(self, text[:5])
+    def fail(self, data):
+        write(self, data[:5])
         raise OSError("disk is full")
 
-    monkeypatch.setattr(Path, "write_text", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OSError, match="disk is full"):
         write_metrics(path, dict(mIoU=1.0), config="a.py", checkpoint="a.pth", folded=False)
     assert path.read_text() == "{}"
