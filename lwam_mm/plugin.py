@@ -17,10 +17,12 @@ import lwam_mm.datasets.powder_bed
 import lwam_mm.datasets.rotate
 import lwam_mm.distill.frozen_teacher_distill
 import lwam_mm.engine.best_checkpoints_hook
+import lwam_mm.engine.bfloat16_optim_wrapper
 import lwam_mm.engine.concise_runner
 import lwam_mm.engine.curves_hook
 import lwam_mm.engine.strict_checkpoint_hook
 import lwam_mm.evaluation.segmentation_metric
 import lwam_mm.models
+import lwam_mm.models.losses.batch_dice_loss
 import lwam_mm.models.losses.pixel_dist_loss
 import lwam_mm.models.losses.weighted_cross_entropy_loss

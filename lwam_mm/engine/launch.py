@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
+from mmengine.device import is_cuda_available
 from mmengine.dist import is_main_process
 
 from lwam_mm.datasets.problem import DatasetError
@@ -89,16 +90,21 @@ def load_config(
 
 
 def enable_amp(config: Config) -> None:
-    """Train in automatic mixed precision.
+    """Train in automatic mixed precision: float16 on a GPU, bfloat16 on a processor.
 
     Raises:
         ValueError: the config's optimizer wrapper is neither the plain nor the AMP one.
     """
     wrapper = config.optim_wrapper.get("type", "OptimWrapper")
+    if wrapper == "Bfloat16OptimWrapper":
+        return
     if wrapper not in ("OptimWrapper", "AmpOptimWrapper"):
         raise ValueError(
             f"--amp does not go with optim_wrapper.type={wrapper!r}; use OptimWrapper in the config"
         )
+    if not is_cuda_available():
+        config.optim_wrapper.type = "Bfloat16OptimWrapper"
+        return
     config.optim_wrapper.type = "AmpOptimWrapper"
     config.optim_wrapper.setdefault("loss_scale", "dynamic")
 

@@ -274,7 +274,7 @@ def test_real_magnetic_tiles(repository, shared_data, monkeypatch):
     assert (len(train), len(val), len(test)) == (300, 92, 92)
     assert train.metainfo["classes"] == config.metainfo.classes
     seen = np.zeros(256, np.int64)
-    for data, pixels in ((train, 128), (val, 256)):  # training crops a quarter
+    for data, pixels in ((train, 192), (val, 256)):  # training crops
         for index in range(0, len(data), 7):
             sample = data[index]
             assert sample["inputs"].shape == (3, pixels, pixels)

@@ -140,7 +140,19 @@ def test_options_come_last(config_file, tmp_path):
     assert config.launcher == "slurm"
 
 
-def test_amp(config_file):
+def test_amp_without_a_gpu(config_file, monkeypatch):
+    monkeypatch.setattr("lwam_mm.engine.launch.is_cuda_available", lambda: False)
+    config = load_config(config_file)
+    learning_rate = config.optim_wrapper.optimizer.lr
+    for _ in range(2):
+        enable_amp(config)
+        assert config.optim_wrapper.type == "Bfloat16OptimWrapper"
+        assert "loss_scale" not in config.optim_wrapper
+    assert config.optim_wrapper.optimizer.lr == learning_rate
+
+
+def test_amp(config_file, monkeypatch):
+    monkeypatch.setattr("lwam_mm.engine.launch.is_cuda_available", lambda: True)
     config = load_config(config_file)
     learning_rate = config.optim_wrapper.optimizer.lr
     enable_amp(config)

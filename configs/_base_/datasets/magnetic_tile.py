@@ -16,8 +16,14 @@ train_pipeline = [
     dict(type="LoadCheckedImage"),
     dict(type="LoadIndexMask"),
     dict(type="Resize", scale=img_scale, keep_ratio=False),
-    # A quarter of a tile, moved until it shows a defect: most of a tile is background.
-    dict(type="RandomCrop", crop_size=(128, 128), cat_max_ratio=0.995),
+    # Every other crop is moved until it shows a defect; the others teach what none looks like.
+    dict(
+        type="RandomChoice",
+        transforms=[
+            [dict(type="RandomCrop", crop_size=(192, 192), cat_max_ratio=0.998)],
+            [dict(type="RandomCrop", crop_size=(192, 192))],
+        ],
+    ),
     # A horizontal and a vertical flip with p 0.5 each, independent of one another:
     # a quarter one, a quarter the other, a quarter both.
     dict(
@@ -38,7 +44,7 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=8,
+    batch_size=4,
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type="DefaultSampler", shuffle=True),

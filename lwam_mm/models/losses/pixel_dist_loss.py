@@ -6,6 +6,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from lwam_mm.models.losses.precision import at_least_float32
+
 
 @MODELS.register_module()
 class PixelDISTLoss(nn.Module):
@@ -66,8 +68,8 @@ class PixelDISTLoss(nn.Module):
                 f"the student's logits are {tuple(logits_S.shape)}, the teacher's "
                 f"{tuple(logits_T.shape)}: both must have the same classes and size"
             )
-        student = (logits_S / self.tau).softmax(dim=1)
-        teacher = (logits_T.detach() / self.tau).softmax(dim=1)
+        student = (at_least_float32(logits_S) / self.tau).softmax(dim=1)
+        teacher = (at_least_float32(logits_T.detach()) / self.tau).softmax(dim=1)
         if self.resoften_teacher:
             teacher = teacher.softmax(dim=1)
         inter = 1 - _pearson_correlation(student, teacher, dims=(1,)).mean()

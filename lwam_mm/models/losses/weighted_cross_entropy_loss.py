@@ -9,6 +9,8 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lwam_mm.models.losses.precision import at_least_float32
+
 
 @MODELS.register_module()
 class WeightedCrossEntropyLoss(nn.Module):
@@ -71,7 +73,7 @@ class WeightedCrossEntropyLoss(nn.Module):
                 "one for each in loss_decode.class_weight"
             )
         pixels = functional.cross_entropy(
-            cls_score, label, reduction="none", ignore_index=ignore_index
+            at_least_float32(cls_score), label, reduction="none", ignore_index=ignore_index
         )
         counted = label != ignore_index
         weights = self.class_weight.to(pixels.dtype)[label * counted] * counted

@@ -1,6 +1,6 @@
-# For small data sets: AdamW at 3e-3 for 40 epochs, warm-up over the first, then half a cosine;
+# For small data sets: AdamW at 2e-3 for 80 epochs, warm-up over the first, then half a cosine;
 # validation each 10 epochs, the best and the last checkpoint kept.
-optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=3e-3, weight_decay=0.01))
+optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=2e-3, weight_decay=0.01))
 param_scheduler = [
     dict(
         type="LinearLR",
@@ -12,16 +12,16 @@ param_scheduler = [
     ),
     dict(
         type="CosineAnnealingLR",
-        T_max=39,
+        T_max=79,
         eta_min=1e-5,
         begin=1,
-        end=40,
+        end=80,
         by_epoch=True,
         convert_to_iter_based=True,
     ),
 ]
 
-train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=40, val_interval=10)
+train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=80, val_interval=10)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 log_processor = dict(by_epoch=True)
