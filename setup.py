@@ -21,6 +21,14 @@ RUNTIME = [
     "onnxruntime>=1.17",  # the first whose wheels take numpy 2
 ]
 
+# The other engines of bundles, each enough for itself.
+OPENVINO = [
+    "openvino>=2026.0",  # older ones were not tried
+]
+NCNN = [
+    "ncnn>=1.0.20260526",  # older ones were not tried
+]
+
 TRAIN = [
     "torch>=2.6",  # from here on torch.load refuses code unless told otherwise
     "mmengine>=0.10.7,<0.11",  # 0.10.7 is what lwam_mm.compat repairs
@@ -47,7 +55,11 @@ LITE = [
 # `pip install --no-deps mmdeploy==1.3.1`, as `make install` does.
 DEPLOY = [
     *RUNTIME,
+    *OPENVINO,
+    *NCNN,
     "onnx>=1.17",  # the first for numpy 2
+    "nncf>=3.4,<4",  # accuracy control on ONNX models, as lwam_mm.deploy.quantize uses it
+    "pnnx>=20260526",  # ncnn's converter; reads ONNX with open sizes; older ones were not tried
     "aenum",
     "grpcio",
     "matplotlib",
@@ -92,6 +104,8 @@ setup(
     install_requires=RUNTIME_BASE,
     extras_require={
         "runtime": RUNTIME,
+        "openvino": OPENVINO,
+        "ncnn": NCNN,
         "train": TRAIN,
         "lite": LITE,
         "deploy": DEPLOY,

@@ -1,8 +1,3 @@
 # ONNX Runtime, any number of images of any size that is a multiple of 16.
-_base_ = ["./_base_/onnxruntime.py"]
-onnx_config = dict(
-    dynamic_axes=dict(
-        input={0: "batch", 2: "height", 3: "width"},
-        output={0: "batch", 2: "height", 3: "width"},
-    )
-)
+_base_ = ["./_base_/onnx_dynamic.py"]
+backend_config = dict(type="onnxruntime")

@@ -21,4 +21,4 @@ if importlib.util.find_spec("mmdeploy") is None:
 compat.apply()
 compat.export_by_torchscript()
 
-from lwam_mm.deploy import codebase  # noqa: E402, F401  registers over MMDeploy's own
+from lwam_mm.deploy import backends, codebase  # noqa: E402, F401  register over MMDeploy's own

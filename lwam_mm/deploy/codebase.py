@@ -9,7 +9,7 @@ import torch
 from mmdeploy.codebase.mmseg.deploy import segmentation_model
 from mmdeploy.codebase.mmseg.deploy.segmentation import MMSEG_TASK, Segmentation
 from mmdeploy.codebase.mmseg.deploy.segmentation_model import End2EndModel
-from mmdeploy.utils import Task
+from mmdeploy.utils import Task, get_codebase_config
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.structures import PixelData
@@ -18,6 +18,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from lwam_mm.errors import UserError
 from lwam_mm.models.checkpoint import CheckpointMismatchError, load_weights
 from lwam_mm.models.rep_conv import reparameterize
 
@@ -26,6 +27,23 @@ _LOADS_MASKS = "LoadAnnotations"
 _OUR_MASK_LOADER = "LoadIndexMask"
 
 _BACKEND_MODELS = vars(segmentation_model)["__BACKEND_MODEL"]
+
+
+class DeployConfigError(UserError, ValueError):
+    """A deploy config contradicts itself, or does not fit the images."""
+
+
+def refuse_distillation(config: Config) -> None:
+    """Make sure that a config is a plain student's.
+
+    Raises:
+        CheckpointMismatchError: it is that of a distillation.
+    """
+    if config.model.get("distiller") is not None:
+        raise CheckpointMismatchError(
+            f"{config.filename}: is the config of a distillation. Take the student out of its "
+            "checkpoint with tools/extract_student.py, then export with the student's own config"
+        )
 
 
 @MMSEG_TASK.register_module(Task.SEGMENTATION.value, force=True)
@@ -37,12 +55,7 @@ class FoldedSegmentation(Segmentation):
     """
 
     def __init__(self, model_cfg: Config, deploy_cfg: Config, device: str) -> None:
-        if model_cfg.model.get("distiller") is not None:
-            raise CheckpointMismatchError(
-                f"{model_cfg.filename}: is the config of a distillation. Take the student out of "
-                "its checkpoint with tools/extract_student.py, then export with the student's "
-                "own config"
-            )
+        refuse_distillation(model_cfg)
         super().__init__(model_cfg, deploy_cfg, device)
 
     def build_pytorch_model(
@@ -70,27 +83,87 @@ class FoldedSegmentation(Segmentation):
         return super().create_input(*args, **kwargs)
 
 
+class _CheckedEnd2EndModel(End2EndModel):
+    """An exported model whose deploy config has to say what its class expects of the graph."""
+
+    with_argmax: bool
+    counterpart: str
+
+    def __init__(self, *args: Any, deploy_cfg: Config, **kwargs: Any) -> None:
+        # MMDeploy puts an argmax into the graph unless it is told not to.
+        if get_codebase_config(deploy_cfg).get("with_argmax", True) != self.with_argmax:
+            raise DeployConfigError(
+                f"{deploy_cfg.filename or 'deploy config'}: codebase_config.with_argmax is "
+                f"{not self.with_argmax}; set it to {self.with_argmax}, or "
+                f"codebase_config.model_type to {self.counterpart!r}"
+            )
+        super().__init__(*args, deploy_cfg=deploy_cfg, **kwargs)
+
+
 @_BACKEND_MODELS.register_module("logits_end2end", force=True)
-class LogitsEnd2EndModel(End2EndModel):
+class LogitsEnd2EndModel(_CheckedEnd2EndModel):
     """An exported model whose graph ends in logits (``with_argmax=False``).
 
     Logits are resized to the image's own size before the argmax, as MMSegmentation does it; the
     class that it derives from resizes labels, and so finds other figures than torch.
     """
 
+    with_argmax = False
+    counterpart = "labels_end2end"
+
     def pack_result(
         self, batch_outputs: Tensor, data_samples: Sequence[SegDataSample]
     ) -> list[SegDataSample]:
         """Turn logits (N, C, h, w) into one label map (1, H, W) a sample, at the image's size."""
         for logits, sample in zip(batch_outputs, data_samples, strict=True):
-            top, bottom, left, right = _padding(sample)
-            height, width = logits.shape[-2:]
-            logits = logits[:, top : height - bottom, left : width - right]
             full_size = resize(
-                logits[None].float(), size=sample.ori_shape, mode="bilinear", align_corners=False
+                _without_padding(logits, sample)[None].float(),
+                size=sample.ori_shape,
+                mode="bilinear",
+                align_corners=False,
             )
             sample.pred_sem_seg = PixelData(data=torch.argmax(full_size[0], dim=0, keepdim=True))
         return list(data_samples)
+
+
+@_BACKEND_MODELS.register_module("labels_end2end", force=True)
+class LabelsEnd2EndModel(_CheckedEnd2EndModel):
+    """An exported model whose graph ends in labels (``with_argmax=True``).
+
+    It takes images at their own size only. MMSegmentation resizes logits to the size of an image
+    and then looks for the largest; from labels that is not to be had, and a nearest neighbour
+    would score another model than the one that was trained.
+    """
+
+    with_argmax = True
+    counterpart = "logits_end2end"
+
+    def pack_result(
+        self, batch_outputs: Tensor, data_samples: Sequence[SegDataSample]
+    ) -> list[SegDataSample]:
+        """Turn labels (N, 1, h, w) into one label map (1, H, W) a sample.
+
+        Raises:
+            DeployConfigError: an image was resized for the network.
+        """
+        for labels, sample in zip(batch_outputs, data_samples, strict=True):
+            labels = _without_padding(labels, sample)
+            if labels.shape[-2:] != tuple(sample.ori_shape):
+                height, width = sample.ori_shape
+                raise DeployConfigError(
+                    f"{sample.metainfo.get('img_path', 'the image')}: is {width}x{height}, but "
+                    f"its labels come as {labels.shape[-1]}x{labels.shape[-2]}, and labels cannot "
+                    "be resized as logits are; take the Resize out of test_pipeline and export a "
+                    "dynamic model, or export logits (codebase_config.with_argmax=False)"
+                )
+            sample.pred_sem_seg = PixelData(data=labels)
+        return list(data_samples)
+
+
+def _without_padding(scores: Tensor, sample: SegDataSample) -> Tensor:
+    top, bottom, left, right = _padding(sample)
+    height, width = scores.shape[-2:]
+    return scores[:, top : height - bottom, left : width - right]
 
 
 def _padding(sample: SegDataSample) -> tuple[int, int, int, int]:

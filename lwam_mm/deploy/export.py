@@ -1,40 +1,76 @@
-"""From a config and a checkpoint to a bundle."""
+"""From a config and a checkpoint to a bundle that was seen to be the trained model."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import platform
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import mmdeploy
 import numpy as np
 import onnx
 import torch
-from mmdeploy.apis import build_task_processor, torch2onnx
+from mmdeploy.apis import torch2onnx
 from mmdeploy.utils import get_root_logger
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
+from torch import nn
 
 from lwam_mm.console import keep_console_concise
+from lwam_mm.deploy.calibration import calibration_images
+from lwam_mm.deploy.codebase import refuse_distillation
+from lwam_mm.deploy.gate import (
+    FLOAT,
+    FOLDED,
+    INT8,
+    MULTI_BRANCH,
+    GateError,
+    GateReport,
+    read_limits,
+    run_gate,
+)
+from lwam_mm.deploy.pack import Packer
+from lwam_mm.deploy.receptive_field import tile_halo
+from lwam_mm.deploy.stages import Samples, bundle_stage, load_multi_branch, torch_stage
 from lwam_mm.errors import UserError
 from lwam_mm.models.input_size import STRIDE
+from lwam_mm.models.rep_conv import reparameterize
 from lwam_mm.paths import configs_folder
-from lwam_mm.runtime import Bundle, InputSpec, Manifest, OutputSpec, write_bundle
+from lwam_mm.runtime import Bundle, InputSpec, Manifest, OutputSpec, Predictor, write_bundle
 from lwam_mm.runtime.bundle import check_target
 from lwam_mm.version import __version__
 
-LOGIT_TOLERANCE = 1e-3
-"""How far an exported logit may lie from torch's, absolute, or relative where it is above 1."""
+BACKENDS = ("onnxruntime", "openvino", "ncnn", "ncnn-fp16")
+"""Whose bundles :func:`export_bundle` can write; ``configs/deploy`` has a config for each."""
 
-_MODEL_FILE = "model.onnx"
+_ONNX_FILE = "model.onnx"
 
 
 class ExportError(UserError, RuntimeError):
-    """The exported model is not the trained one, or there is no way to export it."""
+    """There is no way to export this model like this."""
+
+
+def default_backend() -> str:
+    """Name the quickest engine that is here: OpenVINO on x86 processors, else ONNX Runtime."""
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    return "openvino" if x86 and importlib.util.find_spec("openvino") else "onnxruntime"
+
+
+def load_deploy_config(backend: str, dynamic: bool) -> Config:
+    """Load our deploy config of a backend; its ``input_shape`` is still to be set if not dynamic.
+
+    Raises:
+        ExportError: there is no such backend.
+    """
+    if backend not in BACKENDS:
+        raise ExportError(f"backend {backend!r}: give one of {', '.join(BACKENDS)}")
+    kind = "dynamic" if dynamic else "static-256x256"
+    return Config.fromfile(configs_folder() / "deploy" / f"segmentation_{backend}_{kind}.py")
 
 
 def export_bundle(
@@ -42,61 +78,113 @@ def export_bundle(
     checkpoint: str | Path,
     out: str | Path,
     *,
+    backend: str | None = None,
     dynamic: bool = False,
+    int8: bool = False,
+    deploy_config: Config | None = None,
     overwrite: bool = False,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> Bundle:
-    """Fold a student, export it to ONNX through MMDeploy, check it and write its bundle.
-
-    The exported model is run beside the folded torch model on the same random images; a bundle
-    is written only if their logits agree.
+    """Fold a student, export it through MMDeploy, hold it against the gate and write its bundle.
 
     Args:
-        config: the student's plain config (not that of its distillation).
+        config: the student's plain config (not that of its distillation); its validation images
+            have to be there, and for INT8 those of training.
         checkpoint: the student's checkpoint.
         out: the bundle's folder.
-        dynamic: export a model for any multiple of 16 as height and width; otherwise one for the
-            size that the config's test pipeline resizes to.
+        backend: one of :data:`BACKENDS`; :func:`default_backend` if None.
+        dynamic: export a model for images of any size; otherwise one for the size that the
+            config's test pipeline resizes to.
+        int8: quantize it, by calibration on training images; where that costs more than the gate
+            allows, the layers that lose most return to float.
+        deploy_config: a deploy config of one's own, such as one with other limits, in the place
+            of ``backend`` and ``dynamic``.
         overwrite: replace a bundle that is there already.
+        progress: called with one line of text at each step.
 
     Returns:
-        The bundle as read back.
+        The bundle as read back; its figures hold the gate's report.
 
     Raises:
         FileNotFoundError: config or checkpoint is missing.
-        lwam_mm.models.checkpoint.CheckpointMismatchError: the checkpoint does not fit the config.
-        ValueError: the config is that of a distillation.
-        ExportError: the logits disagree, or the config does not say what the bundle must.
-        lwam_mm.runtime.BundleError: ``out`` is taken.
+        lwam_mm.models.checkpoint.CheckpointMismatchError: the checkpoint does not fit the config,
+            or the config is that of a distillation.
+        lwam_mm.datasets.problem.DatasetError: the images cannot be used.
+        ExportError: this cannot be exported.
+        GateError: the exported model is not the trained one within the limits; no bundle was
+            written.
+        lwam_mm.deploy.quantize.QuantizationError: no INT8 model is within the limits.
+        lwam_mm.runtime.BundleError: ``out`` is taken, or the exported file cannot be loaded.
     """
     if not isinstance(config, Config):
         if not Path(config).is_file():
             raise FileNotFoundError(f"{config}: there is no such config file")
         config = Config.fromfile(config)
+    refuse_distillation(config)
     check_target(Path(out), overwrite)
     keep_console_concise(get_root_logger())
     init_default_scope(config.get("default_scope", "mmseg"))
-    size = None if dynamic else _test_size(config)
-    deploy_config = _deploy_config(size)
-    example_size = size or (8 * STRIDE, 12 * STRIDE)
+    if deploy_config is None:
+        deploy_config = load_deploy_config(backend or default_backend(), dynamic)
+        size = None if dynamic else _test_size(config)
+        deploy_config.onnx_config.input_shape = size and [size[1], size[0]]
+    engine = deploy_config.backend_config.type
+    size = _size(deploy_config)
+    if int8 and engine == "ncnn":
+        raise ExportError("ncnn: INT8 is for OpenVINO and ONNX Runtime; leave --int8 out")
 
+    trained = load_multi_branch(config, checkpoint)
+    folded = reparameterize(trained)
+    samples = Samples(config, deploy_config.gate.images, whole=size is None)
+    limits = read_limits(deploy_config.gate.limits)
     with tempfile.TemporaryDirectory() as folder:
-        onnx_file = Path(folder) / _MODEL_FILE
-        with warnings.catch_warnings():
-            # mmdeploy turns sizes into numbers while it traces; that is how it exports.
-            warnings.filterwarnings("ignore", category=torch.jit.TracerWarning, module="mmdeploy")
-            torch2onnx(
-                np.zeros((*example_size, 3), np.uint8),
-                folder,
-                _MODEL_FILE,
-                deploy_config,
-                config,
-                str(checkpoint),
-                "cpu",
+        scratch = Path(folder)
+        progress("fold and export")
+        model = _export(config, deploy_config, checkpoint, size, scratch)
+        manifest = _manifest(config, deploy_config, checkpoint, folded, size)
+        packer = Packer(manifest, deploy_config, scratch)
+        bundles = {FLOAT: packer.pack(model, FLOAT)}
+        stages = {MULTI_BRANCH: torch_stage(trained), FOLDED: torch_stage(folded)}
+
+        def judge() -> GateReport:
+            everything = stages | {
+                name: bundle_stage(Predictor(bundle.root)) for name, bundle in bundles.items()
+            }
+            progress(f"compare {', '.join(everything)} on {len(samples)} validation images")
+            return run_gate(everything, samples, manifest.classes, limits)
+
+        if int8:
+            from lwam_mm.deploy.int8 import quantize_within
+
+            def pack(candidate: onnx.ModelProto) -> Bundle:
+                return packer.pack(candidate, INT8)
+
+            images = calibration_images(
+                config, packer.tensor_input, deploy_config.quantization.images
             )
-        onnx.checker.check_model(str(onnx_file))
-        difference = _compare(config, deploy_config, checkpoint, onnx_file, example_size)
-        manifest = _manifest(config, size, deploy_config.onnx_config, checkpoint, difference)
-        return write_bundle(out, manifest, {_MODEL_FILE: onnx_file}, overwrite=overwrite)
+            progress(f"quantize on {len(images)} training images")
+            result = quantize_within(
+                model, images, pack, bundles[FLOAT], samples, limits.get(INT8), progress
+            )
+            bundles[INT8] = result.bundle
+            packer.note(dict(int8=dict(calibration_images=len(images), **result.provenance)))
+        report = judge()
+        if report.failures:
+            raise GateError(report)
+        progress(str(report))
+        final = bundles[INT8 if int8 else FLOAT]
+        files = {name: final.root / name for name in final.manifest.files}
+        return write_bundle(
+            out, packer.finished(final.manifest, report), files, overwrite=overwrite
+        )
+
+
+def dataset_classes(config: Config) -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
+    """Class names and RGB palette (0..255) of a config's test set, without opening any file."""
+    dataset = config.test_dataloader.dataset
+    meta = DATASETS.get(dataset.type)._load_metainfo(dataset.get("metainfo"))
+    palette = tuple(tuple(int(value) for value in colour) for colour in meta["palette"])
+    return tuple(meta["classes"]), palette
 
 
 def _test_size(config: Config) -> tuple[int, int]:
@@ -116,50 +204,52 @@ def _test_size(config: Config) -> tuple[int, int]:
     )
 
 
-def _deploy_config(size: tuple[int, int] | None) -> Config:
-    folder = configs_folder() / "deploy"
-    if size is None:
-        return Config.fromfile(folder / "segmentation_onnxruntime_dynamic.py")
-    deploy_config = Config.fromfile(folder / "_base_" / "onnxruntime.py")
-    deploy_config.onnx_config.input_shape = [size[1], size[0]]
-    return deploy_config
+def _size(deploy_config: Config) -> tuple[int, int] | None:
+    """Height and width of the deploy config's model; None for one of any size."""
+    if deploy_config.onnx_config.get("dynamic_axes"):
+        return None
+    shape = deploy_config.onnx_config.input_shape
+    if shape is None:
+        raise ExportError(
+            f"{deploy_config.filename}: onnx_config has neither an input_shape nor dynamic_axes; "
+            "give one of them"
+        )
+    return shape[1], shape[0]
 
 
-def _compare(
+def _export(
     config: Config,
     deploy_config: Config,
     checkpoint: str | Path,
-    onnx_file: Path,
-    size: tuple[int, int],
-) -> float:
-    """Largest difference of logits between the folded torch model and the exported one."""
-    import onnxruntime
-
-    model = build_task_processor(config, deploy_config, "cpu").build_pytorch_model(str(checkpoint))
-    images = np.random.default_rng(0).standard_normal((1, 3, *size)).astype(np.float32)
-    with torch.no_grad():
-        expected = model(torch.from_numpy(images), mode="tensor").numpy()
-    session = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
-    found = session.run(None, {session.get_inputs()[0].name: images})[0]
-    if found.shape != expected.shape:
-        raise ExportError(f"the exported model gives {found.shape}, torch {expected.shape}")
-    difference = np.abs(found - expected)
-    excess = float((difference / np.maximum(1, np.abs(expected))).max())
-    if not excess <= LOGIT_TOLERANCE:
-        raise ExportError(
-            f"the exported model's logits are off by up to {difference.max():.3g} (relative "
-            f"{excess:.3g}, allowed {LOGIT_TOLERANCE}); no bundle was written"
+    size: tuple[int, int] | None,
+    folder: Path,
+) -> onnx.ModelProto:
+    example = size or (8 * STRIDE, 12 * STRIDE)
+    with warnings.catch_warnings():
+        # mmdeploy turns sizes into numbers while it traces; that is how it exports.
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning, module="mmdeploy")
+        torch2onnx(
+            np.zeros((*example, 3), np.uint8),
+            str(folder),
+            _ONNX_FILE,
+            deploy_config,
+            config,
+            str(checkpoint),
+            "cpu",
         )
-    return float(difference.max())
+    model = onnx.load(folder / _ONNX_FILE)
+    onnx.checker.check_model(model)
+    return model
 
 
 def _manifest(
     config: Config,
-    size: tuple[int, int] | None,
-    onnx_config: Mapping[str, Any],
+    deploy_config: Config,
     checkpoint: str | Path,
-    difference: float,
+    folded: nn.Module,
+    size: tuple[int, int] | None,
 ) -> Manifest:
+    """Describe the plain export: a tensor in, logits out."""
     preprocessor = config.model.data_preprocessor
     if not preprocessor.get("bgr_to_rgb"):
         raise ExportError(
@@ -167,11 +257,13 @@ def _manifest(
             "RGB; train with bgr_to_rgb=True"
         )
     classes, palette = dataset_classes(config)
+    onnx_config = deploy_config.onnx_config
     return Manifest(
         classes=classes,
         palette=palette,
-        engine="onnxruntime",
-        model=_MODEL_FILE,
+        engine=deploy_config.backend_config.type,
+        precision="float32",
+        model=_ONNX_FILE,
         input=InputSpec(
             name=onnx_config["input_names"][0],
             size=size,
@@ -179,8 +271,9 @@ def _manifest(
             std=tuple(map(float, preprocessor.std)),
             resize="stretch" if size else "pad",
             size_divisor=STRIDE,
+            halo=None if size else tile_halo(folded, STRIDE),
         ),
-        output=OutputSpec(name=onnx_config["output_names"][0]),
+        output=OutputSpec(logits=onnx_config["output_names"][0]),
         provenance=dict(
             config=Path(config.filename).name if config.filename else None,
             checkpoint=Path(checkpoint).name,
@@ -191,13 +284,4 @@ def _manifest(
             torch=torch.__version__,
             mmdeploy=mmdeploy.__version__,
         ),
-        figures=dict(largest_logit_difference_to_torch=difference),
     )
-
-
-def dataset_classes(config: Config) -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
-    """Class names and RGB palette (0..255) of a config's test set, without opening any file."""
-    dataset = config.test_dataloader.dataset
-    meta = DATASETS.get(dataset.type)._load_metainfo(dataset.get("metainfo"))
-    palette = tuple(tuple(int(value) for value in colour) for colour in meta["palette"])
-    return tuple(meta["classes"]), palette

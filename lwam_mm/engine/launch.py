@@ -35,7 +35,7 @@ EXPECTED_ERRORS = (
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that training and testing share."""
     parser.add_argument("--work-dir", help="folder for logs and results (work_dirs/CONFIG)")
-    parser.add_argument("--data-root", help="folder of the data set, in place of the config's")
+    add_data_root_argument(parser)
     parser.add_argument(
         "--cfg-options",
         nargs="+",
@@ -51,6 +51,11 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     )
     # torchrun hands the rank over in the environment, older launchers as an argument.
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
+
+
+def add_data_root_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that says where the data set is."""
+    parser.add_argument("--data-root", help="folder of the data set, in place of the config's")
 
 
 def load_config(

@@ -1,6 +1,7 @@
-"""The seam to the inference engines: what one has to do, and which there are."""
+"""The inference engines: one that the bundle names is loaded, and only then imported."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -9,17 +10,31 @@ from lwam_mm.runtime.bundle import Bundle
 from lwam_mm.runtime.errors import BundleError
 
 
+@dataclass(frozen=True, eq=False)
+class Output:
+    """What a model gave for one batch; an engine may overwrite the arrays in its next call.
+
+    Attributes:
+        logits: float32 of shape (1, C, H, W).
+        labels: uint8 of shape (1, H, W); None where the bundle's graph has no such output.
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray | None = None
+
+
 class Engine(Protocol):
     """A loaded model."""
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
+    def __call__(self, batch: np.ndarray) -> Output:
         """Run the model.
 
         Args:
-            batch: float32 of shape (1, 3, H, W), as the bundle's input specification says.
+            batch: What the bundle's input specification says: float32 of shape (1, 3, H, W) or
+                uint8 of shape (1, H, W, 3).
 
         Returns:
-            The output that the bundle names.
+            The outputs that the bundle names.
 
         Raises:
             EngineError: The engine failed.
@@ -32,9 +47,23 @@ def _load_onnxruntime(bundle: Bundle, threads: int | None) -> Engine:
     return OnnxRuntimeEngine(bundle, threads)
 
 
+def _load_openvino(bundle: Bundle, threads: int | None) -> Engine:
+    from lwam_mm.runtime.engine_openvino import OpenVinoEngine
+
+    return OpenVinoEngine(bundle, threads)
+
+
+def _load_ncnn(bundle: Bundle, threads: int | None) -> Engine:
+    from lwam_mm.runtime.engine_ncnn import NcnnEngine
+
+    return NcnnEngine(bundle, threads)
+
+
 # Each loader imports its engine when it is called: a machine has only the one that it needs.
 ENGINE_LOADERS: dict[str, Callable[[Bundle, int | None], Engine]] = {
     "onnxruntime": _load_onnxruntime,
+    "openvino": _load_openvino,
+    "ncnn": _load_ncnn,
 }
 
 

@@ -5,10 +5,20 @@ from typing import Any
 import numpy as np
 
 from lwam_mm.runtime.bundle import Bundle
+from lwam_mm.runtime.engine import Output
 from lwam_mm.runtime.errors import BundleError, EngineError
+from lwam_mm.runtime.signature import Port, check_signature
 
 # ONNX Runtime's scale: 3 is "errors only".
 _LOG_ERRORS_ONLY = 3
+
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(uint8)": "uint8",
+}
 
 
 class OnnxRuntimeEngine:
@@ -45,61 +55,29 @@ class OnnxRuntimeEngine:
                 f"{bundle.model_path} cannot be loaded by ONNX Runtime "
                 f"{onnxruntime.__version__}: {error}"
             ) from error
-        _check_signature(bundle, self._session)
+        check_signature(
+            bundle, _ports(self._session.get_inputs()), _ports(self._session.get_outputs())
+        )
         self._input = bundle.manifest.input.name
-        self._output = bundle.manifest.output.name
+        self._outputs = bundle.manifest.output.names
         self._model_path = bundle.model_path
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
+    def __call__(self, batch: np.ndarray) -> Output:
         """See `Engine.__call__`."""
         try:
-            (output,) = self._session.run([self._output], {self._input: batch})
+            return Output(*self._session.run(self._outputs, {self._input: batch}))
         except Exception as error:  # its own exception classes share no other base
             raise EngineError(
                 f"{self._model_path} failed in ONNX Runtime on an input of shape {batch.shape}: "
                 f"{error}"
             ) from error
-        return output
 
 
-def _check_signature(bundle: Bundle, session: Any) -> None:
-    """Hold the model against the manifest, as far as its shapes are fixed."""
-    manifest = bundle.manifest
-    height, width = manifest.input.size or (None, None)
-    inputs = {node.name: node for node in session.get_inputs()}
-    outputs = {node.name: node for node in session.get_outputs()}
-    if set(inputs) != {manifest.input.name}:
-        _disagree(bundle, "inputs", sorted(inputs), "input.name", manifest.input.name)
-    if manifest.output.name not in outputs:
-        _disagree(bundle, "outputs", sorted(outputs), "output.name", manifest.output.name)
-    node = inputs[manifest.input.name]
-    if node.type != "tensor(float)":
-        _disagree(bundle, "input type", node.type, "input.dtype", manifest.input.dtype)
-    if not _fits(node.shape, (1, 3, height, width)):
-        _disagree(bundle, "input shape", node.shape, "input.size", manifest.input.size)
-    node = outputs[manifest.output.name]
-    if node.type != "tensor(float)":
-        _disagree(bundle, "output type", node.type, "output.kind", manifest.output.kind)
-    if len(node.shape) == 4 and not _fits(node.shape[1:2], (len(manifest.classes),)):
-        _disagree(bundle, "output channels", node.shape[1], "classes", list(manifest.classes))
-    if not _fits(node.shape, (1, len(manifest.classes), height, width)):
-        _disagree(bundle, "output shape", node.shape, "input.size", manifest.input.size)
-
-
-def _fits(shape: list[Any], expected: tuple[int | None, ...]) -> bool:
-    """Compare a model's shape with the expected one; None there is a side of any length.
-
-    Sides that the model leaves open (a name or None) fit everything; a fixed side fits its number
-    only, so that a model of fixed size is refused where the manifest promises any size.
-    """
-    return len(shape) == len(expected) and all(
-        not isinstance(side, int) or side == want
-        for side, want in zip(shape, expected, strict=True)
-    )
-
-
-def _disagree(bundle: Bundle, what: str, found: object, field: str, said: object) -> None:
-    raise BundleError(
-        f"{bundle.model_path}: the model's {what}: {found}; bundle.json says {field!r}: {said}. "
-        "Export the bundle again, or correct bundle.json"
-    )
+def _ports(nodes: list[Any]) -> dict[str, Port]:
+    return {
+        node.name: Port(
+            dtype=_DTYPES.get(node.type, node.type),
+            shape=tuple(side if isinstance(side, int) else None for side in node.shape),
+        )
+        for node in nodes
+    }

@@ -2,11 +2,13 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PureWindowsPath
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from lwam_mm.runtime.errors import BundleError
+
+Value = TypeVar("Value")
 
 
 class Fields:
@@ -52,6 +54,10 @@ class Fields:
         if not isinstance(value, str) or not value:
             self.fail(name, "give a string that is not empty")
         return value
+
+    def optional(self, name: str, read: Callable[[str], Value]) -> Value | None:
+        """Return what `read`, a method of this object, makes of the field, or None for null."""
+        return None if self._take(name) is None else read(name)
 
     def choice(self, name: str, allowed: Sequence[str]) -> str:
         """Return a string that is one of `allowed`."""

@@ -7,7 +7,9 @@ from lwam_mm.runtime.manifest import InputSpec
 
 
 def to_batch(image: np.ndarray, spec: InputSpec) -> np.ndarray:
-    """Resize or pad an image as the bundle says, and normalise it.
+    """Bring an image to what the bundle's model wants.
+
+    A frame is resized at most; the graph does the rest. For a tensor it is done here.
 
     The steps, their order and their arithmetic are MMSegmentation's at test time: resize in uint8,
     then BGR to RGB, then (x - mean) / std in float32, then padding by zeros.
@@ -17,11 +19,15 @@ def to_batch(image: np.ndarray, spec: InputSpec) -> np.ndarray:
         spec: The bundle's input.
 
     Returns:
-        float32 of shape (1, 3, h, w): `spec.size` for "stretch", else H and W rounded up to
-        multiples of `spec.size_divisor`, the image in the upper left corner.
+        For a frame uint8 of shape (1, h, w, 3), where (h, w) is `spec.size` for "stretch", else
+        (H, W). For a tensor float32 of shape (1, 3, h, w): `spec.size` for "stretch", else H and W
+        rounded up to multiples of `spec.size_divisor`, the image in the upper left corner.
     """
     if spec.size is not None:
         image = _resize(image, spec.size)
+    if spec.kind == "frame":
+        return np.ascontiguousarray(image)[None]
+    if spec.size is not None:
         height, width = spec.size
     else:
         height, width = (
@@ -54,6 +60,19 @@ def to_image_size(logits: np.ndarray, size: tuple[int, int], spec: InputSpec) ->
     if logits.shape[1:] == size:
         return logits
     return np.stack([_resize(plane, size) for plane in logits])
+
+
+def argmax(logits: np.ndarray) -> np.ndarray:
+    """Return the class of highest logit, the first of equals: (C, H, W) to uint8 of (H, W).
+
+    Class by class over whole planes, which is quicker than numpy's argmax across them.
+    """
+    labels = np.zeros(logits.shape[1:], np.uint8)
+    best = logits[0]
+    for label in range(1, len(logits)):
+        labels[logits[label] > best] = label
+        best = np.maximum(best, logits[label])
+    return labels
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

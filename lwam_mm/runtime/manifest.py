@@ -1,4 +1,4 @@
-"""What `bundle.json` says, and the rules that it must keep (format version 1)."""
+"""What `bundle.json` says, and the rules that it must keep (format version 2)."""
 
 import json
 import re
@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 from lwam_mm.runtime.errors import BundleError
 from lwam_mm.runtime.fields import Fields
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_NAME = "bundle.json"
 TASK = "semantic-segmentation"
+PRECISIONS = ("float32", "float16", "int8")
 # Label 255 means "ignore" in masks, so it cannot be a class.
 MAX_CLASSES = 255
 MAX_DEPTH = 100
@@ -20,12 +21,12 @@ MAX_DEPTH = 100
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What the model wants to be given: one batch of shape (1, 3, H, W).
+    """What the model wants to be given: one image, as a batch of one.
 
     Attributes:
         name: The input's name in the model.
-        size: (height, width) in pixels of a model with a fixed size; None for one that takes any
-            height and width that are multiples of `size_divisor`.
+        size: (height, width) in pixels of a model with a fixed size; None for one that takes
+            images of any size.
         mean: Per channel, RGB order, in units of 0..255; subtracted first.
         std: Per channel, RGB order, in units of 0..255, positive; divided by afterwards.
         resize: How an image of another size is brought to the model. "stretch" (fixed size):
@@ -34,10 +35,13 @@ class InputSpec:
             at test time. "pad" (any size): never resized; after the normalisation zeros are
             appended at the bottom and on the right up to the next multiples of `size_divisor`,
             and the logits are cropped, as MMSegmentation's `test_cfg=dict(size_divisor=...)` does.
-        size_divisor: See `size`.
-        layout: Axis order; "NCHW".
-        color_order: Channel order; "rgb".
-        dtype: Element type; "float32".
+        size_divisor: See `resize`.
+        kind: "tensor": float32 of shape (1, 3, H, W), RGB, normalised and padded by the runtime.
+            "frame": uint8 of shape (1, H, W, 3), BGR, a decoded image as it is; normalisation,
+            padding and cropping are in the graph, so nothing is left to do outside.
+        halo: Pixels around a tile that the answer inside depends on, a multiple of
+            `size_divisor`: with them a large image can be taken tile by tile, with the answer of
+            the whole. None where it is not known, or where the network sees the whole image.
     """
 
     name: str
@@ -46,22 +50,27 @@ class InputSpec:
     std: tuple[float, float, float]
     resize: str
     size_divisor: int = 16
-    layout: str = "NCHW"
-    color_order: str = "rgb"
-    dtype: str = "float32"
+    kind: str = "tensor"
+    halo: int | None = None
 
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """What the model gives back.
+    """What the model gives back, at the input's height and width.
 
     Attributes:
-        name: The output's name in the model.
-        kind: "logits": float32 of shape (1, C, H, W), unbounded, at the input's height and width.
+        logits: Name of the output with the logits: float32 of shape (1, C, H, W), unbounded.
+        labels: Name of the output with the classes of highest logit: uint8 of shape (1, H, W),
+            0..C-1; None where the graph has none and the runtime finds them.
     """
 
-    name: str
-    kind: str = "logits"
+    logits: str
+    labels: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The outputs that there are, logits first."""
+        return [name for name in (self.logits, self.labels) if name is not None]
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,8 @@ class Manifest:
         classes: Unique class names; the position is the label. Class 0 is the background.
         palette: One (R, G, B) of 0..255 a class.
         engine: The inference engine that runs the model, for instance "onnxruntime".
+        precision: What the weights are stored in and computed with: "float32", "float16" or
+            "int8".
         model: File name of the model inside the bundle; it stands in `files`.
         input: What the model wants.
         output: What the model gives.
@@ -79,12 +90,13 @@ class Manifest:
         figures: What was measured of it; free, JSON.
         files: SHA-256 in lower-case hex of every file beside `bundle.json`, by file name.
         task: "semantic-segmentation".
-        format_version: 1.
+        format_version: 2.
     """
 
     classes: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     engine: str
+    precision: str
     model: str
     input: InputSpec
     output: OutputSpec
@@ -153,6 +165,7 @@ class Manifest:
             classes=classes,
             palette=palette,
             engine=fields.text("engine"),
+            precision=fields.choice("precision", PRECISIONS),
             model=model,
             input=_input_spec(fields.section("input")),
             output=_output_spec(fields.section("output")),
@@ -172,20 +185,25 @@ def _input_spec(fields: Fields) -> InputSpec:
         std=fields.triple("std"),
         resize=fields.choice("resize", ["stretch", "pad"]),
         size_divisor=fields.integer("size_divisor", minimum=1),
-        layout=fields.choice("layout", ["NCHW"]),
-        color_order=fields.choice("color_order", ["rgb"]),
-        dtype=fields.choice("dtype", ["float32"]),
+        kind=fields.choice("kind", ["tensor", "frame"]),
+        halo=fields.optional("halo", lambda name: fields.integer(name, minimum=0)),
     )
     if min(spec.std) <= 0:
         fields.fail("std", "give positive numbers, in units of 0..255")
     if (spec.resize == "stretch") != (spec.size is not None):
         fields.fail("resize", f'size is {spec.size}: "stretch" needs a size, "pad" needs null')
+    if spec.halo is not None and spec.halo % spec.size_divisor:
+        fields.fail("halo", f"give a multiple of size_divisor, {spec.size_divisor}, or null")
+    if spec.halo is not None and spec.size is not None:
+        fields.fail("halo", "give null: a model of fixed size sees the whole image at once")
     fields.finish()
     return spec
 
 
 def _output_spec(fields: Fields) -> OutputSpec:
-    spec = OutputSpec(name=fields.text("name"), kind=fields.choice("kind", ["logits"]))
+    spec = OutputSpec(logits=fields.text("logits"), labels=fields.optional("labels", fields.text))
+    if spec.labels == spec.logits:
+        fields.fail("labels", "give an output of its own, or null")
     fields.finish()
     return spec
 

@@ -36,10 +36,12 @@ def student_config(repository, deploy_data, tmp_path_factory) -> Path:
     leaf.write_text(
         f"_base_ = [{str(repository / 'configs/demo' / STUDENT)!r}]\n"
         "model = dict(backbone=dict(base_channels=8), decode_head=dict(base_channels=8))\n"
-        f"_base_.test_dataloader.dataset.data_root = {str(deploy_data)!r}\n"
-        "_base_.test_dataloader.num_workers = 0\n"
-        "_base_.test_dataloader.persistent_workers = False\n"
-        f"_base_.test_dataloader.dataset.pipeline[1].scale = ({SIZE}, {SIZE})\n"
+        "for loader in (_base_.train_dataloader, _base_.val_dataloader, _base_.test_dataloader):\n"
+        f"    loader.dataset.data_root = {str(deploy_data)!r}\n"
+        "    loader.num_workers = 0\n"
+        "    loader.persistent_workers = False\n"
+        "for loader in (_base_.val_dataloader, _base_.test_dataloader):\n"
+        f"    loader.dataset.pipeline[1].scale = ({SIZE}, {SIZE})\n"
         f"_base_.test_pipeline[1].scale = ({SIZE}, {SIZE})\n"
     )
     return leaf

@@ -66,6 +66,7 @@ def threshold_bundle(tmp_path_factory) -> Path:
         classes=("dark", "bright"),
         palette=((0, 0, 0), (255, 0, 0)),
         engine="onnxruntime",
+        precision="float32",
         model="model.onnx",
         input=InputSpec("input", (16, 16), (128.0,) * 3, (64.0,) * 3, "stretch"),
         output=OutputSpec("output"),

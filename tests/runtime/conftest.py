@@ -24,8 +24,12 @@ def save_model(
     out_shape=None,
     in_type=TensorProto.FLOAT,
     out_type=TensorProto.FLOAT,
+    labels=None,
 ) -> Path:
-    """Save a convolution (by default 1x1, the identity) times `scale`, or else the given nodes."""
+    """Save a convolution (by default 1x1, the identity) times `scale`, or else the given nodes.
+
+    `labels`: a second output of that name and type (True: uint8), which the nodes have to make.
+    """
     weight = np.eye(3, dtype=np.float32)[:, :, None, None] if weight is None else weight
     constants = []
     if nodes is None:
@@ -38,11 +42,15 @@ def save_model(
         ]
     if out_shape is None:
         out_shape = [shape[0], weight.shape[0], *shape[2:]]
+    outputs = [helper.make_tensor_value_info("logits", out_type, out_shape)]
+    if labels is not None:
+        label_type = TensorProto.UINT8 if labels is True else labels
+        outputs.append(helper.make_tensor_value_info("labels", label_type, [shape[0], *shape[2:]]))
     graph = helper.make_graph(
         nodes,
         "tiny",
         [helper.make_tensor_value_info("image", in_type, shape)],
-        [helper.make_tensor_value_info("logits", out_type, out_shape)],
+        outputs,
         constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -55,6 +63,7 @@ def tiny_manifest(size=None, **changes) -> Manifest:
         classes=("Background", "Super", "Incomplete"),
         palette=((0, 0, 0), (255, 0, 255), (255, 0, 0)),
         engine="onnxruntime",
+        precision="float32",
         model="model.onnx",
         input=InputSpec("image", size, MEAN, STD, resize="pad" if size is None else "stretch"),
         output=OutputSpec("logits"),

@@ -1,10 +1,11 @@
+import cv2
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from lwam_mm.runtime import InputSpec
-from lwam_mm.runtime.geometry import softmax, to_batch, to_image_size
+from lwam_mm.runtime.geometry import argmax, softmax, to_batch, to_image_size
 
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
@@ -77,3 +78,21 @@ def test_softmax_is_torchs_even_for_large_logits():
     logits = np.random.default_rng(1).normal(size=(6, 10, 12)).astype(np.float32) * 300
     expected = torch.softmax(torch.from_numpy(logits), dim=0).numpy()
     np.testing.assert_allclose(softmax(logits), expected, atol=1e-6)
+
+
+def test_a_frame_is_handed_over_as_it_is(picture):
+    image = picture(33, 47)
+    spec = InputSpec("x", None, MEAN, STD, "pad", kind="frame")
+    batch = to_batch(image, spec)
+    assert batch.dtype == np.uint8
+    np.testing.assert_array_equal(batch, image[None])
+    fixed = to_batch(image, InputSpec("x", (16, 32), MEAN, STD, "stretch", kind="frame"))
+    np.testing.assert_array_equal(fixed[0], cv2.resize(image, (32, 16)))
+    assert to_batch(image[::2, ::2], spec).flags.c_contiguous
+
+
+def test_argmax_takes_the_first_of_equals():
+    logits = np.random.default_rng(0).integers(0, 3, (6, 40, 50)).astype(np.float32)
+    labels = argmax(logits)
+    assert labels.dtype == np.uint8
+    np.testing.assert_array_equal(labels, logits.argmax(axis=0))

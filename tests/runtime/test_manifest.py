@@ -34,8 +34,8 @@ def test_a_manifest_survives_the_round_trip(new_manifest):
 FIELDS = [
     *("format_version", "task", "classes", "palette", "engine", "model", "input", "output"),
     *("provenance", "figures", "files", "input.name", "input.size", "input.mean", "input.std"),
-    *("input.resize", "input.size_divisor", "input.layout", "input.color_order", "input.dtype"),
-    *("output.name", "output.kind"),
+    *("input.resize", "input.size_divisor", "input.kind", "input.halo"),
+    *("precision", "output.logits", "output.labels"),
 ]
 
 
@@ -53,8 +53,9 @@ def test_a_missing_field_is_named(data, dotted):
 @pytest.mark.parametrize(
     ("dotted", "value"),
     [
-        ("format_version", 2),
-        ("format_version", "1"),
+        ("format_version", 1),
+        ("format_version", 3),
+        ("format_version", "2"),
         ("format_version", True),
         ("format_version", 0),
         ("task", "detection"),
@@ -74,9 +75,12 @@ def test_a_missing_field_is_named(data, dotted):
         ("model", "other.onnx"),
         ("input", []),
         ("input.name", ""),
-        ("input.layout", "NHWC"),
-        ("input.color_order", "bgr"),
-        ("input.dtype", ["float32"]),
+        ("precision", "int4"),
+        ("input.kind", "picture"),
+        ("input.kind", ["tensor"]),
+        ("input.halo", 16),
+        ("input.halo", -16),
+        ("input.halo", 8.0),
         ("input.size", [32]),
         ("input.size", [32, 0]),
         ("input.size", [32, 48.0]),
@@ -91,7 +95,9 @@ def test_a_missing_field_is_named(data, dotted):
         ("input.resize", "pad"),
         ("input.resize", "letterbox"),
         ("output", "logits"),
-        ("output.kind", "labels"),
+        ("output.logits", None),
+        ("output.labels", ""),
+        ("output.labels", "logits"),
         ("provenance", []),
         ("figures", None),
         ("files", ["model.onnx"]),
@@ -132,8 +138,8 @@ def test_an_unknown_field_is_refused(data, place):
 
 
 def test_a_newer_format_says_update_whatever_else_it_holds():
-    with pytest.raises(BundleError, match="reads version 1: update lwam_mm"):
-        parse({"format_version": 2, "something": "else"})
+    with pytest.raises(BundleError, match="reads version 2: update lwam_mm"):
+        parse({"format_version": 3, "something": "else"})
 
 
 def test_more_classes_than_labels_are_refused(data):

@@ -1,5 +1,7 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +12,7 @@ import torch.nn.functional as F
 
 import lwam_mm
 from lwam_mm.runtime import BundleError, EngineError, ImageError, Predictor
+from lwam_mm.runtime.engine import Output
 
 SIZES = [(32, 48), (33, 47), (47, 33), (1, 1), (100, 17)]
 
@@ -103,9 +106,71 @@ def test_a_broken_model_is_an_error_and_not_background(make_bundle, picture):
 def test_channels_that_the_graph_leaves_open_are_checked_at_the_first_image(make_bundle, picture):
     root = make_bundle()
     predictor = Predictor(root)
-    predictor._engine = lambda batch: np.zeros((1, 4, *batch.shape[2:]), np.float32)
+    predictor._engine = lambda batch: Output(np.zeros((1, 4, *batch.shape[2:]), np.float32))
     with pytest.raises(BundleError, match=r"returns shape \(1, 4, 16, 16\), not \(1, 3, 16, 16\)"):
         predictor(picture(8, 8))
+
+
+TAPS = np.random.default_rng(0).normal(size=(3, 3, 33, 33)).astype(np.float32)
+
+
+@pytest.mark.parametrize("probabilities", [False, True])
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_tiles_give_the_answer_of_the_whole(
+    make_bundle, new_manifest, picture, engine, probabilities
+):
+    """A 33x33 convolution sees exactly 16 pixels around."""
+    halo = replace(new_manifest().input, halo=16)
+    root = make_bundle(weight=TAPS, manifest=new_manifest(engine=engine, input=halo))
+    whole, tiled = Predictor(root), Predictor(root, max_pixels=64 * 64)
+    for size in [(64, 64), (65, 64), (150, 201), (16, 300), (301, 17)]:
+        image = picture(*size)
+        expected = whole(image, probabilities=probabilities)
+        found = tiled(image, probabilities=probabilities)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+        if probabilities:
+            np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-4)
+
+
+def test_too_small_a_halo_would_show(make_bundle, new_manifest, picture):
+    root = make_bundle(
+        weight=TAPS, manifest=new_manifest(input=replace(new_manifest().input, halo=0))
+    )
+    image = picture(150, 201)
+    difference = Predictor(root)(image).labels != Predictor(root, max_pixels=64 * 64)(image).labels
+    assert difference.any()
+
+
+def test_without_a_halo_nothing_is_cut(make_bundle, picture):
+    image = picture(150, 201)
+    predictor = Predictor(make_bundle(weight=TAPS), max_pixels=1)
+    np.testing.assert_array_equal(
+        predictor(image).labels, Predictor(make_bundle(name="b", weight=TAPS))(image).labels
+    )
+
+
+@pytest.mark.parametrize("max_pixels", [0, -1])
+def test_a_bound_that_is_not_positive_is_refused(make_bundle, max_pixels):
+    with pytest.raises(ValueError, match=f"max_pixels is {max_pixels}"):
+        Predictor(make_bundle(), max_pixels=max_pixels)
+
+
+def test_logits_are_those_of_the_model(make_bundle, picture):
+    image = picture(33, 47)
+    rgb = image[:, :, ::-1].astype(np.float64)
+    expected = ((rgb - [100, 50, 0]) / [10, 20, 40]).transpose(2, 0, 1)
+    logits = Predictor(make_bundle()).logits(image)
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+
+
+def test_threads_take_turns(make_bundle, picture, by_hand):
+    predictor = Predictor(make_bundle())
+    images = [picture(64, 64, seed) for seed in range(16)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(predictor, images))
+    for image, prediction in zip(images, found, strict=True):
+        np.testing.assert_array_equal(prediction.labels, by_hand(image))
 
 
 def test_a_damaged_bundle_is_refused(make_bundle):

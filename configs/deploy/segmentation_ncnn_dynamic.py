@@ -1,0 +1,3 @@
+# ncnn, any number of images, one by one, of any size that is a multiple of 16.
+_base_ = ["./_base_/onnx_dynamic.py"]
+backend_config = dict(type="ncnn", precision="FP32")

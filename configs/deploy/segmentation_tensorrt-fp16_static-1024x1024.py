@@ -1,0 +1,10 @@
+# TensorRT in float16, one image of 1024x1024 at a time.
+_base_ = ["./_base_/tensorrt.py"]
+_shape = [1, 3, 1024, 1024]
+onnx_config = dict(input_shape=[1024, 1024])  # width, height
+backend_config = dict(
+    common_config=dict(fp16_mode=True),
+    model_inputs=[
+        dict(input_shapes=dict(input=dict(min_shape=_shape, opt_shape=_shape, max_shape=_shape)))
+    ],
+)

@@ -1,0 +1,82 @@
+"""Holds a loaded model's inputs and outputs against what the bundle promises."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lwam_mm.runtime.bundle import Bundle
+from lwam_mm.runtime.errors import BundleError
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of a loaded model.
+
+    Attributes:
+        dtype: "float32", "uint8", ...
+        shape: One entry a side: its length, or None where the model takes any.
+    """
+
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+def check_signature(
+    bundle: Bundle, inputs: Mapping[str, Port], outputs: Mapping[str, Port]
+) -> None:
+    """Make sure that the model can be what the manifest says, as far as its shapes are fixed.
+
+    Args:
+        bundle: The bundle.
+        inputs: The model's inputs by name.
+        outputs: The model's outputs by name.
+
+    Raises:
+        BundleError: A name, type, size or the number of classes disagrees.
+    """
+    manifest = bundle.manifest
+    spec = manifest.input
+    classes = len(manifest.classes)
+    height, width = spec.size or (None, None)
+    if set(inputs) != {spec.name}:
+        _disagree(bundle, "inputs", sorted(inputs), "input.name", spec.name)
+    expected_type, expected_shape = {
+        "tensor": ("float32", (1, 3, height, width)),
+        "frame": ("uint8", (1, height, width, 3)),
+    }[spec.kind]
+    port = inputs[spec.name]
+    if port.dtype != expected_type:
+        _disagree(bundle, "input type", port.dtype, "input.kind", spec.kind)
+    if not _fits(port.shape, expected_shape):
+        _disagree(bundle, "input shape", port.shape, "input.size", spec.size)
+    wanted = [("logits", manifest.output.logits, "float32", (1, classes, height, width))]
+    if manifest.output.labels is not None:
+        wanted.append(("labels", manifest.output.labels, "uint8", (1, height, width)))
+    for field, name, dtype, shape in wanted:
+        if name not in outputs:
+            _disagree(bundle, "outputs", sorted(outputs), f"output.{field}", name)
+        port = outputs[name]
+        if port.dtype != dtype:
+            _disagree(bundle, f"type of {name!r}", port.dtype, f"output.{field}", dtype)
+        channels = port.shape[1:2] if field == "logits" and len(port.shape) == 4 else ()
+        if channels and not _fits(channels, (classes,)):
+            _disagree(bundle, "output channels", channels[0], "classes", list(manifest.classes))
+        if not _fits(port.shape, shape):
+            _disagree(bundle, f"shape of {name!r}", port.shape, "input.size", spec.size)
+
+
+def _fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:
+    """Compare a model's shape with the expected one; None there is a side of any length.
+
+    Sides that the model leaves open fit everything; a fixed side fits its number only, so that a
+    model of fixed size is refused where the manifest promises any size.
+    """
+    return len(shape) == len(expected) and all(
+        side is None or side == want for side, want in zip(shape, expected, strict=True)
+    )
+
+
+def _disagree(bundle: Bundle, what: str, found: object, field: str, said: object) -> None:
+    raise BundleError(
+        f"{bundle.model_path}: the model's {what}: {found}; bundle.json says {field!r}: {said}. "
+        "Export the bundle again, or correct bundle.json"
+    )

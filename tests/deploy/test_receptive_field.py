@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from lwam_mm.deploy.receptive_field import tile_halo
+
+
+class Segmentor(nn.Sequential):
+    def forward(self, x, mode):
+        assert mode == "tensor"
+        return super().forward(x)
+
+
+def conv(kernel, **kwargs):
+    return nn.Conv2d(kwargs.pop("channels", 3), 3, kernel, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("layers", "divisor", "expected"),
+    [
+        ([conv(1)], 16, 0),
+        ([conv(3, padding=1)], 1, 1),
+        ([conv(3, padding=1)], 16, 16),
+        ([conv(3, padding=1), nn.ReLU(), conv(3, padding=1)], 1, 2),
+        ([conv(3, padding=4, dilation=4), nn.BatchNorm2d(3)], 2, 4),
+        ([conv((1, 5), padding=(0, 2))], 1, 2),
+        ([conv((5, 1), padding=(2, 0))], 1, 2),
+        # A stride of 2: three taps of what was every other pixel.
+        ([conv(3, stride=2, padding=1), nn.ConvTranspose2d(3, 3, 2, stride=2)], 2, 2),
+        ([nn.MaxPool2d(2), conv(3, padding=1), nn.ConvTranspose2d(3, 3, 2, stride=2)], 2, 2),
+        ([nn.MaxPool2d(3, 1, 1)], 1, 1),
+    ],
+)
+def test_halo_by_hand(layers, divisor, expected):
+    assert tile_halo(Segmentor(*layers).eval(), divisor) == expected
+
+
+class Pooling(nn.Module):
+    def forward(self, x, mode):
+        return x + x.mean((2, 3), keepdim=True)
+
+
+def test_a_net_that_sees_everything_has_none():
+    assert tile_halo(Pooling().eval(), 16) is None
+
+
+def test_the_net_itself_is_left_alone():
+    net = Segmentor(conv(3, padding=1)).eval()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    tile_halo(net, 16)
+    assert next(net.parameters()).dtype == torch.float32
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_the_students_halo_is_just_enough(build_student):
+    """Farther away nothing matters; a divisor nearer something does."""
+    student = build_student().double()
+    halo = tile_halo(student, 16)
+    assert halo == 48
+    image = torch.randn(1, 3, 160, 160, dtype=torch.float64)
+    with torch.no_grad():
+        before = student(image, mode="tensor")[..., 64:80, 64:80]
+        far = image.clone()
+        far[..., : 64 - halo] = 9
+        assert torch.equal(student(far, mode="tensor")[..., 64:80, 64:80], before)
+        near = image.clone()
+        near[..., : 64 - halo + 16] = 9
+        assert not torch.equal(student(near, mode="tensor")[..., 64:80, 64:80], before)
