@@ -21,7 +21,7 @@ from lwam_mm.demo.timing import measure_in_turn
 from lwam_mm.engine.launch import evaluate
 from lwam_mm.evaluation.scores import confusion_matrix, confusion_to_metrics
 from lwam_mm.models.checkpoint import load_weights
-from lwam_mm.models.rep_conv import reparameterize
+from lwam_mm.models.foldable import reparameterize
 from lwam_mm.report.pictures import Sample
 from lwam_mm.report.table import ModelRow
 from lwam_mm.runtime import Predictor, read_image

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from lwam_mm.errors import UserError
 from lwam_mm.models.checkpoint import CheckpointMismatchError, load_weights
-from lwam_mm.models.rep_conv import reparameterize
+from lwam_mm.models.foldable import reparameterize
 
 # MMDeploy takes transforms of this name out of the pipeline when it makes an example input.
 _LOADS_MASKS = "LoadAnnotations"

@@ -38,8 +38,8 @@ from lwam_mm.deploy.pack import Packer
 from lwam_mm.deploy.receptive_field import tile_halo
 from lwam_mm.deploy.stages import Samples, bundle_stage, load_multi_branch, torch_stage
 from lwam_mm.errors import UserError
+from lwam_mm.models.foldable import reparameterize
 from lwam_mm.models.input_size import STRIDE
-from lwam_mm.models.rep_conv import reparameterize
 from lwam_mm.paths import configs_folder
 from lwam_mm.runtime import Bundle, InputSpec, Manifest, OutputSpec, Predictor, write_bundle
 from lwam_mm.runtime.bundle import check_target

@@ -17,14 +17,15 @@ from lwam_mm.datasets.problem import DatasetError
 from lwam_mm.engine.concise_runner import ConciseRunner
 from lwam_mm.errors import UserError
 from lwam_mm.files import write_atomically
-from lwam_mm.models.rep_conv import reparameterize
-from lwam_mm.runtime import BundleError, ImageError
+from lwam_mm.models.foldable import reparameterize
+from lwam_mm.runtime import BundleError, EngineError, ImageError
 from lwam_mm.version import __version__
 
 EXPECTED_ERRORS = (
     UserError,
     BundleError,
     DatasetError,
+    EngineError,
     ImageError,
     FileExistsError,
     FileNotFoundError,

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import openvino
 import pytest
 import torch
 from mmdeploy.apis import build_task_processor, torch2onnx
@@ -12,11 +13,7 @@ from mmengine.config import Config
 
 import lwam_mm.deploy  # noqa: F401
 from lwam_mm.deploy.backends import BackendError, OpenVINOManager, OpenVINOWrapper, errors
-from lwam_mm.deploy.silent_nncf import no_intel_telemetry
 from lwam_mm.engine.launch import evaluate, load_config
-
-with no_intel_telemetry():
-    openvino = pytest.importorskip("openvino")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lwam_mm.deploy import silent_nncf
-from lwam_mm.deploy.silent_nncf import import_nncf, no_intel_telemetry, quiet_nncf
+from lwam_mm.deploy.silent_nncf import import_nncf, quiet_nncf
 
 # NNCF also falls silent where it meets pytest, hence a process of its own. What it must not find
 # is a package that says on import that it was found.
@@ -34,18 +34,6 @@ def test_import_sends_nothing_and_leaves_the_home_alone(tmp_path):
     subprocess.run(command, check=True, env=environment, timeout=120)
     assert not (spy / "found").exists()
     assert not (home / "intel").exists()
-
-
-def test_telemetry_is_out_of_reach_only_inside(monkeypatch):
-    stand_in = object()
-    monkeypatch.setitem(sys.modules, "openvino_telemetry", stand_in)
-    with no_intel_telemetry(), pytest.raises(ImportError):
-        import openvino_telemetry  # noqa: F401
-    assert sys.modules["openvino_telemetry"] is stand_in
-    monkeypatch.delitem(sys.modules, "openvino_telemetry")
-    with no_intel_telemetry():
-        pass
-    assert "openvino_telemetry" not in sys.modules
 
 
 def test_chatter_stops_and_comes_back():

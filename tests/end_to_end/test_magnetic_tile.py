@@ -34,8 +34,8 @@ def test_road_on_magnetic_tiles(shared_data, repository, run_tool, tmp_path, mon
     monkeypatch.setitem(os.environ, "LWAM_DATA_ROOT", str(shared_data))
     configs = repository / "configs"
     (teacher,) = (configs / "unetpp").glob("*magnetic-tile*.py")
-    (student,) = (configs / "lwrnet").glob("*magnetic-tile*.py")
-    (distilled,) = (configs / "distill").glob("*magnetic-tile*.py")
+    (student,) = (configs / "lwrnet").glob("lwrnet-w*magnetic-tile*.py")
+    (distilled,) = (configs / "distill").glob("kd-*_lwrnet-w*magnetic-tile*.py")
 
     run_tool("train.py", teacher, "--work-dir", "teacher", *_SHORT, *_TEACHER, cwd=tmp_path)
     (checkpoint,) = (tmp_path / "teacher").glob("best_mIoU_epoch_*.pth")

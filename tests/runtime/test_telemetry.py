@@ -20,7 +20,6 @@ assert not list(Path.home().iterdir()), "something was written into the user's h
 
 
 def test_a_prediction_by_openvino_tells_nobody(make_bundle, new_manifest, tmp_path):
-    pytest.importorskip("openvino_telemetry")
     home = tmp_path / "home"
     home.mkdir()
     bundle = make_bundle(manifest=new_manifest(engine="openvino"))

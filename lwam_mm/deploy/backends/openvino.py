@@ -20,7 +20,7 @@ from mmdeploy.utils.timer import TimeCounter
 from torch import Tensor
 
 from lwam_mm.deploy.backends.errors import BackendError, first_line, is_installed, require
-from lwam_mm.deploy.silent_nncf import no_intel_telemetry
+from lwam_mm.runtime.telemetry import no_telemetry
 
 _NAME = "openvino"
 
@@ -91,7 +91,7 @@ def _convert(onnx_file: Path, folder: Path) -> str:
 def _import_openvino() -> ModuleType:
     """Import OpenVINO such that it sends nothing: by itself it reports every import."""
     require("openvino")
-    with no_intel_telemetry():
+    with no_telemetry():
         import openvino
 
     return openvino

@@ -8,8 +8,9 @@ from typing import Any
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from lwam_mm.models.blocks import block_named
 from lwam_mm.models.decode_heads.full_resolution_head import FullResolutionHead
-from lwam_mm.models.rep_conv import RepConv, reparameterize
+from lwam_mm.models.foldable import reparameterize
 
 _DOUBLINGS = 4
 
@@ -24,6 +25,7 @@ class LWRHead(FullResolutionHead):
     Args:
         base_channels: the encoder's ``base_channels``; the input then has 8 times as many
             channels. An even number.
+        block: kind of the blocks, ``"RepConv"`` or ``"QARepConv"``, as in :class:`LWRNet`.
         with_1x1: whether the blocks train with a 1x1 branch.
         with_identity: whether the blocks train with an identity branch.
         norm_cfg: batch norm of the branches, ``dict(type='BN')`` by default.
@@ -33,12 +35,13 @@ class LWRHead(FullResolutionHead):
             ``ignore_index``, ``dropout_ratio`` (0 by default, as released), ...
 
     Raises:
-        ValueError: ``base_channels`` is odd.
+        ValueError: ``base_channels`` is odd; there is no such ``block``.
     """
 
     def __init__(
         self,
         base_channels: int = 64,
+        block: str = "RepConv",
         with_1x1: bool = True,
         with_identity: bool = True,
         norm_cfg: dict | None = None,
@@ -58,12 +61,13 @@ class LWRHead(FullResolutionHead):
             **kwargs,
         )
         self.upsamples, self.blocks = nn.ModuleList(), nn.ModuleList()
+        make_block = block_named(block)
         channels = self.in_channels
         for _ in range(_DOUBLINGS):
             self.upsamples.append(nn.ConvTranspose2d(channels, channels // 2, 2, stride=2))
             channels //= 2
             self.blocks.append(
-                RepConv(
+                make_block(
                     channels,
                     channels,
                     with_1x1=with_1x1,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lwam_mm.models import LWRNet, RepConv
+from lwam_mm.models import LWRNet, QARepConv, RepConv
 
 WIDTHS = (8, 8, 16, 32, 64)  # of the stages with base_channels=8
 
@@ -83,8 +83,20 @@ def test_norm_is_an_argument():
     assert all(isinstance(norm, nn.SyncBatchNorm) for norm in norms)
 
 
-def test_fold(randomise_batch_norms):
-    model = randomise_batch_norms(LWRNet(base_channels=8, out_indices=(0, 1, 2, 3, 4))).train()
+def test_block_is_an_argument():
+    model = LWRNet(base_channels=8, block="QARepConv", with_1x1=False)
+    blocks = [module for module in model.modules() if isinstance(module, QARepConv)]
+    assert len(blocks) == 6
+    assert not any(isinstance(module, RepConv) for module in model.modules())
+    assert not any(block.has_1x1 for block in blocks)
+    with pytest.raises(ValueError, match="block='Conv'"):
+        LWRNet(block="Conv")
+
+
+@pytest.mark.parametrize("block", ["RepConv", "QARepConv"])
+def test_fold(randomise_batch_norms, block):
+    model = LWRNet(base_channels=8, out_indices=(0, 1, 2, 3, 4), block=block)
+    randomise_batch_norms(model).train()
     x = torch.randn(2, 3, 32, 48)
     with torch.no_grad():
         expected = model.eval()(x)

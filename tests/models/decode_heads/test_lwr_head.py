@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lwam_mm.models import LWRHead
+from lwam_mm.models import LWRHead, QARepConv
 
 LOSS = dict(type="CrossEntropyLoss", avg_non_ignore=True)
 
@@ -76,8 +76,15 @@ def test_init_weights_leaves_torchs_own():
     assert all(torch.equal(before[name], value) for name, value in head.state_dict().items())
 
 
-def test_fold(features, randomise_batch_norms):
-    head = randomise_batch_norms(make_head()).eval()
+def test_block_is_an_argument():
+    head = make_head(block="QARepConv", with_identity=False)
+    assert [type(block) for block in head.blocks] == [QARepConv] * 4
+    assert not any(block.has_identity for block in head.blocks)
+
+
+@pytest.mark.parametrize("block", ["RepConv", "QARepConv"])
+def test_fold(features, randomise_batch_norms, block):
+    head = randomise_batch_norms(make_head(block=block)).eval()
     with torch.no_grad():
         expected = head(features)
         assert expected.std() > 0.01
