@@ -146,12 +146,16 @@ def export_bundle(
         bundles = {FLOAT: packer.pack(model, FLOAT)}
         stages = {MULTI_BRANCH: torch_stage(trained), FOLDED: torch_stage(folded)}
 
+        def tell_now_and_then(done: int) -> None:
+            if done % 20 == 0 and done < len(samples):
+                progress(f"  {done} of {len(samples)}")
+
         def judge() -> GateReport:
             everything = stages | {
                 name: bundle_stage(Predictor(bundle.root)) for name, bundle in bundles.items()
             }
             progress(f"compare {', '.join(everything)} on {len(samples)} validation images")
-            return run_gate(everything, samples, manifest.classes, limits)
+            return run_gate(everything, samples, manifest.classes, limits, tell_now_and_then)
 
         if int8:
             from lwam_mm.deploy.int8 import quantize_within
