@@ -75,7 +75,13 @@ class Road:
 
         self._say("fold and export")
         bundle = self.work_dir / "bundle"
-        export_bundle(self._config(STUDENT, data), distilled, bundle, overwrite=True)
+        export_bundle(
+            self._config(STUDENT, data),
+            distilled,
+            bundle,
+            overwrite=True,
+            progress=lambda line: print(line, flush=True),
+        )
 
         self._say("evaluate on the held-out layers")
         contenders = [
