@@ -92,7 +92,8 @@ class Predictor:
         else:
             logits = None
             labels = self._labels(pixels)
-        counts = np.bincount(labels.ravel(), minlength=len(self.classes)).tolist()
+        # With the few classes that there are, several times as quick as a histogram.
+        counts = [int(np.count_nonzero(labels == label)) for label in range(len(self.classes))]
         return Prediction(
             labels=labels,
             probabilities=None if logits is None else softmax(logits),

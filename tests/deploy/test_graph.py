@@ -118,6 +118,38 @@ def test_the_order_does_not_matter(net, exported):
         add_labels(add_labels(exported()))
 
 
+@pytest.mark.parametrize("run", [run_onnxruntime, run_openvino])
+def test_of_equal_logits_the_first_class_wins(exported, run):
+    """A black image through weights that are whole numbers gives many equals."""
+    model = take_frames(exported((32, 48)), (0.0,) * 3, (1.0,) * 3)
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith("conv"):
+            value = np.round(2 * onnx.numpy_helper.to_array(tensor))
+            tensor.CopyFrom(onnx.numpy_helper.from_array(value, tensor.name))
+    logits, labels = run(add_labels(model), frame_of(32, 48) // 64)
+    top = np.sort(logits, axis=1)
+    assert (top[:, -1] == top[:, -2]).any()
+    np.testing.assert_array_equal(labels, logits.argmax(axis=1))
+
+
+@pytest.mark.parametrize("classes", [1, 256])
+def test_classes_have_to_fit_into_a_byte(classes):
+    node = helper.make_node("Identity", ["input"], ["output"])
+    sides = [1, classes, 8, 8]
+    model = helper.make_model(
+        helper.make_graph(
+            [node],
+            "g",
+            [helper.make_tensor_value_info("input", TensorProto.FLOAT, sides)],
+            [helper.make_tensor_value_info("output", TensorProto.FLOAT, sides)],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    with pytest.raises(GraphError, match=f"has {classes} classes: .* 2 to 255"):
+        add_labels(model)
+
+
 def test_what_gives_no_logits_is_refused():
     node = helper.make_node("ReduceMax", ["input"], ["output"], axes=[1], keepdims=0)
     model = helper.make_model(

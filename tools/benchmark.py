@@ -1,0 +1,119 @@
+"""Measure teacher, student, engines and peers side by side, in turn and not in blocks."""
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
+from lwam_mm.engine.launch import add_data_root_argument, load_config, run_tool
+from lwam_mm.paths import configs_folder
+
+_STUDENT = "lwrnet/lwrnet-w64_1xb4-2000e_powder-bed-1024x1024.py"
+_TEACHER = "unetpp/unetpp-w32_1xb4-2000e_powder-bed-1024x1024.py"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the arguments, measure and print."""
+    from lwam_mm.benchmark.peers import PEERS
+    from lwam_mm.benchmark.plan import ROWS, check_keys
+    from lwam_mm.benchmark.profile import format_profile, profile
+    from lwam_mm.benchmark.run import Settings, open_student, run
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", nargs="?", help=f"the student's plain config ({_STUDENT})")
+    parser.add_argument("--teacher", metavar="CONFIG", help=f"the teacher's config ({_TEACHER})")
+    parser.add_argument("--checkpoint", type=Path, help="the student's weights (random)")
+    parser.add_argument("--teacher-checkpoint", type=Path, help="the teacher's, likewise")
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        action="append",
+        default=[],
+        help="a bundle of tools/deploy.py to measure as well; may be repeated",
+    )
+    parser.add_argument("--size", type=_size, default=1024, help="height and width, px (1024)")
+    parser.add_argument("--threads", type=_positive, default=2, help="threads of each row (2)")
+    parser.add_argument("--rounds", type=_positive, default=100, help="calls of each row (100)")
+    parser.add_argument(
+        "--rows", nargs="+", metavar="ROW", default=list(ROWS), help=f"all or some of {list(ROWS)}"
+    )
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        metavar="PEER",
+        help=f"MMSegmentation's lightweight networks too, all or some of {list(PEERS)}",
+    )
+    parser.add_argument(
+        "--images", type=_positive, default=50, help="validation images for the mIoU (50)"
+    )
+    parser.add_argument(
+        "--profile",
+        metavar="ROW",
+        help="only print where an OpenVINO row's time goes, layer by layer",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write benchmark.md, .csv and .png there"
+    )
+    add_data_root_argument(parser)
+    args = parser.parse_args(argv)
+    peers = () if args.peers is None else tuple(args.peers or PEERS)
+    check_keys(args.rows, ROWS, "--rows")
+    check_keys(peers, PEERS, "--peers")
+    if args.profile:
+        profiled = [key for key in ROWS if key.startswith("openvino")]
+        check_keys([args.profile], dict.fromkeys(profiled), "--profile")
+
+    settings = Settings(
+        student=_config(args.config, _STUDENT, args.data_root),
+        teacher=_config(args.teacher, _TEACHER, args.data_root),
+        checkpoint=args.checkpoint,
+        teacher_checkpoint=args.teacher_checkpoint,
+        bundles=tuple(args.bundle),
+        size=args.size,
+        threads=args.threads,
+        rounds=args.rounds,
+        rows=tuple(dict.fromkeys(args.rows)),
+        peers=peers,
+        images=args.images,
+    )
+    if args.profile:
+        with tempfile.TemporaryDirectory() as folder:
+            student, _ = open_student(settings, Path(folder), _say)
+            frames = args.profile.endswith("-file")
+            bundle = student.bundle(args.profile.removesuffix("-file"), frames=frames)
+            layers = profile(bundle, student.network.pictures[0], args.threads)
+        print(format_profile(layers))
+        return 0
+    report = run(settings, _say)
+    print(report.markdown())
+    if args.out:
+        report.write(args.out)
+        print(f"written: {args.out / 'benchmark.md'}, .csv and .png")
+    return 0
+
+
+def _config(path: str | None, default: str, data_root: str | None) -> object:
+    return load_config(path or configs_folder() / default, data_root=data_root)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value}: give at least 1")
+    return value
+
+
+def _size(text: str) -> int:
+    value = _positive(text)
+    if value % 16 or value < 32:
+        raise argparse.ArgumentTypeError(f"{value}: give a multiple of 16, 32 or more")
+    return value
+
+
+if __name__ == "__main__":
+    run_tool(main)
