@@ -23,6 +23,7 @@ from lwam_mm.deploy.quantize import quantize
 from lwam_mm.deploy.silent_nncf import import_nncf, quiet_nncf
 from lwam_mm.models.input_size import STRIDE
 from lwam_mm.runtime import Bundle, InputSpec, Manifest, OutputSpec, write_bundle
+from lwam_mm.runtime.telemetry import no_telemetry
 
 _ONNX_FILE = "model.onnx"
 
@@ -118,7 +119,8 @@ class Exporter:
         self, model: onnx.ModelProto, images: Sequence[np.ndarray], transformer: bool
     ) -> Bundle:
         """Quantize any network as NNCF does by default and write it for OpenVINO."""
-        import openvino
+        with no_telemetry():
+            import openvino
 
         nncf = import_nncf()
         folder = self._scratch("openvino", "int8-peer")

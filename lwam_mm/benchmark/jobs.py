@@ -91,7 +91,11 @@ def onnxruntime_products(model: str, threads: int) -> Call:
 def openvino_products(model: str, threads: int) -> Call:
     """Prepare the chain of matrix products of an ONNX file in OpenVINO."""
     import numpy as np
-    import openvino
+
+    from lwam_mm.runtime.telemetry import no_telemetry
+
+    with no_telemetry():
+        import openvino
 
     settings = {
         "PERFORMANCE_HINT": "LATENCY",

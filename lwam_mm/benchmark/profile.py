@@ -47,7 +47,10 @@ def profile(bundle: Bundle, picture: Path, threads: int) -> list[Layer]:
             f"{bundle.root}: is for {bundle.manifest.engine}, which cannot be profiled; give an "
             "OpenVINO row"
         )
-    import openvino
+    from lwam_mm.runtime.telemetry import no_telemetry
+
+    with no_telemetry():
+        import openvino
 
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
