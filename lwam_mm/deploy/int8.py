@@ -15,6 +15,10 @@ from lwam_mm.deploy.stages import Sample, bundle_stage
 from lwam_mm.runtime import Bundle, Predictor
 
 
+# NNCF wants finite scores, and a limit may be 0.
+_FAR_OUT = 1e6
+
+
 @dataclass(frozen=True)
 class Int8Result:
     """An INT8 bundle, and for the record how it came about.
@@ -91,4 +95,4 @@ def quantize_within(
 def _share(loss: float, limit: float | None) -> float:
     if loss <= 0 or limit is None:
         return 0.0
-    return loss / limit if limit else float("inf")
+    return min(loss / limit, _FAR_OUT) if limit else _FAR_OUT

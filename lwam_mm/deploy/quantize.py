@@ -116,8 +116,10 @@ def quantize_with_accuracy_control(
 
     def score(candidate: onnx.ModelProto, _: Iterable[Any]) -> tuple[float, list[float]]:
         value = float_score if candidate is model else _score(validate, _as_written(candidate))
+        # NNCF divides by the float model's score, which may be 0: only differences count here.
+        shifted = value - float_score + 1
         # One score for one "image" makes NNCF rank the layers by the score itself.
-        return value, [value]
+        return shifted, [shifted]
 
     nncf = import_nncf()
     with quiet_nncf():

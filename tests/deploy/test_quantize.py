@@ -302,14 +302,15 @@ def test_model_with_shared_weights_behind_identities(static_model, calibration, 
 class Score:
     """Stands for the mIoU: some for the float model, less where certain layers are INT8."""
 
-    def __init__(self, cost: dict[str, float]) -> None:
+    def __init__(self, cost: dict[str, float], best: float = 80.0) -> None:
         self.cost = cost
+        self.best = best
         self.seen: list[bytes] = []
 
     def __call__(self, candidate: onnx.ModelProto) -> float:
         self.seen.append(candidate.SerializeToString())
         kept = float_layers(candidate)
-        return 80.0 - sum(cost for name, cost in self.cost.items() if name not in kept)
+        return self.best - sum(cost for name, cost in self.cost.items() if name not in kept)
 
 
 def test_plain_result_is_kept_if_it_is_good_enough(static_model, calibration):
@@ -347,6 +348,15 @@ def test_as_many_layers_return_as_it_takes(static_model, calibration):
     found = quantize_with_accuracy_control(static_model, calibration, Score(cost), 4)
     assert found.float_layers == tuple(layers[-6:])
     assert 0 <= found.float_score - found.score <= 4
+
+
+@pytest.mark.parametrize("best", [0.0, -3.0])
+def test_only_differences_of_scores_count(static_model, calibration, best):
+    harmful = names(static_model)[3]
+    score = Score({harmful: 5.0}, best)
+    found = quantize_with_accuracy_control(static_model, calibration, score, 0.5)
+    assert found.float_layers == (harmful,)
+    assert (found.float_score, found.score) == (best, best)
 
 
 def test_ignored_layers_stay_in_float_under_control_as_well(static_model, calibration):
