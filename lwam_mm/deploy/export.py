@@ -62,7 +62,7 @@ def default_backend() -> str:
 
 
 def load_deploy_config(backend: str, dynamic: bool) -> Config:
-    """Load our deploy config of a backend; its ``input_shape`` is still to be set if not dynamic.
+    """Load our deploy config of a backend; if not dynamic, its ``input_shape`` is 256x256.
 
     Raises:
         ExportError: there is no such backend.
@@ -71,6 +71,19 @@ def load_deploy_config(backend: str, dynamic: bool) -> Config:
         raise ExportError(f"backend {backend!r}: give one of {', '.join(BACKENDS)}")
     kind = "dynamic" if dynamic else "static-256x256"
     return Config.fromfile(configs_folder() / "deploy" / f"segmentation_{backend}_{kind}.py")
+
+
+def deploy_config_for(config: Config, backend: str, dynamic: bool = False) -> Config:
+    """Load our deploy config of a backend, at the size that a student's config tests at.
+
+    Raises:
+        ExportError: there is no such backend, or no one size that the student is tested at.
+    """
+    deploy_config = load_deploy_config(backend, dynamic)
+    if not dynamic:
+        height, width = _test_size(config)
+        deploy_config.onnx_config.input_shape = [width, height]
+    return deploy_config
 
 
 def export_bundle(
@@ -125,9 +138,7 @@ def export_bundle(
     keep_console_concise(get_root_logger())
     init_default_scope(config.get("default_scope", "mmseg"))
     if deploy_config is None:
-        deploy_config = load_deploy_config(backend or default_backend(), dynamic)
-        size = None if dynamic else _test_size(config)
-        deploy_config.onnx_config.input_shape = size and [size[1], size[0]]
+        deploy_config = deploy_config_for(config, backend or default_backend(), dynamic)
     engine = deploy_config.backend_config.type
     size = _size(deploy_config)
     if int8 and engine == "ncnn":

@@ -14,7 +14,6 @@ from lwam_mm.deploy.quantize import quantize, quantize_with_accuracy_control
 from lwam_mm.deploy.stages import Sample, bundle_stage
 from lwam_mm.runtime import Bundle, Predictor
 
-
 # NNCF wants finite scores, and a limit may be 0.
 _FAR_OUT = 1e6
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from lwam_mm.deploy.export import export_bundle, load_deploy_config
+from lwam_mm.deploy.export import deploy_config_for, export_bundle
 from lwam_mm.deploy.gate import FLOAT, INT8
 from lwam_mm.deploy.quantize import QuantizationError
 from lwam_mm.runtime import Bundle
@@ -78,7 +78,7 @@ def quantization_rows(
             rows.append(Row(student.name, "INT8, controlled", {}, note=refusal))
         else:
             left = controlled.manifest.provenance["int8"]["float_layers"]
-            note = f"{len(left)} layers in float" if left else "as plain: within the limit"
+            note = f"in float: {', '.join(left)}" if left else "as plain: within the limit"
             rows.append(_row(student, controlled, INT8, "INT8, controlled", note))
     return rows
 
@@ -104,7 +104,7 @@ def to_markdown(rows: Sequence[Row], *, title: str, facts: Sequence[str]) -> str
 def _export(
     student: Student, backend: str, limits: dict[str, float], progress: Callable[[str], None]
 ) -> tuple[Bundle | None, str]:
-    deploy_config = load_deploy_config(backend, dynamic=True)
+    deploy_config = deploy_config_for(student.config, backend)
     deploy_config.gate.images = None
     deploy_config.gate.limits.int8 = limits
     with tempfile.TemporaryDirectory() as folder:
