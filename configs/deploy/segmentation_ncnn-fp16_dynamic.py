@@ -3,4 +3,4 @@
 _base_ = ["./segmentation_ncnn_dynamic.py"]
 backend_config = dict(precision="FP16")
 # With 11 bits a number no logit is within 1e-3; what counts is that the labels stay.
-gate = dict(limits=dict(exported=dict(_delete_=True, agreement=99.9, miou=0.2, class_iou=1.0)))
+gate = dict(limits=dict(exported=dict(_delete_=True, agreement=99.5, miou=0.2, class_iou=1.0)))
