@@ -47,9 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows,
         title="What INT8 costs",
         facts=[
-            f"IoU in percent on all validation images, by bundles of {args.backend} at the size that "
-            "the config tests at. Plain INT8 is calibrated on 64 training images; controlled INT8 returns layers to "
-            f"float until no more than {args.tight:g} mIoU is lost.",
+            f"IoU in percent on all validation images, by bundles of {args.backend} at the size "
+            "that the config tests at. Plain INT8 is calibrated on 64 training images; controlled "
+            f"INT8 returns layers to float until no more than {args.tight:g} mIoU is lost.",
             "",
             f"Made by `{command}`.",
         ],
