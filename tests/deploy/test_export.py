@@ -73,6 +73,28 @@ def test_a_layer_cut_into_tiles_gives_the_same_labels(
     np.testing.assert_array_equal(tiled, whole)
 
 
+@pytest.mark.parametrize("int8", [False, True], ids=["float", "int8"])
+def test_a_real_frame_cut_into_tiles_gives_the_same_labels(
+    student_config, student_checkpoint, shared_data, tmp_path, int8
+):
+    """Twelve megapixels of a real powder bed; INT8 sums whole numbers, so it is exact as well."""
+    frames = sorted((shared_data / "powder_bed_frames").glob("*/*.jpg"))
+    if not frames:
+        pytest.skip(f"no frames: {shared_data} holds no powder_bed_frames")
+    images = (cv2.imread(str(path)) for path in frames)
+    frame = next(image for image in images if image.shape[:2] == (3302, 3772))
+    deploy_config = load_deploy_config("openvino", dynamic=True)
+    deploy_config.gate.limits.int8 = {}
+    bundle = export_bundle(
+        student_config, student_checkpoint, tmp_path / "b", int8=int8, deploy_config=deploy_config
+    )
+    whole = Predictor(bundle.root, max_pixels=frame.size)(frame).labels
+    assert len(np.unique(whole)) > 2
+    for max_pixels in (1024 * 1024, 500 * 700):
+        tiled = Predictor(bundle.root, max_pixels=max_pixels)(frame).labels
+        np.testing.assert_array_equal(tiled, whole)
+
+
 def test_graph_is_the_folded_student_between_frame_and_labels(
     student_config, student_checkpoint, tmp_path
 ):
