@@ -60,7 +60,7 @@ class OpenVinoEngine:
     def __call__(self, batch: np.ndarray) -> Output:
         """See `Engine.__call__`; the arrays are OpenVINO's own memory."""
         try:
-            self._request.infer([batch], share_inputs=True, share_outputs=True)
+            self._request.infer([batch], share_outputs=True)
             return Output(*(self._request.get_tensor(port).data for port in self._tensors))
         except Exception as error:  # RuntimeError and its kin, by version
             raise EngineError(

@@ -179,7 +179,7 @@ class OpenVINOWrapper(BaseWrapper):
     @TimeCounter.count_time(_NAME)
     def _execute(self, inputs: Mapping[str, Any]) -> Any:
         try:
-            return self._request.infer(inputs, share_inputs=True)
+            return self._request.infer(inputs)
         except (RuntimeError, KeyError, ValueError) as error:
             given = {name: (array.shape, str(array.dtype)) for name, array in inputs.items()}
             expected = {i.get_any_name(): str(i.partial_shape) for i in self._compiled.inputs}
