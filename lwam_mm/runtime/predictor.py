@@ -14,7 +14,7 @@ from lwam_mm.runtime.geometry import argmax, softmax, to_batch, to_image_size
 from lwam_mm.runtime.images import check_array, read_image
 from lwam_mm.runtime.tiling import Tile, plan_tiles
 
-# A student of the released width holds some 650 bytes a pixel in float32: 0.7 GB for this many.
+# Bounds the memory: feature maps at full size are 64 channels wide in the released student.
 MAX_PIXELS = 1024 * 1024
 
 

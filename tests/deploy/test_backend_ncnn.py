@@ -94,7 +94,7 @@ def test_any_batch_and_size_gives_torchs_logits(float32, folded, shape):
 
 
 def test_float16_is_half_the_file_and_near_torch(float16, float32, folded):
-    assert 1e-4 < difference(float16, folded, (2, 3, 64, 64)) < 1e-1
+    assert 1e-4 < difference(float16, folded, (2, 3, 64, 64)) < 5e-2
     assert Path(float16[1][1]).stat().st_size < 0.55 * Path(float32[1][1]).stat().st_size
 
 
