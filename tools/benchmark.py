@@ -15,6 +15,7 @@ _TEACHER = "unetpp/unetpp-w32_1xb4-2000e_powder-bed-1024x1024.py"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, measure and print."""
+    from lwam_mm.benchmark.page import markdown
     from lwam_mm.benchmark.peers import PEERS
     from lwam_mm.benchmark.plan import ROWS, check_keys
     from lwam_mm.benchmark.profile import format_profile, profile
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(format_profile(layers))
         return 0
     report = run(settings, _say)
-    print(report.markdown())
+    print(markdown(report))
     if args.out:
         report.write(args.out)
         print(f"written: {args.out / 'benchmark.md'}, .csv and .png")

@@ -5,13 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from lwam_mm.benchmark.profile import format_profile
 from lwam_mm.benchmark.row import Result
 from lwam_mm.benchmark.startup import StartUp
 from lwam_mm.benchmark.targets import Verdict
 from lwam_mm.report.table import format_amount, format_parameters, format_percent
 
+if TYPE_CHECKING:
+    from lwam_mm.benchmark.report import Report
+
 _MISSING = "-"
+_LAYERS = 12
 _HEADINGS = (
     "model", "parameters", "GMACs", "MB", "mIoU %", "ms p50", "p95", "p99", "calls",
     "against teacher", "against folded", "peak MB", "of the ceiling",
@@ -69,47 +75,40 @@ def table_rows(results: Sequence[Result], shares: Mapping[str, float]) -> list[l
     return rows
 
 
-def markdown(
-    results: Sequence[Result],
-    ceilings: Sequence[Result],
-    shares: Mapping[str, float],
-    starts: Sequence[StartUp],
-    import_seconds: float | None,
-    verdicts: Sequence[Verdict],
-    machine: Mapping[str, str],
-    notes: Sequence[str],
-    picture: str | None = None,
-) -> str:
+def markdown(report: Report, picture: str | None = None) -> str:
     """Write the page.
 
     Args:
-        results: the rows.
-        ceilings: the matrix products.
-        shares: of the machine's ceiling, by the row's key, in 0..1.
-        starts: fresh processes.
-        import_seconds: what ``import lwam_mm.runtime`` takes; None if not measured.
-        verdicts: the targets.
-        machine: pairs of what and its value.
-        notes: what else a reader has to know.
+        report: what was measured.
         picture: the picture's file name; None for none.
     """
-    parts = ["# Benchmark", _bullets([f"{what}: {value}" for what, value in machine.items()])]
-    parts += ["## Latency", _table(_HEADINGS, table_rows(results, shares))]
-    parts.append(_EXPLANATION)
+    results = report.results
+    parts = [
+        "# Benchmark",
+        _bullets([f"{what}: {value}" for what, value in report.machine.items()]),
+    ]
+    parts += ["## Latency", _table(_HEADINGS, table_rows(results, report.shares)), _EXPLANATION]
     rows_notes = [f"{result.title}: {note}" for result in results for note in result.notes]
-    if rows_notes or notes:
-        parts.append(_bullets([*rows_notes, *notes]))
+    if rows_notes or report.notes:
+        parts.append(_bullets([*rows_notes, *report.notes]))
     if picture:
         parts.append(f"![Every row over its latency]({picture})")
-    if ceilings:
-        parts += ["## The machine's ceiling", _ceiling_table(ceilings)]
-    if starts or import_seconds is not None:
-        parts += ["## A fresh process"]
-        if import_seconds is not None:
-            parts.append(f"`import lwam_mm.runtime` takes {import_seconds:.2f} s.")
-        if starts:
-            parts.append(_starts_table(starts))
-    parts += ["## Targets", _targets_table(verdicts)]
+    if report.ceilings:
+        parts += ["## The machine's ceiling", _ceiling_table(report.ceilings)]
+    if report.profiles:
+        parts.append("## Where the time goes")
+        parts += [
+            f"{title}, by the engine's own count:\n\n```\n{format_profile(layers, _LAYERS)}\n```"
+            for title, layers in report.profiles.items()
+        ]
+    if report.starts or report.import_seconds is not None:
+        parts.append("## A fresh process")
+    if report.import_seconds is not None:
+        parts.append(f"`import lwam_mm.runtime` takes {report.import_seconds:.2f} s.")
+    if report.starts:
+        parts.append(_starts_table(report.starts))
+    if report.verdicts:
+        parts += ["## Targets", _targets_table(report.verdicts)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -117,23 +116,7 @@ def csv_text(results: Sequence[Result], shares: Mapping[str, float]) -> str:
     """Write all figures unrounded; empty cells stand for "not measured"."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        [
-            "key",
-            "model",
-            "parameters",
-            "macs",
-            "megabytes",
-            "miou",
-            "p50_ms",
-            "p95_ms",
-            "p99_ms",
-            "calls",
-            "peak_mb",
-            "share_of_ceiling",
-            "notes",
-        ]
-    )
+    writer.writerow(_CSV_HEADINGS)
     for result in results:
         latency = result.latency
         times = [latency.p50, latency.p95, latency.p99, latency.calls] if latency else [None] * 4

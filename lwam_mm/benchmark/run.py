@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from mmengine.config import Config
 
-from lwam_mm.benchmark import page
 from lwam_mm.benchmark.accuracy import measure_miou
 from lwam_mm.benchmark.ceiling import ceiling_row
 from lwam_mm.benchmark.latency import summarise
 from lwam_mm.benchmark.machine import describe
 from lwam_mm.benchmark.plan import ROWS, Plan, with_miou
-from lwam_mm.benchmark.plot import draw
+from lwam_mm.benchmark.profile import profile
+from lwam_mm.benchmark.report import Report
 from lwam_mm.benchmark.row import Result, Row
 from lwam_mm.benchmark.startup import StartUp, figures_of, import_seconds, start_up
-from lwam_mm.benchmark.targets import Verdict, judge
+from lwam_mm.benchmark.targets import judge
 from lwam_mm.benchmark.turns import Timed, take_turns
 from lwam_mm.benchmark.workshop import Network, Student, make_pictures
 from lwam_mm.datasets.problem import DatasetError
 from lwam_mm.deploy.export import dataset_classes
-from lwam_mm.files import write_atomically
 
-_STARTED = ("openvino", "openvino-int8")
+_PROFILED = ("openvino", "openvino-int8")
 
 
 @dataclass(frozen=True)
@@ -57,45 +56,6 @@ class Settings:
     rows: tuple[str, ...] = tuple(ROWS)
     peers: tuple[str, ...] = ()
     images: int = 50
-
-
-@dataclass
-class Report:
-    """What was measured; the fields are those of :func:`lwam_mm.benchmark.page.markdown`."""
-
-    results: list[Result]
-    ceilings: list[Result]
-    shares: dict[str, float]
-    starts: list[StartUp]
-    import_seconds: float
-    verdicts: list[Verdict]
-    machine: dict[str, str]
-    notes: list[str] = field(default_factory=list)
-
-    def markdown(self, picture: str | None = None) -> str:
-        """Write the page."""
-        return page.markdown(
-            self.results,
-            self.ceilings,
-            self.shares,
-            self.starts,
-            self.import_seconds,
-            self.verdicts,
-            self.machine,
-            self.notes,
-            picture,
-        )
-
-    def write(self, folder: Path) -> None:
-        """Write ``benchmark.md``, ``.csv`` and ``.png`` into a folder, each whole or not at all."""
-        picture = draw(self.results)
-        if picture is not None:
-            write_atomically(folder / "benchmark.png", picture)
-        everything = [*self.results, *self.ceilings]
-        table = page.csv_text(everything, self.shares)
-        write_atomically(folder / "benchmark.csv", table.encode())
-        text = self.markdown("benchmark.png" if picture is not None else None)
-        write_atomically(folder / "benchmark.md", text.encode())
 
 
 def open_student(
@@ -150,17 +110,27 @@ def run(settings: Settings, progress: Callable[[str], None] = lambda line: None)
         ceilings = [ceiling_row(key, folder, settings.threads) for key in keys]
         jobs = {row.key: row.job for row in [*rows, *ceilings] if row.job is not None}
         timed = take_turns(jobs, settings.threads, settings.rounds, progress)
-        starts, failed = figures_of(
-            _starts(student, frame, [row.key for row in rows if row.job], settings), progress
-        )
+        made = [key for key in _PROFILED if jobs.get(key)]
+        starts, failed = figures_of(_starts(student, frame, made, settings), progress)
         notes += [f"start-up of {key} was not measured: {why}" for key, why in failed.items()]
+        profiles = {
+            ROWS[key]: profile(student.bundle(key), student.network.pictures[0], settings.threads)
+            for key in made
+        }
         results = [finish(row, timed.get(row.key)) for row in rows]
         limits = [finish(row, timed.get(row.key)) for row in ceilings]
         shares = shares_of(results, limits)
         seconds = import_seconds()
-    found = figures(results, shares, starts, seconds)
     return Report(
-        results, limits, shares, list(starts.values()), seconds, judge(found), machine, notes
+        results=results,
+        ceilings=limits,
+        shares=shares,
+        starts=list(starts.values()),
+        import_seconds=seconds,
+        profiles=profiles,
+        verdicts=judge(figures(results, shares, starts, seconds)),
+        machine=machine,
+        notes=notes,
     )
 
 
@@ -222,9 +192,7 @@ def _starts(
 ) -> dict[str, Callable[[], StartUp]]:
     picture = student.network.pictures[0]
     starts: dict[str, Callable[[], StartUp]] = {}
-    for key in _STARTED:
-        if key not in made:
-            continue
+    for key in made:
         title = ROWS[key].removeprefix("student, ")
         starts[key] = lambda key=key, title=title: start_up(
             title, student.bundle(key, frames=True), picture, settings.threads

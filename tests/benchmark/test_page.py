@@ -5,6 +5,8 @@ import io
 
 from lwam_mm.benchmark.latency import summarise
 from lwam_mm.benchmark.page import csv_text, markdown, table_rows
+from lwam_mm.benchmark.profile import Layer
+from lwam_mm.benchmark.report import Report
 from lwam_mm.benchmark.row import Result
 from lwam_mm.benchmark.startup import StartUp
 from lwam_mm.benchmark.targets import judge
@@ -53,14 +55,17 @@ def test_a_row_that_failed_stays_and_says_why():
 
 def page_of(picture: str | None = None) -> str:
     return markdown(
-        RESULTS,
-        CEILINGS,
-        SHARES,
-        [StartUp("OpenVINO INT8", 1.5, 0.75, 0.08, 298.4)],
-        0.14,
-        judge({"folded.p50": 1000.0, "openvino-int8.p50": 80.0, "import": 0.14}),
-        {"processor": "A Processor"},
-        ["Weights drawn at random: the teacher."],
+        Report(
+            results=RESULTS,
+            ceilings=CEILINGS,
+            shares=SHARES,
+            starts=[StartUp("OpenVINO INT8", 1.5, 0.75, 0.08, 298.4)],
+            import_seconds=0.14,
+            profiles={"student, INT8": [Layer("stem", "Convolution", "jit_i8", 12.5)]},
+            verdicts=judge({"folded.p50": 1000.0, "openvino-int8.p50": 80.0, "import": 0.14}),
+            machine={"processor": "A Processor"},
+            notes=["Weights drawn at random: the teacher."],
+        ),
         picture,
     )
 
@@ -71,6 +76,8 @@ def test_the_page_holds_it_all():
         "- processor: A Processor",
         "![Every row over its latency](benchmark.png)",
         "| products, INT8 | 1,000 |",
+        "student, INT8, by the engine's own count:",
+        "12.50  100.0%  Convolution",
         "`import lwam_mm.runtime` takes 0.14 s.",
         "| OpenVINO INT8 | 1.50 | 0.75 | 0.08 | 298 |",
         "- Weights drawn at random: the teacher.",
