@@ -48,7 +48,7 @@ def student_config(repository, deploy_data, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def build_student(student_config, randomise_batch_norms, test_images):
+def build_student(student_config, randomise_batch_norms, deploy_data):
     """Function building the student of a seed, in eval mode, with lively batch norms."""
 
     def build(seed: int = 0) -> torch.nn.Module:
@@ -57,39 +57,34 @@ def build_student(student_config, randomise_batch_norms, test_images):
         model = MODELS.build(Config.fromfile(student_config).model)
         torch.nn.init.normal_(model.decode_head.conv_seg.weight)
         randomise_batch_norms(model, seed)
-        _look_at(model, test_images)
-        # Equal mean and spread for all logits, so that every class wins somewhere.
-        with torch.no_grad():
-            layer = cv2.imread(str(test_images[0])).astype(np.float32)
-            layer = torch.from_numpy((layer - layer.mean()) / layer.std()).permute(2, 0, 1)[None]
-            logits = model(layer, mode="tensor")
-            spread, mean = torch.std_mean(logits, dim=(0, 2, 3))
-            classifier = model.decode_head.conv_seg
-            classifier.weight /= spread.reshape(-1, 1, 1, 1)
-            classifier.bias.copy_((classifier.bias - mean) / spread)
+        _look_at(model, deploy_data / "images/train")
         return model
 
     return build
 
 
-def _look_at(model: torch.nn.Module, images: list[Path]) -> None:
-    """Give the batch norms the statistics of real images, and set eval mode.
+def _look_at(model: torch.nn.Module, folder: Path) -> None:
+    """Give batch norms and classifier the statistics of a folder's images, and set eval mode.
 
     With statistics drawn at random each layer adds more of its own bias than of the image, and
-    whatever one does to the image the logits stay all but the same.
+    whatever one does to the image the logits stay all but the same. Logits get an equal mean and
+    spread, so that every class wins somewhere.
     """
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.reset_running_stats()
             module.momentum = None
+    images = np.stack([cv2.imread(str(path))[..., ::-1] for path in sorted(folder.iterdir())])
     preprocessor = model.data_preprocessor
-    model.train()
+    batch = torch.from_numpy(images).permute(0, 3, 1, 2).float()
+    batch = (batch - preprocessor.mean) / preprocessor.std
     with torch.no_grad():
-        for image in images:
-            rgb = torch.from_numpy(cv2.imread(str(image))[:32, :32, ::-1].copy())
-            batch = (rgb.permute(2, 0, 1).float() - preprocessor.mean) / preprocessor.std
-            model(batch[None], mode="tensor")
-    model.eval()
+        model.train()(batch, mode="tensor")
+        logits = model.eval()(batch, mode="tensor")
+        spread, mean = torch.std_mean(logits, dim=(0, 2, 3))
+        classifier = model.decode_head.conv_seg
+        classifier.weight /= spread.reshape(-1, 1, 1, 1)
+        classifier.bias.copy_((classifier.bias - mean) / spread)
 
 
 @pytest.fixture(scope="session")

@@ -47,28 +47,9 @@ def validation(deploy_data) -> Images:
 
 
 @pytest.fixture(scope="module")
-def student(build_student, calibration) -> torch.nn.Module:
-    """A student that looks at its images.
+def export(build_student) -> Callable[..., onnx.ModelProto]:
+    student = build_student()
 
-    With statistics drawn at random each layer adds more of its own bias than of the image, and
-    whatever one does to the image the logits stay the same.
-    """
-    model, batch = build_student(), torch.from_numpy(np.concatenate(calibration))
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.reset_running_stats()
-            module.momentum = None
-    with torch.no_grad():
-        model.train()(batch, mode="tensor")
-        spread, mean = torch.std_mean(model.eval()(batch, mode="tensor"), dim=(0, 2, 3))
-        classifier = model.decode_head.conv_seg
-        classifier.weight /= spread.reshape(-1, 1, 1, 1)
-        classifier.bias.copy_((classifier.bias - mean) / spread)
-    return model
-
-
-@pytest.fixture(scope="module")
-def export(student) -> Callable[..., onnx.ModelProto]:
     def make(fold=True, dynamic=False, opset=17, **kwargs) -> onnx.ModelProto:
         model = reparameterize(student) if fold else copy.deepcopy(student)
         model.forward = model._forward
