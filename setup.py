@@ -40,8 +40,9 @@ TRAIN = [
     "regex",
     "joblib",
     "scikit-learn",
+    "scipy",  # t-intervals of studies; scikit-learn brings it along
     "Pillow>=10",  # strict decoding of images and masks; mmcv asks for it too
-    "tensorboard",  # scalars for TensorBoard; the configs write them
+    "tensorboard",  # tools/train.py --tensorboard
 ]
 
 # mmcv comes in two packages that write the same folder. Whoever has a compiled mmcv leaves this
@@ -69,7 +70,13 @@ DEPLOY = [
     "terminaltables",
 ]
 
+# Studies on a Slurm cluster: tools/ablate.py --cluster slurm.
+CLUSTER = [
+    "submitit>=1.5",  # older ones were not tried
+]
+
 DEV = [
+    *CLUSTER,
     "pytest>=8",
     "hypothesis>=6.100",
     "ruff>=0.8",
@@ -78,10 +85,10 @@ DEV = [
 
 
 class build_py_with_mim(build_py):
-    """Also put configs and tools under ``lwam_mm/.mim``, where OpenMMLab packages carry them."""
+    """Also put configs, tools and model index under ``lwam_mm/.mim``, where mim looks for them."""
 
     def run(self) -> None:
-        """Build the package, then copy the two folders into it."""
+        """Build the package, then copy them into it."""
         super().run()
         if self.editable_mode:
             return
@@ -89,6 +96,7 @@ class build_py_with_mim(build_py):
             target = Path(self.build_lib) / "lwam_mm" / ".mim" / folder
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(HERE / folder, target, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(HERE / "model-index.yml", Path(self.build_lib) / "lwam_mm" / ".mim")
 
 
 setup(
@@ -109,6 +117,7 @@ setup(
         "train": TRAIN,
         "lite": LITE,
         "deploy": DEPLOY,
+        "cluster": CLUSTER,
         "dev": DEV,
     },
 )

@@ -32,6 +32,10 @@ class UnreadableCheckpointError(UserError, RuntimeError):
     """A file is cut off, or no checkpoint at all."""
 
 
+class CheckpointNotWrittenError(UserError, OSError):
+    """A checkpoint could not be written, for want of space, say."""
+
+
 def apply() -> None:
     """Apply the repairs that training and testing need. Safe to call more than once.
 
@@ -44,6 +48,9 @@ def apply() -> None:
     keep_recursion_limit()
     save_message_hub_as_plain_data()
     refuse_unsafe_checkpoints()
+    write_checkpoints_whole()
+    format_configs_once()
+    start_processes_without_gpu()
     ignore_warnings_about_upstream()
 
 
@@ -286,6 +293,130 @@ def refuse_unsafe_checkpoints() -> bool:
     load_local_checkpoint.is_safe = True  # type: ignore[attr-defined]
     CheckpointLoader.register_scheme(prefixes="", loader=load_local_checkpoint, force=True)
     return True
+
+
+def write_checkpoints_whole() -> bool:
+    """Write checkpoints to a file beside their place, which they take once the disk has them.
+
+    For mmengine 0.10.7, which writes a checkpoint in its place: a run that is killed meanwhile, or
+    a full disk, leaves half a file, and the one before it may be gone. It also makes the whole
+    file in memory first; here it goes to the disk as it is made. Other storage than files is left
+    to upstream.
+
+    Returns:
+        True if the function was replaced; False if it had been before.
+    """
+    import mmengine.runner
+    import mmengine.runner.checkpoint
+    import mmengine.runner.runner
+    import torch
+    from mmengine.fileio import LocalBackend, get_file_backend
+
+    from lwam_mm.files import replacing
+
+    stock = mmengine.runner.checkpoint.save_checkpoint
+    if getattr(stock, "is_whole", False):
+        return False
+
+    def save_checkpoint(
+        checkpoint: dict,
+        filename: str,
+        file_client_args: dict | None = None,
+        backend_args: dict | None = None,
+    ) -> None:
+        if file_client_args is not None or filename.startswith("pavi://"):
+            stock(checkpoint, filename, file_client_args, backend_args)
+            return
+        if not isinstance(get_file_backend(filename, backend_args=backend_args), LocalBackend):
+            stock(checkpoint, filename, None, backend_args)
+            return
+        try:
+            with replacing(filename, durable=True) as path, path.open("wb") as file:
+                torch.save(checkpoint, file)
+        except (OSError, RuntimeError) as error:
+            cause = _cause_on_disk(error)
+            if cause is None:
+                raise
+            raise CheckpointNotWrittenError(
+                f"{filename}: this checkpoint could not be written "
+                f"({cause.strerror or cause}). Earlier ones are as they were. Remedy: free space "
+                "there, or give the run another --work-dir with a copy of what is in this one; "
+                "then go on with --resume"
+            ) from error
+
+    save_checkpoint.is_whole = True  # type: ignore[attr-defined]
+    for module in (mmengine.runner, mmengine.runner.checkpoint, mmengine.runner.runner):
+        module.save_checkpoint = functools.wraps(stock)(save_checkpoint)
+    return True
+
+
+def format_configs_once() -> bool:
+    """Remember the formatted text of a config.
+
+    For mmengine 0.10.7, which has yapf format the same config anew for every checkpoint: that
+    takes longer than to write the file.
+
+    Returns:
+        True if the function was replaced; False if it had been before.
+    """
+    import mmengine.config.config as module
+
+    stock = module.FormatCode
+    if getattr(stock, "remembers", False):
+        return False
+    known: dict[str, Any] = {}
+
+    def format_code(text: str, **options: Any) -> Any:
+        key = f"{text}\n{options}"
+        if key not in known:
+            if len(known) >= 16:
+                known.clear()
+            known[key] = stock(text, **options)
+        return known[key]
+
+    format_code.remembers = True  # type: ignore[attr-defined]
+    module.FormatCode = functools.wraps(stock)(format_code)
+    return True
+
+
+def start_processes_without_gpu() -> bool:
+    """Let the processes of a training find each other where there is no GPU.
+
+    For mmengine 0.10.7, whose ``init_dist`` gives each process a GPU of its own whatever the
+    backend; torch then has none to give, and fails.
+
+    Returns:
+        True if the function was replaced; False if it had been before.
+    """
+    import mmengine.dist
+    import mmengine.dist.utils
+    import mmengine.runner.runner
+    import torch
+
+    stock = mmengine.dist.utils.init_dist
+    if getattr(stock, "does_without_gpu", False):
+        return False
+
+    def init_dist(launcher: str, *args: Any, **kwargs: Any) -> None:
+        set_device = torch.cuda.set_device
+        if not torch.cuda.is_available():
+            torch.cuda.set_device = lambda device: None
+        try:
+            stock(launcher, *args, **kwargs)
+        finally:
+            torch.cuda.set_device = set_device
+
+    init_dist.does_without_gpu = True  # type: ignore[attr-defined]
+    for module in (mmengine.dist, mmengine.dist.utils, mmengine.runner.runner):
+        module.init_dist = functools.wraps(stock)(init_dist)
+    return True
+
+
+def _cause_on_disk(error: BaseException | None) -> OSError | None:
+    """Find the system's error behind torch's, which complains of a position in the file."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _first_sentence(error: BaseException) -> str:

@@ -8,6 +8,7 @@ file may therefore import at its top only compat.
 from __future__ import annotations
 
 import enum
+import io
 import itertools
 import multiprocessing
 import os
@@ -15,6 +16,7 @@ import sys
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -434,6 +436,99 @@ def test_safe_checkpoint_loads_from_the_home_folder(load, tmp_path, monkeypatch)
     assert torch.equal(load("~/model.pth")["weight"], torch.ones(2))
 
 
+# What is written
+
+
+def test_checkpoint_takes_its_place_once_it_is_whole(tmp_path, monkeypatch):
+    import mmengine.runner
+    from mmengine.runner import checkpoint as module
+
+    path, there = tmp_path / "model.pth", []
+    path.write_bytes(b"old")
+    save = torch.save
+    monkeypatch.setattr(
+        torch, "save", lambda value, file: (save(value, file), there.append(path.read_bytes()))
+    )
+    for function in (module.save_checkpoint, mmengine.runner.save_checkpoint):
+        function(dict(weight=torch.ones(3)), str(path))
+    assert there[0] == b"old"
+    assert torch.equal(torch.load(path)["weight"], torch.ones(3))
+    assert [found.name for found in tmp_path.iterdir()] == ["model.pth"]
+
+
+@pytest.mark.parametrize(("error", "told"), [(28, "No space left on device"), (122, "quota")])
+def test_checkpoint_that_cannot_be_written_is_named(tmp_path, monkeypatch, error, told):
+    from mmengine.runner.checkpoint import save_checkpoint
+
+    path = tmp_path / "model.pth"
+    path.write_bytes(b"old")
+
+    def fail(value, file):
+        file.write(b"half")
+        try:
+            raise OSError(error, os.strerror(error))
+        finally:
+            raise RuntimeError("unexpected pos 704 vs 598")  # as torch does
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(compat.CheckpointNotWrittenError) as raised:
+        save_checkpoint({}, str(path))
+    message = str(raised.value)
+    assert message.startswith(f"{path}: this checkpoint could not be written (")
+    assert told in message
+    assert "Remedy: free space" in message
+    assert path.read_bytes() == b"old"
+    assert [found.name for found in tmp_path.iterdir()] == ["model.pth"]
+
+
+def test_what_cannot_be_pickled_is_not_called_a_full_disk(tmp_path):
+    from mmengine.runner.checkpoint import save_checkpoint
+
+    with pytest.raises(Exception, match="local object") as raised:
+        save_checkpoint(dict(function=lambda: None), str(tmp_path / "model.pth"))
+    assert not isinstance(raised.value, compat.CheckpointNotWrittenError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_storage_is_upstreams(tmp_path):
+    from mmengine.fileio import BaseStorageBackend, FileClient, register_backend
+    from mmengine.runner.checkpoint import save_checkpoint
+
+    class Memory(BaseStorageBackend):
+        kept: ClassVar[dict] = {}
+
+        def put(self, content, filepath):
+            self.kept[filepath] = content
+
+        def get(self, filepath):
+            return self.kept[filepath]
+
+        get_text = get
+
+    for register in (register_backend, FileClient.register_backend):
+        register("memory", Memory, prefixes="memory", force=True)
+    save_checkpoint(dict(weight=torch.ones(1)), "memory://a.pth")
+    assert torch.load(io.BytesIO(Memory.kept["memory://a.pth"]))["weight"] == 1
+
+
+def test_config_is_formatted_once(monkeypatch):
+    import mmengine.config.config as module
+    from mmengine.config import Config
+
+    calls = []
+    stock = module.FormatCode.__wrapped__
+    monkeypatch.setattr(
+        module, "FormatCode", lambda *a, **kw: (calls.append(a), stock(*a, **kw))[1]
+    )
+    assert compat.format_configs_once()
+    config = Config(dict(a=1, b=dict(c=[1, 2])))
+    texts = {config.pretty_text for _ in range(3)}
+    config.a = 2
+    assert len(calls) == 1
+    assert config.pretty_text not in texts
+    assert texts == {"a = 1\nb = dict(c=[\n    1,\n    2,\n])\n"}
+
+
 # Warnings
 
 
@@ -537,4 +632,6 @@ def test_repairs_can_be_applied_again(in_fresh_process):
     )
     assert not compat.save_message_hub_as_plain_data()
     assert not compat.refuse_unsafe_checkpoints()
+    assert not compat.write_checkpoints_whole()
+    assert not compat.format_configs_once()
     assert not compat.stub_missing_mmcv_ops()

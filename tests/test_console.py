@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from lwam_mm.console import keep_console_concise
+from lwam_mm.console import ProgressLine, keep_console_concise
 
 
 @pytest.fixture
@@ -44,6 +44,25 @@ def test_record_keeping_goes_to_the_file_alone(logger, message, tmp_path):
 def test_everything_else_is_shown(logger, message):
     logger.warning(message)
     assert message in logger.handlers[0].stream.getvalue()
+
+
+def test_progress_is_short_on_the_console_and_full_in_the_file(logger, tmp_path):
+    for handler in logger.handlers:
+        handler.setLevel(logging.INFO)
+    logger.info(ProgressLine("Epoch(train) [1][2/4]  lr: 1.0000e-09", "epoch 1/3  2/4"))
+    assert logger.handlers[0].stream.getvalue() == "epoch 1/3  2/4\n"
+    assert (tmp_path / "log").read_text() == "Epoch(train) [1][2/4]  lr: 1.0000e-09\n"
+
+
+def test_format_of_everything_else_is_kept():
+    made, stream = logging.Logger("test"), io.StringIO()
+    made.addHandler(logging.StreamHandler(stream))
+    made.handlers[0].setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    keep_console_concise(made)
+    keep_console_concise(made)
+    made.warning("disk is %s", "full")
+    made.warning(ProgressLine("long", "short"))
+    assert stream.getvalue() == "WARNING: disk is full\nshort\n"
 
 
 def test_filter_is_not_doubled(logger):

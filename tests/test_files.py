@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from lwam_mm.files import replacing, write_atomically
+from lwam_mm.files import remove_unfinished, replacing, write_atomically
 
 
 def test_file_and_folder_are_made(tmp_path):
@@ -37,3 +38,33 @@ def test_two_writers_do_not_share_the_unfinished_file(tmp_path):
         first.write_bytes(b"1")
         second.write_bytes(b"2")
     assert path.read_bytes() == b"1"  # the outer one ends last
+
+
+def test_durable_waits_for_the_content_and_then_for_the_name(tmp_path, monkeypatch):
+    path, waited = tmp_path / "a", []
+    fsync = os.fsync
+
+    def spy(descriptor: int) -> None:
+        waited.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, path.exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    write_atomically(path, b"1")
+    assert waited == []
+    path.unlink()
+    write_atomically(path, b"1", durable=True)
+    (content, there), name = waited
+    assert content.startswith(".a.")
+    assert not there
+    assert name == (tmp_path.name, True)
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    with replacing(tmp_path / "a.pth") as unfinished:
+        unfinished.write_bytes(b"half")
+        others = [tmp_path / name for name in (".a.tmp", "a.tmp", ".a.0123456.tmp", "b.pth")]
+        for path in others:
+            path.write_bytes(b"")
+        assert remove_unfinished(tmp_path) == [unfinished]
+        assert sorted(tmp_path.iterdir()) == sorted(others)
+        unfinished.write_bytes(b"whole")

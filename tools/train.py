@@ -5,7 +5,14 @@ import os
 from collections.abc import Sequence
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
-from lwam_mm.engine.launch import add_common_arguments, enable_amp, load_config, run_tool, train
+from lwam_mm.engine.launch import (
+    add_common_arguments,
+    enable_amp,
+    enable_tensorboard,
+    load_config,
+    run_tool,
+    train,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--resume", action="store_true", help="go on from the newest checkpoint in the work dir"
     )
     parser.add_argument("--amp", action="store_true", help="train in automatic mixed precision")
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write scalars for TensorBoard, too"
+    )
     add_common_arguments(parser)
     args = parser.parse_args(argv)
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
@@ -29,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     if args.amp:
         enable_amp(config)
+    if args.tensorboard:
+        enable_tensorboard(config)
     config.resume = args.resume
     train(config)
     return 0

@@ -109,6 +109,20 @@ def openvino_products(model: str, threads: int) -> Call:
     return lambda: request.infer([matrix], share_inputs=True, share_outputs=True)
 
 
+def distillation_step(**arguments: Any) -> Call:
+    """Prepare a step of a distillation; see :func:`~lwam_mm.benchmark.distillation_job.step`."""
+    from lwam_mm.benchmark.distillation_job import step
+
+    return step(**arguments)
+
+
+def distillation_data(**arguments: Any) -> Call:
+    """Prepare steps in a row; see :func:`~lwam_mm.benchmark.distillation_job.steps_with_data`."""
+    from lwam_mm.benchmark.distillation_job import steps_with_data
+
+    return steps_with_data(**arguments)
+
+
 JOBS: dict[str, Callable[..., Call]] = {
     job.__name__: job
     for job in (
@@ -118,6 +132,8 @@ JOBS: dict[str, Callable[..., Call]] = {
         torch_products,
         onnxruntime_products,
         openvino_products,
+        distillation_step,
+        distillation_data,
     )
 }
 

@@ -85,12 +85,12 @@ def markdown(report: Report, picture: str | None = None) -> str:
     results = report.results
     parts = [
         "# Benchmark",
-        _bullets([f"{what}: {value}" for what, value in report.machine.items()]),
+        bullets([f"{what}: {value}" for what, value in report.machine.items()]),
     ]
-    parts += ["## Latency", _table(_HEADINGS, table_rows(results, report.shares)), _EXPLANATION]
+    parts += ["## Latency", table(_HEADINGS, table_rows(results, report.shares)), _EXPLANATION]
     rows_notes = [f"{result.title}: {note}" for result in results for note in result.notes]
     if rows_notes or report.notes:
-        parts.append(_bullets([*rows_notes, *report.notes]))
+        parts.append(bullets([*rows_notes, *report.notes]))
     if picture:
         parts.append(f"![Every row over its latency]({picture})")
     if report.ceilings:
@@ -139,7 +139,7 @@ def csv_text(results: Sequence[Result], shares: Mapping[str, float]) -> str:
 
 def _ceiling_table(ceilings: Sequence[Result]) -> str:
     rows = [[c.title, format_amount(c.rate and c.rate / 1e9), "; ".join(c.notes)] for c in ceilings]
-    return _table(("what", "GMAC/s", ""), rows)
+    return table(("what", "GMAC/s", ""), rows)
 
 
 def _starts_table(starts: Sequence[StartUp]) -> str:
@@ -152,7 +152,7 @@ def _starts_table(starts: Sequence[StartUp]) -> str:
         for s in starts
     ]
     headings = ("what", "first prediction ever, s", "of the next process, s", "later ones, s")
-    return _table((*headings, "peak MB"), rows)
+    return table((*headings, "peak MB"), rows)
 
 
 def _targets_table(verdicts: Sequence[Verdict]) -> str:
@@ -161,15 +161,17 @@ def _targets_table(verdicts: Sequence[Verdict]) -> str:
         measured, unit = verdict.measured, verdict.target.unit
         shown = _MISSING if measured is None else f"{measured:.2f} {unit}"
         rows.append([verdict.target.wording, shown, verdict.answer])
-    return _table(("target", "measured", "reached"), rows)
+    return table(("target", "measured", "reached"), rows)
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table in Markdown, its columns but the first aligned to the right."""
     lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
     return "\n".join(
         f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
     )
 
 
-def _bullets(lines: Sequence[str]) -> str:
+def bullets(lines: Sequence[str]) -> str:
+    """Write a list in Markdown."""
     return "\n".join(f"- {line}" for line in lines)

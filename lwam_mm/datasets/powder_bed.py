@@ -12,7 +12,10 @@ from mmseg.registry import DATASETS
 
 from lwam_mm.datasets.classes import CLASSES, IGNORE_INDEX, PALETTE, default_palette
 from lwam_mm.datasets.layout import SplitSpec, as_suffixes, pair_files
+from lwam_mm.datasets.oversample import repeat_rare
 from lwam_mm.datasets.problem import DatasetError, raise_for
+from lwam_mm.datasets.seeded_sampler import Draw
+from lwam_mm.seeding import seeded
 
 
 @DATASETS.register_module()
@@ -33,6 +36,10 @@ class PowderBedDataset(BaseSegDataset):
         seg_map_suffix: What masks end with.
         metainfo: ``dict(classes=..., palette=...)`` **replaces** the released classes: the names
             in index order, and an RGB colour (0..255) each. Without ``palette`` colours are made.
+        oversample_thr: For training on rare classes: an image is listed
+            ``ceil(sqrt(oversample_thr / f))`` times, where ``f`` is the share of images that have
+            its rarest class (Gupta et al. 2019, arXiv 1908.03195, as mmengine's
+            ``ClassBalancedDataset`` does). 0..1; 0 lists each image once.
         **kwargs: The arguments of mmseg's ``BaseSegDataset``: ``data_root``, ``data_prefix``,
             ``ann_file`` (split file: the stems to use, one a line), ``pipeline``, ``test_mode``,
             ``indices`` and so on. Files are local: ``backend_args`` is refused. So are
@@ -49,8 +56,15 @@ class PowderBedDataset(BaseSegDataset):
         img_suffix: str | Sequence[str] = ".png",
         seg_map_suffix: str = ".png",
         metainfo: Mapping | Config | None = None,
+        oversample_thr: float = 0.0,
         **kwargs: Any,
     ) -> None:
+        if not 0 <= oversample_thr <= 1:
+            raise DatasetError(
+                f"{type(self).__name__}: oversample_thr={oversample_thr!r} is no share of images. "
+                "Remedy: give a value in 0..1; 0 repeats none."
+            )
+        self.oversample_thr = oversample_thr
         for name, wanted in (
             ("reduce_zero_label", False),
             ("ignore_index", IGNORE_INDEX),
@@ -122,7 +136,14 @@ class PowderBedDataset(BaseSegDataset):
             if pair.mask is not None:
                 sample["seg_map_path"] = str(pair.mask)
             samples.append(sample)
-        return samples
+        return repeat_rare(samples, self.oversample_thr) if self.oversample_thr else samples
+
+    def __getitem__(self, idx: int) -> Any:
+        """Load and augment one sample; one that ``SeededSampler`` drew always in the same way."""
+        if not isinstance(idx, Draw):
+            return super().__getitem__(idx)
+        with seeded(*idx.key):
+            return super().__getitem__(int(idx))
 
     def prepare_data(self, idx: int) -> Any:
         """Load and augment one sample.

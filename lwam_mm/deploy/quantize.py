@@ -72,8 +72,7 @@ def quantize(
         quantized = nncf.quantize(
             model,
             _dataset(images, feed),
-            advanced_parameters=_parameters(),
-            **_settings(len(images), ignored),
+            **nncf_options(len(images), ignored),
         )
     return _finished(quantized, ignored)
 
@@ -150,6 +149,16 @@ def quantize_with_accuracy_control(
             "score for the same model"
         )
     return ControlledQuantization(quantized, float_score, final_score, left)
+
+
+def nncf_options(images: int, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Give ``nncf.quantize`` the options that :func:`quantize` calls it with.
+
+    Args:
+        images: how many images it calibrates on.
+        ignored: names of layers to leave in float.
+    """
+    return dict(advanced_parameters=_parameters(), **_settings(images, ignored))
 
 
 def float_layers(model: onnx.ModelProto) -> tuple[str, ...]:

@@ -12,7 +12,10 @@ from mmrazor.models.utils import add_prefix
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from lwam_mm.distill.teacher_engine import TeacherEngine
 from lwam_mm.models.checkpoint import load_weights
+from lwam_mm.models.point_conv import PointConv2d
+from lwam_mm.models.rep_conv import RepConv
 
 
 @MODELS.register_module()
@@ -24,16 +27,37 @@ class FrozenTeacherDistill(SingleTeacherDistill):
     (upstream trains with random weights where one does not). It is read when training starts:
     testing a distillation's own checkpoint, which holds the teacher, does not need it.
 
+    The teacher may run in an inference engine, and the student in the layout that is quick on
+    the device; losses stay those of the plain algorithm to float32's rounding, but for the INT8
+    teacher, and checkpoints are the same.
+
     Args:
         teacher_ckpt: the teacher's checkpoint. Needed for training.
+        teacher_engine: what runs the teacher: ``"auto"``, ``"torch"``, ``"openvino"``,
+            ``"openvino-int8"`` or None for its modules as they are; see
+            :class:`~lwam_mm.distill.teacher_engine.TeacherEngine`. On a GPU ``"auto"`` is
+            ``"torch"``.
+        channels_last: whether the student trains in the channels-last layout, quicker on
+            processors and, in mixed precision, on GPUs; its RepConv blocks then merge their
+            branches where they can. None leaves it to the student: it does
+            unless it has strided 1x1 convolutions of torch's own, whose backward pass in this
+            layout corrupts memory on processors with torch 2.13 (see
+            :class:`~lwam_mm.models.point_conv.PointConv2d`).
         **kwargs: of ``SingleTeacherDistill``: ``architecture`` (the student), ``teacher``,
             ``distiller``, ...; a trainable teacher is not among what it can do.
 
     Raises:
-        ValueError: ``teacher_trainable`` is asked for.
+        ValueError: ``teacher_trainable`` is asked for; there is no such engine.
     """
 
-    def __init__(self, *, teacher_ckpt: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        teacher_ckpt: str | None = None,
+        teacher_engine: str | None = "auto",
+        channels_last: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
         if kwargs.get("teacher_trainable"):
             raise ValueError(
                 "teacher_trainable=True: the teacher of a FrozenTeacherDistill never trains; "
@@ -42,6 +66,24 @@ class FrozenTeacherDistill(SingleTeacherDistill):
         super().__init__(**kwargs)
         self.teacher_ckpt = teacher_ckpt
         self.teacher.eval()
+        if self.distiller.deliveries.deliveries:
+            if teacher_engine not in (None, "auto"):
+                raise ValueError(
+                    f"teacher_engine={teacher_engine!r}: the distiller's deliveries hand over what "
+                    "functions return while the teacher's own modules run; use None"
+                )
+            teacher_engine = None
+        self.teacher_engine = TeacherEngine(
+            teacher_engine, self.teacher, self.distiller.teacher_recorders
+        )
+        if channels_last is None:
+            channels_last = not any(map(_is_strided_point, self.student.modules()))
+        self.channels_last = channels_last
+        if channels_last:
+            self.student.to(memory_format=torch.channels_last)
+            for module in self.student.modules():
+                if isinstance(module, RepConv):
+                    module.merges_branches = True
 
     def init_weights(self) -> None:
         """Initialise the student and load the teacher's checkpoint.
@@ -85,8 +127,10 @@ class FrozenTeacherDistill(SingleTeacherDistill):
         """
         distiller = self.distiller
         distiller.set_deliveries_override(False)
-        with distiller.teacher_recorders, distiller.deliveries, torch.no_grad():
-            self.teacher(batch_inputs, mode="tensor")
+        with distiller.deliveries:
+            self.teacher_engine.run(batch_inputs)
+        if self.channels_last:
+            batch_inputs = batch_inputs.contiguous(memory_format=torch.channels_last)
         distiller.set_deliveries_override(True)
         with distiller.student_recorders, distiller.deliveries:
             losses = add_prefix(self.student(batch_inputs, data_samples, mode="loss"), "student")
@@ -106,3 +150,12 @@ class FrozenTeacherDistill(SingleTeacherDistill):
         for module in architecture.modules():
             if hasattr(module, "inplace"):
                 module.inplace = False
+
+
+def _is_strided_point(module: nn.Module) -> bool:
+    return (
+        isinstance(module, nn.Conv2d)
+        and not isinstance(module, PointConv2d)
+        and module.kernel_size == (1, 1)
+        and module.stride != (1, 1)
+    )

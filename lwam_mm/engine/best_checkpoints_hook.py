@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_main_process
-from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
+
+from lwam_mm.engine.resumable_checkpoints_hook import ResumableCheckpointsHook
 
 _KEPT = "kept_best_checkpoints"
 
 
 @HOOKS.register_module()
-class BestCheckpointsHook(CheckpointHook):
-    """mmengine's ``CheckpointHook`` that keeps the newest few best checkpoints.
+class BestCheckpointsHook(ResumableCheckpointsHook):
+    """``ResumableCheckpointsHook`` that also keeps the newest few best checkpoints.
 
     A new best is written before the oldest of the kept ones goes; upstream removes the previous
     best first, so that a run killed in between is left with none.
@@ -23,7 +24,8 @@ class BestCheckpointsHook(CheckpointHook):
     Args:
         max_keep_best: how many checkpoints that were the best when written are kept, 1 or more.
             The released trainer keeps 20.
-        **kwargs: of ``CheckpointHook``; ``save_best`` names one metric.
+        **kwargs: of ``ResumableCheckpointsHook`` and of mmengine's ``CheckpointHook``;
+            ``save_best`` names one metric.
 
     Raises:
         ValueError: ``max_keep_best`` is less than 1, or ``save_best`` is not one metric.
@@ -38,17 +40,19 @@ class BestCheckpointsHook(CheckpointHook):
         self.max_keep_best = max_keep_best
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        previous = self.best_ckpt_path
-        self.best_ckpt_path = None  # upstream then has nothing to remove
+        previous, last = self.best_ckpt_path, self.last_ckpt
+        # Upstream then has nothing to remove, and no regular checkpoint to write again.
+        self.best_ckpt_path = self.last_ckpt = None
         try:
             super()._save_best_checkpoint(runner, metrics)
         finally:
             written, self.best_ckpt_path = self.best_ckpt_path, self.best_ckpt_path or previous
+            self.last_ckpt = last
         if written is None:
             return
         hub = runner.message_hub
-        # Upstream has just saved a checkpoint that knows of `written`, but not of this list's
-        # growth: a run resumed from there finds its newest best in `previous` alone.
+        # A checkpoint of upstream's hook has no list: a run resumed from there finds its newest
+        # best in `previous` alone.
         known = dict.fromkeys([*hub.runtime_info.get(_KEPT, []), previous])
         kept = [path for path in known if path not in (None, written)] + [written]
         outdated, kept = kept[: -self.max_keep_best], kept[-self.max_keep_best :]

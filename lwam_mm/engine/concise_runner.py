@@ -6,14 +6,14 @@ from typing import Any
 
 from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
 
 from lwam_mm.console import keep_console_concise
+from lwam_mm.engine.distributed_runner import DistributedRunner
 
 
 @RUNNERS.register_module()
-class ConciseRunner(Runner):
-    """mmengine's ``Runner``; what only bug reports need goes to the log file alone."""
+class ConciseRunner(DistributedRunner):
+    """``DistributedRunner``; what only bug reports need goes to the log file alone."""
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build mmengine's logger and filter what reaches the console."""

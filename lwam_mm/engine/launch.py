@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from mmengine.dist import is_main_process
 
 from lwam_mm.datasets.problem import DatasetError
 from lwam_mm.engine.concise_runner import ConciseRunner
+from lwam_mm.engine.resumable_runner import ResumableRunner
 from lwam_mm.errors import UserError
 from lwam_mm.files import write_atomically
 from lwam_mm.models.foldable import reparameterize
@@ -115,13 +117,23 @@ def enable_amp(config: Config) -> None:
     config.optim_wrapper.setdefault("loss_scale", "dynamic")
 
 
+def enable_tensorboard(config: Config) -> None:
+    """Have a training write its scalars for TensorBoard, too, beside its logs."""
+    backends = config.visualizer.vis_backends
+    if not any(backend["type"] == "TensorboardVisBackend" for backend in backends):
+        backends.append(dict(type="TensorboardVisBackend"))
+
+
 def train(config: Config) -> Path | None:
     """Train or distil as the config says.
 
     Returns:
         The checkpoint to use: the best by validation, else the last; None if none was kept.
+
+    Raises:
+        SystemExit: the process was told to end (SIGTERM); the run is saved and can be resumed.
     """
-    runner = ConciseRunner.from_cfg(config)
+    runner = ResumableRunner.from_cfg(config)
     runner.train()
     kept = runner.message_hub.runtime_info
     path = kept.get("best_ckpt") or kept.get("last_ckpt")
@@ -178,5 +190,14 @@ def run_tool(tool: Callable[[Sequence[str] | None], int]) -> None:
     try:
         sys.exit(tool(None))
     except EXPECTED_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        message = str(error)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # Checkpoints say so themselves; this is a log, say, which fills the disk as well.
+        message = (
+            f"{error.filename or 'a file'} could not be written ({error.strerror}). Remedy: free "
+            "space on that disk; a training then goes on with --resume"
+        )
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)

@@ -9,17 +9,17 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.evaluator import BaseMetric
-from mmengine.logging import MessageHub, print_log
+from mmengine.logging import print_log
 from mmseg.registry import METRICS
 from prettytable import PrettyTable
 
+from lwam_mm.evaluation.class_metric import ClassMetric, labelled_pairs
 from lwam_mm.evaluation.scores import SegmentationScores, confusion_matrix, confusion_to_metrics
 from lwam_mm.files import write_atomically
 
 
 @METRICS.register_module()
-class SegmentationMetric(BaseMetric):
+class SegmentationMetric(ClassMetric):
     """Means and per-class scores of a semantic segmentation, in percent and unrounded.
 
     Returned are the means under mmseg's names (``aAcc``, ``mIoU``, ``mAcc``, ``mDice``,
@@ -39,23 +39,21 @@ class SegmentationMetric(BaseMetric):
         output_dir: Folder for the predicted masks as single-channel PNG of class indices, named
             after the image; created if need be. None writes nothing.
         keep_results: Not looked at: mmseg's ``test.py --out DIR`` sets it beside ``output_dir``.
-        collect_device: Where ranks exchange their counts, ``"cpu"`` or ``"gpu"``.
+        collect_device: How ranks exchange their counts: ``"gpu"``, as they exchange gradients, on
+            processors too; ``"cpu"``, in files of a folder that all of them share.
         prefix: Put before each key with a slash between; none by default.
-        collect_dir: Folder shared by all ranks for exchange over the CPU.
+        collect_dir: That folder.
 
     Example:
         >>> val_evaluator = dict(type="SegmentationMetric")  # in a config
     """
-
-    # Not None: BaseMetric would then warn that no prefix is set, which is what is meant here.
-    default_prefix = ""
 
     def __init__(
         self,
         ignore_index: int = 255,
         output_dir: str | Path | None = None,
         keep_results: bool = True,
-        collect_device: str = "cpu",
+        collect_device: str = "gpu",
         prefix: str | None = None,
         collect_dir: str | None = None,
     ) -> None:
@@ -64,17 +62,6 @@ class SegmentationMetric(BaseMetric):
         self.output_dir = None if output_dir is None else Path(output_dir)
         if self.output_dir is not None:
             self.output_dir.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names of the evaluated dataset."""
-        classes = (self.dataset_meta or {}).get("classes")
-        if not classes:
-            raise ValueError(
-                "SegmentationMetric needs the class names: the evaluated dataset's METAINFO (or "
-                "metainfo=dict(classes=...) in its config) must hold 'classes'."
-            )
-        return tuple(classes)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count one batch.
@@ -89,26 +76,20 @@ class SegmentationMetric(BaseMetric):
             ValueError: If a value lies outside the classes, or sizes differ, or a sample has no
                 ground truth; the message names the file.
         """
-        for sample in data_samples:
-            image_name = str(sample.get("img_path") or "an image without img_path")
-            if "gt_sem_seg" not in sample:
-                raise ValueError(
-                    f"{image_name} has no ground truth to evaluate against. Put LoadAnnotations "
-                    "into the dataset's pipeline, before PackSegInputs."
-                )
-            prediction = _to_array(sample["pred_sem_seg"]["data"])
+        for pair in labelled_pairs(data_samples):
             self.results.append(
                 confusion_matrix(
-                    _to_array(sample["gt_sem_seg"]["data"]),
-                    prediction,
+                    pair.truth,
+                    pair.prediction,
                     len(self.classes),
                     self.ignore_index,
-                    label_name=str(sample.get("seg_map_path") or f"ground truth of {image_name}"),
-                    prediction_name=image_name,
+                    label_name=pair.truth_name,
+                    prediction_name=pair.image_name,
                 )
             )
             if self.output_dir is not None:
-                _write_mask(self.output_dir / f"{Path(image_name).stem}.png", prediction)
+                name = f"{Path(pair.image_name).stem}.png"
+                _write_mask(self.output_dir / name, pair.prediction)
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
         """Sum the counts of all images, log a table and return the scores.
@@ -138,7 +119,7 @@ class SegmentationMetric(BaseMetric):
             )
         }
         undefined = [key for key, value in per_class.items() if np.isnan(value)]
-        self._forget(undefined)
+        self.forget(undefined)
         defined = {key: value for key, value in per_class.items() if key not in undefined}
         return {**scores.means, **defined}
 
@@ -165,25 +146,6 @@ class SegmentationMetric(BaseMetric):
         names = [name for name, chosen in zip(self.classes, selected, strict=True) if chosen]
         if names:
             print_log(f"class(es) {', '.join(names)} {what}", logger="current", level=level)
-
-    def _forget(self, keys: Sequence[str]) -> None:
-        """Drop the history of keys that this evaluation leaves out.
-
-        mmengine logs the newest value of every key that it has ever seen, so an older
-        evaluation's score would be logged as this one's. MMRazor's validation loop adds the
-        teacher's scores as ``teacher.<key>``: those go too, and what is defined comes back.
-        """
-        history = MessageHub.get_current_instance().log_scalars
-        ends = tuple(f"{before}{key}" for key in keys for before in "/.")
-        for name in [name for name in history if name.startswith(("val/", "test/"))]:
-            if name.endswith(ends):
-                del history[name]
-
-
-def _to_array(data: Any) -> np.ndarray:
-    """Return a (1, H, W) or (H, W) tensor or array as an array of shape (H, W)."""
-    array = data.detach().cpu().numpy() if hasattr(data, "detach") else np.asarray(data)
-    return array[0] if array.ndim == 3 and array.shape[0] == 1 else array
 
 
 def _write_mask(path: Path, mask: np.ndarray) -> None:

@@ -6,6 +6,7 @@ the model keeps its random ones. Here that is an error.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,30 @@ def save_checkpoint(
     """
     with replacing(path) as unfinished:
         torch.save(dict(meta=dict(meta or {}), state_dict=dict(weights)), unfinished)
+
+
+def check_checksums(path: str | Path) -> None:
+    """Compare a checkpoint with the checksums that it holds; torch loads a damaged one as it is.
+
+    A file that is no archive of torch's has none and passes.
+
+    Raises:
+        lwam_mm.compat.UnreadableCheckpointError: a part of the file is not what was written.
+    """
+    from lwam_mm.compat import UnreadableCheckpointError
+
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        damaged = str(error)
+    if damaged is not None:
+        raise UnreadableCheckpointError(
+            f"{path}: damaged since it was written ({damaged} does not fit its checksum); use an "
+            "earlier checkpoint or copy the file again"
+        )
 
 
 def check_weights(model: nn.Module, weights: Mapping[str, Any], source: str) -> None:

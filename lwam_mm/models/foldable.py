@@ -11,6 +11,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from lwam_mm.models.point_conv import PointConv2d
+
 
 class FoldableConv(BaseModule):
     """3x3 convolution that trains as summed branches and folds into one.
@@ -65,7 +67,7 @@ class FoldableConv(BaseModule):
         self.conv3x3 = nn.Conv2d(in_channels, out_channels, bias=False, **padded)
         self.norm3x3 = self._batch_norm(norm_cfg, out_channels)
         if with_1x1:
-            self.conv1x1 = nn.Conv2d(in_channels, out_channels, 1, bias=False, **geometry)
+            self.conv1x1 = PointConv2d(in_channels, out_channels, bias=False, **geometry)
         self.add_norms(lambda: self._batch_norm(norm_cfg, out_channels))
 
     @abstractmethod

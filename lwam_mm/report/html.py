@@ -67,27 +67,35 @@ def write_report(
     for sample in samples:
         check_sample(sample, len(classes))
 
-    page = f"""<!DOCTYPE html>
+    sections = [
+        _summary(rows),
+        models_section(rows, classes, notes),
+        _pictures(samples, classes, palette),
+        making_section(facts or {}, commands),
+    ]
+    write_atomically(path, whole_page(title, sections).encode("utf-8"))
+
+
+def whole_page(title: str, sections: Sequence[str], style: str = STYLE) -> str:
+    """Put sections of HTML under a heading, as a page that needs nothing else."""
+    body = "\n".join(sections)
+    return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{escape(title)}</title>
-<style>{STYLE}</style>
+<style>{style}</style>
 </head>
 <body>
 <main>
 <header><h1>{escape(title)}</h1></header>
-{_summary(rows)}
-{_results(rows, classes, notes)}
-{_pictures(samples, classes, palette)}
-{_making(facts or {}, commands)}
+{body}
 </main>
 </body>
 </html>
 """
-    write_atomically(path, page.encode("utf-8"))
 
 
 def _summary(rows: Sequence[ModelRow]) -> str:
@@ -120,7 +128,8 @@ def _card(what, write, value, other, unit="") -> tuple[str, str, str] | None:
     return texts[0], what, texts[1]
 
 
-def _results(rows: Sequence[ModelRow], classes: Sequence[str], notes: Sequence[str]) -> str:
+def models_section(rows: Sequence[ModelRow], classes: Sequence[str], notes: Sequence[str]) -> str:
+    """Write the table of models, with notes below it."""
     headings = column_headings(rows, classes)
     head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
     body = []
@@ -169,12 +178,13 @@ def _pictures(
     return f"""<section>
 <h2>Pictures</h2>
 <p class="hint">Classes are coloured over the image. Select a picture to enlarge it.</p>
-{_legend(classes, palette, unlabelled)}
+{legend(classes, palette, unlabelled)}
 {figures}
 </section>"""
 
 
-def _legend(classes: Sequence[str], palette: Sequence[Sequence[int]], unlabelled: bool) -> str:
+def legend(classes: Sequence[str], palette: Sequence[Sequence[int]], unlabelled: bool) -> str:
+    """List the names beside their colours; the first one is not coloured."""
     chips = [f'<li><span class="chip plain"></span>{escape(classes[0])} (not coloured)</li>']
     for name, (red, green, blue) in zip(classes[1:], palette[1:], strict=True):
         colour = f"rgb({int(red)},{int(green)},{int(blue)})"
@@ -187,33 +197,36 @@ def _legend(classes: Sequence[str], palette: Sequence[Sequence[int]], unlabelled
 
 
 def _figure(sample: Sample, models: Sequence[str], palette: Sequence[Sequence[int]]) -> str:
+    truth = draw_mask(sample.image, sample.truth, palette)
     panels = [
-        _panel(sample.name, "image", sample.image),
-        _panel(sample.name, "truth", draw_mask(sample.image, sample.truth, palette)),
+        panel(sample.name, "image", as_data_uri(sample.image)),
+        panel(sample.name, "truth", as_data_uri(truth)),
     ]
     for model in models:
         mask = sample.predictions.get(model)
-        picture = None if mask is None else draw_mask(sample.image, mask, palette)
-        panels.append(_panel(sample.name, model, picture))
+        uri = None if mask is None else as_data_uri(draw_mask(sample.image, mask, palette))
+        panels.append(panel(sample.name, model, uri))
     return (
         f'<figure class="sample"><figcaption>{escape(sample.name)}</figcaption>'
         f'<div class="panels">{"".join(panels)}</div></figure>'
     )
 
 
-def _panel(sample_name: str, what: str, picture: np.ndarray | None) -> str:
+def panel(sample_name: str, what: str, uri: str | None) -> str:
+    """Write a picture that can be enlarged, or that there is none."""
     caption = f'<span class="of">{escape(what)}</span>'
-    if picture is None:
+    if uri is None:
         return f'<div class="panel">{caption}<div class="none">no prediction</div></div>'
     described = escape(f"{sample_name}: {what}")
     # A checkbox, because enlarging then needs no script.
     return (
         f'<label class="panel">{caption}<input type="checkbox" aria-label="enlarge {described}">'
-        f'<img src="{as_data_uri(picture)}" alt="{described}"></label>'
+        f'<img src="{uri}" alt="{described}"></label>'
     )
 
 
-def _making(facts: Mapping[str, object], commands: Sequence[str]) -> str:
+def making_section(facts: Mapping[str, object], commands: Sequence[str]) -> str:
+    """Write how a page was made; nothing if nothing is known."""
     if not facts and not commands:
         return ""
     items = "".join(

@@ -87,16 +87,17 @@ def draw_mask(image: np.ndarray, mask: np.ndarray, palette: Sequence[Sequence[in
     return picture
 
 
-def as_data_uri(picture: np.ndarray) -> str:
-    """Encode a picture for an ``<img src>``: JPEG, its longer side at most LONGEST_SIDE pixels.
+def as_data_uri(picture: np.ndarray, longest_side: int = LONGEST_SIDE) -> str:
+    """Encode a picture for an ``<img src>``, as JPEG.
 
     Args:
         picture: uint8 of shape (H, W) or (H, W, 3), BGR.
+        longest_side: pixels that the longer side has at most; a larger picture is made smaller.
 
     Raises:
         ValueError: If OpenCV cannot encode it.
     """
-    scale = LONGEST_SIDE / max(picture.shape[:2])
+    scale = longest_side / max(picture.shape[:2])
     if scale < 1:
         # By area: a streak of one pixel's width grows paler, nearest neighbour could lose it.
         size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]

@@ -38,21 +38,21 @@ def write_sheet(
     models = list(samples[0].predictions)
     if any(list(sample.predictions) != models for sample in samples):
         raise ValueError(f"{path}: the samples show different models.")
-    rows = [_headings(["layer", "truth", *models], tile)]
+    rows = [headings(["layer", "truth", *models], tile)]
     for sample in samples:
         masks = [sample.truth, *(sample.predictions[model] for model in models)]
         image = sample.image
         if image.ndim == 2:
             image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
         drawn = [image, *(draw_mask(sample.image, mask, palette) for mask in masks)]
-        rows.append(_side_by_side([_fit(picture, tile) for picture in drawn]))
+        rows.append(side_by_side([fit_square(picture, tile) for picture in drawn]))
     ok, png = cv2.imencode(".png", np.vstack(rows))
     if not ok:
         raise OSError(f"{path}: OpenCV could not encode the sheet.")
     write_atomically(path, png.tobytes())
 
 
-def _fit(picture: np.ndarray, tile: int) -> np.ndarray:
+def fit_square(picture: np.ndarray, tile: int) -> np.ndarray:
     """Scale a picture into a square of ``tile`` pixels, keeping its proportions."""
     height, width = picture.shape[:2]
     scale = tile / max(height, width)
@@ -66,7 +66,8 @@ def _fit(picture: np.ndarray, tile: int) -> np.ndarray:
     return square
 
 
-def _headings(names: Sequence[str], tile: int) -> np.ndarray:
+def headings(names: Sequence[str], tile: int) -> np.ndarray:
+    """Write a name over each column of squares."""
     cells = []
     for name in names:
         cell = np.full((_HEADING, tile, 3), 255, np.uint8)
@@ -74,10 +75,10 @@ def _headings(names: Sequence[str], tile: int) -> np.ndarray:
             cell, name, (2, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (40, 40, 40), 1, cv2.LINE_AA
         )
         cells.append(cell)
-    return _side_by_side(cells)
+    return side_by_side(cells)
 
 
-def _side_by_side(cells: Sequence[np.ndarray]) -> np.ndarray:
+def side_by_side(cells: Sequence[np.ndarray]) -> np.ndarray:
     """Join cells with a white gap at the right and below each."""
     return np.hstack(
         [

@@ -105,3 +105,27 @@ pre {
 @media print { .legend { position: static; } .sample { break-inside: avoid; } }
 """
 """CSS for light and dark, wide and narrow screens; no fetched fonts or images."""
+
+ERRORS_STYLE = """
+:root { --tint: 47 111 159; }
+@media (prefers-color-scheme: dark) { :root { --tint: 127 182 221; } }
+.confusion td:nth-child(2) { font-weight: inherit; }
+.confusion td.part { background: rgb(var(--tint) / calc(var(--share) * .5)); }
+.confusion td.right { box-shadow: inset 0 0 0 2px rgb(var(--tint)); }
+.count { display: block; font-size: .8rem; }
+.curves { display: grid; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: 1rem; }
+.curves figure { margin: 0; }
+.curves p { margin: .2rem 0 0; }
+.curves svg { display: block; width: 100%; max-width: 320px; height: auto; overflow: visible; }
+.curves text { fill: var(--soft); font-size: 9px; }
+.curves .grid { stroke: var(--line); fill: none; }
+.curves polyline { fill: none; stroke: var(--accent); stroke-width: 2; stroke-linejoin: round; }
+.curves .other { stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 5 3; }
+.curves .guess { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 1 3; }
+.curves .best { fill: var(--accent); }
+.sample figcaption .of { font-weight: 400; }
+.panel input:not(:checked) + img { width: auto; max-width: 100%; max-height: 60vh; }
+.panels { grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); }
+.still .legend { position: static; }
+"""
+"""What the page of errors needs besides."""

@@ -4,23 +4,9 @@ import copy
 
 import pytest
 import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmengine.structures import PixelData
 from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
 
 from lwam_mm.models.checkpoint import CheckpointMismatchError
-
-
-@pytest.fixture
-def config(repository) -> dict:
-    init_default_scope("mmseg")  # as a runner does
-    model = Config.fromfile(repository / "configs/_base_/models/kd_unetpp_lwrnet.py").model
-    for net, width in (("architecture", 8), ("teacher", 4)):
-        model[net].backbone.base_channels = width
-        model[net].decode_head.base_channels = width
-    return model
 
 
 @pytest.fixture
@@ -31,22 +17,14 @@ def build(config, tmp_path):
         torch.save(dict(state_dict=teacher.state_dict()), tmp_path / "teacher.pth")
         changed = copy.deepcopy(config)
         changed.teacher_ckpt = str(tmp_path / "teacher.pth")
+        changed.teacher_engine = None  # test_teacher_engine.py has the others
         changed.update(changes)
         return MODELS.build(changed), teacher
 
     return make
 
 
-def batch(images: int = 2, size: int = 32):
-    inputs = torch.randn(images, 3, size, size)
-    samples = [SegDataSample() for _ in range(images)]
-    for sample in samples:
-        sample.gt_sem_seg = PixelData(data=torch.randint(0, 6, (1, size, size)))
-        sample.set_metainfo(dict(img_shape=(size, size), ori_shape=(size, size)))
-    return inputs, samples
-
-
-def test_teacher_is_loaded_and_stays_as_it_is(build):
+def test_teacher_is_loaded_and_stays_as_it_is(build, batch):
     algorithm, teacher = build()
     algorithm.init_weights()
     before = {k: v.clone() for k, v in algorithm.teacher.state_dict().items()}
@@ -73,7 +51,7 @@ def test_teacher_is_loaded_and_stays_as_it_is(build):
     assert any(k.startswith("backbone.stage0") for k in changed)
 
 
-def test_losses_are_those_of_the_paper(build):
+def test_losses_are_those_of_the_paper(build, batch):
     algorithm, _ = build()
     algorithm.init_weights()
     algorithm.train()
@@ -101,7 +79,7 @@ def test_losses_are_those_of_the_paper(build):
     )
 
 
-def test_teacher_computes_no_loss_and_drops_nothing_out(build, config):
+def test_teacher_computes_no_loss_and_drops_nothing_out(build, config, batch):
     config.teacher.decode_head.dropout_ratio = 0.5
     algorithm, _ = build()
     algorithm.init_weights()
@@ -119,7 +97,7 @@ def test_teacher_computes_no_loss_and_drops_nothing_out(build, config):
     assert torch.equal(logits[0], logits[1])
 
 
-def test_recorded_tensors_are_not_overwritten(build, config):
+def test_recorded_tensors_are_not_overwritten(build, config, batch):
     """A feature recorded before an activation survives that activation."""
     config.distiller.teacher_recorders.feature.source = "backbone.nodes.x_40.4"  # its last BN
     algorithm, _ = build()
@@ -130,7 +108,7 @@ def test_recorded_tensors_are_not_overwritten(build, config):
     assert recorded.min() < 0
 
 
-def test_either_half_of_the_loss_can_be_left_out(build):
+def test_either_half_of_the_loss_can_be_left_out(build, batch):
     algorithm, _ = build(calculate_student_loss=False)
     algorithm.init_weights()
     algorithm.train()
@@ -145,7 +123,7 @@ def test_either_half_of_the_loss_can_be_left_out(build):
     }
 
 
-def test_prediction_is_the_students(build):
+def test_prediction_is_the_students(build, batch):
     algorithm, _ = build()
     algorithm.init_weights()
     algorithm.eval()

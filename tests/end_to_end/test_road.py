@@ -33,10 +33,16 @@ def checkpoint(work: Path, run: str) -> Path:
 @pytest.fixture(scope="module")
 def teacher(work, run_tool, configs, options) -> Path:
     done = run_tool(
-        "train.py", configs / f"{TEACHER}.py", "--work-dir", "teacher", *options(TEACHER), cwd=work
+        "train.py",
+        configs / f"{TEACHER}.py",
+        "--work-dir",
+        "teacher",
+        "--tensorboard",
+        *options(TEACHER),
+        cwd=work,
     )
     # Progress and what one can act on; no page of config, no upstream package telling itself off.
-    assert "Iter(train) [4/4]" in done.stdout
+    assert "iteration 4/4  " in done.stdout
     for noise in ("Config:", "System environment", "Warning", "WARNING"):
         assert noise not in done.stdout + done.stderr
     return checkpoint(work, "teacher")
@@ -100,8 +106,8 @@ def test_checkpoints_load_safely_and_training_resumes(work, run_tool, configs, o
         cwd=work,
     )
     assert "resumed epoch: 0, iter: 4" in done.stdout
-    assert "Iter(train) [5/6]" in done.stdout
-    assert "Iter(train) [4/6]" not in done.stdout
+    assert "iteration 5/6  " in done.stdout
+    assert "iteration 4/6  " not in done.stdout
 
 
 def test_stock_tool_trains_the_student_alone(work, run_tool, configs, options, stock_tools):

@@ -24,9 +24,9 @@ pytestmark = pytest.mark.end_to_end
 def wheel(repository, tmp_path_factory) -> Path:
     """Built from a copy, so that the checkout stays clean."""
     copy = tmp_path_factory.mktemp("source") / "lwam_mm"
-    wanted = ("lwam_mm", "configs", "tools", "setup.py", "pyproject.toml", "README.md", "LICENSE")
+    wanted = "lwam_mm configs tools setup.py pyproject.toml model-index.yml README.md LICENSE"
     copy.mkdir()
-    for name in wanted:
+    for name in wanted.split():
         source = repository / name
         if source.is_dir():
             shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -44,6 +44,8 @@ def test_wheel_carries_configs_and_tools(wheel, repository):
     for folder in ("configs", "tools"):
         for path in (repository / folder).rglob("*.py"):
             assert f"lwam_mm/.mim/{path.relative_to(repository).as_posix()}" in names
+    assert "lwam_mm/.mim/model-index.yml" in names
+    assert "lwam_mm/.mim/configs/lwrnet/metafile.yml" in names
     assert not any(name.startswith(("tests/", "configs/", "tools/")) for name in names)
 
 

@@ -1,4 +1,7 @@
-"""Runs of mmengine on one weight and eight numbers, with the metric as the test wants it."""
+"""Runs of mmengine on one weight and eight numbers, with the metric as the test wants it.
+
+And real configs made tiny, that crash where the test wants it.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from PIL import Image
 
 RUN_NUMBERS = itertools.count()
 
@@ -79,5 +85,79 @@ def tiny_runner(tmp_path) -> Callable[..., Runner]:
             log_level=log_level,
             **options,
         )
+
+    return make
+
+
+SMALL = 32
+"""Side of the small training's images in pixels."""
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory) -> Path:
+    """Seven images to learn from, two to judge by; the brightness of a pixel tells its class."""
+    root, random = tmp_path_factory.mktemp("small"), np.random.default_rng(0)
+    for side, count in (("train", 7), ("val", 2), ("test", 2)):
+        for number in range(count):
+            labels = np.kron(random.integers(0, 6, (4, 4), np.uint8), np.ones((8, 8), np.uint8))
+            for kind, pixels in (("images", labels * 40), ("masks", labels)):
+                path = root / kind / side / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+    return root
+
+
+@pytest.fixture
+def small_config(repository, small_data, tmp_path) -> Callable[..., Config]:
+    """Function that makes a real config tiny: twelve iterations in three passes of four.
+
+    ``kind`` is ``epoch`` or ``iter``, for the released schedule and the demo's; there is a
+    checkpoint each epoch (each second iteration), a validation each (each fourth), dropout, a mean
+    of the weights, and whatever ``custom_hooks`` are added.
+    """
+
+    def make(kind: str, work_dir: str, custom_hooks: Iterable[dict] = (), **options) -> Config:
+        schedule, data = dict(
+            epoch=("schedule_2000e", "powder_bed"), iter=("schedule_400i", "powder_bed_synthetic")
+        )[kind]
+        model = options.pop("model", "lwrnet")
+        parts = (f"models/{model}", f"datasets/{data}", f"schedules/{schedule}", "default_runtime")
+        path = tmp_path / f"{kind}_{model}.py"
+        base = repository / "configs" / "_base_"
+        path.write_text(f"_base_ = {[str(base / f'{part}.py') for part in parts]}\n")
+        config = Config.fromfile(path)
+        for side in ("train", "val", "test"):
+            loader = config[f"{side}_dataloader"]
+            loader.update(num_workers=0, persistent_workers=False)
+            # (serialising collects garbage, which takes long in a process with so many imports)
+            loader.dataset.update(data_root=str(small_data), serialize_data=False)
+            for transform in loader.dataset.pipeline:
+                if transform.type == "Resize":
+                    transform.scale = (SMALL, SMALL)
+        config.train_dataloader.batch_size = 2
+        student = config.model.get("architecture", config.model)
+        for net, width in ((student, 4), (config.model.get("teacher"), 2)):
+            if net is not None:
+                net.backbone.base_channels = net.decode_head.base_channels = width
+                net.decode_head.dropout_ratio = 0.3
+        if kind == "epoch":
+            config.train_cfg.max_epochs = 3
+            config.default_hooks.early_stopping.patience = 2
+            config.param_scheduler[0].update(T_max=3, end=3)
+        else:
+            config.train_cfg.update(max_iters=12, val_interval=4)
+            config.default_hooks.checkpoint.interval = 2
+            config.param_scheduler[0].end = config.param_scheduler[1].begin = 3
+            config.param_scheduler[1].update(T_max=9, end=12)
+        # Drawing curves takes longer than the training.
+        kept = [hook for hook in config.custom_hooks if hook.type != "CurvesHook"]
+        config.custom_hooks = [*kept, dict(type="EMAHook", momentum=0.1), *custom_hooks]
+        config.work_dir = str(tmp_path / work_dir)
+        # Runs within a second would share the folder that mmengine names after the time.
+        config.visualizer.save_dir = f"{config.work_dir}/visuals_{next(RUN_NUMBERS)}"
+        config.experiment_name = f"small_{next(RUN_NUMBERS)}"
+        config.log_level = "WARNING"
+        config.merge_from_dict(options)
+        return config
 
     return make

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import runpy
 import sys
@@ -19,6 +20,7 @@ from lwam_mm.engine import launch
 from lwam_mm.engine.launch import (
     add_common_arguments,
     enable_amp,
+    enable_tensorboard,
     evaluate,
     load_config,
     run_tool,
@@ -173,6 +175,14 @@ def test_amp_with_another_wrapper_is_refused(config_file):
         enable_amp(config)
 
 
+def test_tensorboard_is_added_once(config_file):
+    config = load_config(config_file)
+    for _ in range(2):
+        enable_tensorboard(config)
+        backends = [backend["type"] for backend in config.visualizer.vis_backends]
+        assert backends == ["LocalVisBackend", "TensorboardVisBackend"]
+
+
 def test_pictures_are_asked_for(config_file, tmp_path):
     config = load_config(config_file)
     show_predictions(config, tmp_path / "shown")
@@ -316,3 +326,24 @@ def test_tools_run_so(repository, tmp_path, monkeypatch, capsys, tool):
     assert ended.value.code == 1
     message = "error: absent.py: there is no such config file; see the folder configs/\n"
     assert capsys.readouterr().err == message
+
+
+def test_full_disk_is_told_whatever_was_being_written(capsys):
+    def tool(arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", "work/scalars.json")
+
+    with pytest.raises(SystemExit) as ended:
+        run_tool(tool)
+    assert ended.value.code == 1
+    message = (
+        "error: work/scalars.json could not be written (No space left on device). Remedy: free"
+    )
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_other_errors_of_the_system_keep_their_traceback():
+    def tool(arguments):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output"):
+        run_tool(tool)

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from lwam_mm.compat import UnsafeCheckpointError
+from lwam_mm.compat import UnreadableCheckpointError, UnsafeCheckpointError
 from lwam_mm.models import reparameterize
 from lwam_mm.models.checkpoint import (
     CheckpointMismatchError,
+    check_checksums,
     check_weights,
     load_weights,
     read_weights,
@@ -167,3 +168,20 @@ def test_saving_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatc
         save_checkpoint(Net().state_dict(), path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.pth"]
+
+
+def test_damage_that_torch_overlooks_is_found(tmp_path):
+    path, weights = tmp_path / "net.pth", dict(weight=torch.ones(1000))
+    save_checkpoint(weights, path)
+    check_checksums(path)
+    content = bytearray(path.read_bytes())
+    content[content.index(weights["weight"].numpy().tobytes()) + 2003] ^= 1
+    path.write_bytes(content)
+    assert read_weights(path)["weight"].sum() == 999.25  # what it is for
+    with pytest.raises(UnreadableCheckpointError, match=r"net\.pth: damaged since .*checksum"):
+        check_checksums(path)
+
+
+def test_file_without_checksums_passes(tmp_path):
+    torch.save({}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    check_checksums(tmp_path / "old.pth")

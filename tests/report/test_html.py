@@ -1,10 +1,10 @@
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from html_page import Page
 
 from lwam_mm.report import ModelRow, Sample, write_report
 
@@ -14,33 +14,6 @@ ROWS = (
     ModelRow("teacher", 71.234, [98.7, 60.0, 55.0], 9_046_808, 812.4, 36.2),
     ModelRow("exported", 64.9, [98.1, None, float("nan")], 3_658_534, 24.06),
 )
-VOID = {"meta", "img", "input", "br", "link"}
-
-
-class Page(HTMLParser):
-    """Text and attributes of a page; fails on tags that are not closed in order."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.open, self.tags, self.texts = [], [], []
-        self.feed(path.read_text(encoding="utf-8"))
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style" and data.strip():
-            self.texts.append(data.strip())
-
-    def attributes(self, tag):
-        return [attrs for name, attrs in self.tags if name == tag]
 
 
 def make_sample(name="layer_0001.png", models=("teacher", "exported")):

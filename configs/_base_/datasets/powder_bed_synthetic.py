@@ -35,7 +35,7 @@ train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     # For training by iterations: no pause between one pass over the images and the next.
-    sampler=dict(type="InfiniteSampler", shuffle=True),
+    sampler=dict(type="SeededSampler", shuffle=True, infinite=True),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,

@@ -12,7 +12,7 @@ _data_preprocessor = dict(
     size_divisor=16,
     test_cfg=dict(size_divisor=16),
 )
-_loss = dict(type="CrossEntropyLoss", avg_non_ignore=True)
+_loss = dict(type="JointCrossEntropyLoss", avg_non_ignore=True)
 
 model = dict(
     type="FrozenTeacherDistill",

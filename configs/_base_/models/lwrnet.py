@@ -24,7 +24,7 @@ model = dict(
         with_identity=True,
         norm_cfg=norm_cfg,
         num_classes=6,
-        loss_decode=dict(type="CrossEntropyLoss", avg_non_ignore=True),
+        loss_decode=dict(type="JointCrossEntropyLoss", avg_non_ignore=True),
     ),
     train_cfg=dict(),
     test_cfg=dict(mode="whole"),

@@ -18,7 +18,7 @@ model = dict(
         base_channels=32,
         deep_supervision=True,
         num_classes=6,
-        loss_decode=dict(type="CrossEntropyLoss", avg_non_ignore=True),
+        loss_decode=dict(type="JointCrossEntropyLoss", avg_non_ignore=True),
     ),
     train_cfg=dict(),
     test_cfg=dict(mode="whole"),

@@ -1,15 +1,15 @@
 # For the demo: AdamW at 5e-3 for 1000 iterations, warm-up over the first 50, then half a cosine;
-# validation each 250 iterations, the best and the last checkpoint kept.
+# validation each 250 iterations, the best and the last two checkpoints kept.
 optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=5e-3, weight_decay=0.01))
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=50, by_epoch=False),
     dict(type="CosineAnnealingLR", T_max=950, eta_min=1e-5, begin=50, end=1000, by_epoch=False),
 ]
 
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=1000, val_interval=250)
+train_cfg = dict(type="ResumableIterTrainLoop", max_iters=1000, val_interval=250)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
-log_processor = dict(by_epoch=False)
+log_processor = dict(type="ProgressLogProcessor", by_epoch=False)
 
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
@@ -17,8 +17,8 @@ default_hooks = dict(
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(
         type="BestCheckpointsHook",
-        interval=250,
-        max_keep_ckpts=1,
+        interval=50,
+        max_keep_ckpts=2,
         by_epoch=False,
         save_best="mIoU",
     ),

@@ -29,6 +29,10 @@ class LWRHead(FullResolutionHead):
         with_1x1: whether the blocks train with a 1x1 branch.
         with_identity: whether the blocks train with an identity branch.
         norm_cfg: batch norm of the branches, ``dict(type='BN')`` by default.
+        repeat_pixels: whether the transposed convolutions begin as one that repeats each pixel,
+            with equal weights for the four pixels that it becomes (as Aitken et al.
+            2017, arXiv 1707.02937, begin). Drawn each for itself, as torch and the released code
+            do, sixteen times sixteen neighbours begin unrelated, and learning starts late.
         deploy: builds the folded form, for folded checkpoints.
         init_cfg: mmengine's initialisation configuration; torch's defaults if None.
         **kwargs: of mmseg's ``BaseDecodeHead``: ``num_classes``, ``loss_decode``, ``sampler``,
@@ -45,6 +49,7 @@ class LWRHead(FullResolutionHead):
         with_1x1: bool = True,
         with_identity: bool = True,
         norm_cfg: dict | None = None,
+        repeat_pixels: bool = True,
         deploy: bool = False,
         init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
@@ -60,6 +65,7 @@ class LWRHead(FullResolutionHead):
             init_cfg=init_cfg,
             **kwargs,
         )
+        self.repeat_pixels = repeat_pixels
         self.upsamples, self.blocks = nn.ModuleList(), nn.ModuleList()
         make_block = block_named(block)
         channels = self.in_channels
@@ -76,6 +82,14 @@ class LWRHead(FullResolutionHead):
                     deploy=deploy,
                 )
             )
+
+    def init_weights(self) -> None:
+        """Initialise by ``init_cfg``, then the transposed convolutions as described above."""
+        super().init_weights()
+        if self.repeat_pixels:
+            for upsample in self.upsamples:
+                kernel = upsample.weight.data
+                kernel.copy_(kernel[:, :, :1, :1].expand_as(kernel).clone())
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Decode the encoder's features, of which only the last is used.

@@ -7,6 +7,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lwam_mm.models.losses.joint import over_processes
 from lwam_mm.models.losses.precision import at_least_float32
 
 
@@ -16,7 +17,8 @@ class BatchDiceLoss(nn.Module):
 
     Each class that is there counts the same, however few its pixels. mmseg 1.2.2's ``DiceLoss``
     sums over the classes before it divides, so that the background decides it alone. The sums run
-    over the batch, not over each image: most images lack most classes.
+    over the batch, that of all processes together, not over each image: most images lack most
+    classes.
 
     Args:
         loss_weight: factor of the loss.
@@ -55,10 +57,10 @@ class BatchDiceLoss(nn.Module):
         truth = functional.one_hot(label * counted, classes).movedim(-1, 1) * pixels
         probability = at_least_float32(cls_score).softmax(dim=1) * pixels
         axes = (0, 2, 3)
-        truths = truth.sum(axes)
+        parts = torch.stack([t.sum(axes) for t in (truth, probability, truth * probability)])
+        truths, probabilities, overlaps = over_processes(parts)
         # One pixel is added above and below: it keeps the gradient of a tiny class finite.
-        overlap = 2 * (truth * probability).sum(axes) + 1
-        dice = overlap / (truths + probability.sum(axes) + 1)
+        dice = (2 * overlaps + 1) / (truths + probabilities + 1)
         present = truths > 0
         loss = ((1 - dice) * present).sum() / present.sum().clamp_min(1)
         return self.loss_weight * loss

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from lwam_mm.models.losses.joint import joint_centred, joint_norm, joint_sum
 from lwam_mm.models.losses.precision import at_least_float32
 
 
@@ -78,7 +78,6 @@ class PixelDISTLoss(nn.Module):
 
 
 def _pearson_correlation(a: Tensor, b: Tensor, dims: tuple[int, ...], eps: float = 1e-8) -> Tensor:
-    a = a - a.mean(dims, keepdim=True)
-    b = b - b.mean(dims, keepdim=True)
-    norms = torch.linalg.vector_norm(a, dim=dims) * torch.linalg.vector_norm(b, dim=dims)
-    return (a * b).sum(dims) / (norms + eps)
+    a, b = joint_centred(a, dims), joint_centred(b, dims)
+    norms = joint_norm(a, dims) * joint_norm(b, dims)
+    return joint_sum(a * b, dims) / (norms + eps)

@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lwam_mm.models.losses.joint import over_processes
 from lwam_mm.models.losses.precision import at_least_float32
 
 
@@ -79,5 +80,5 @@ class WeightedCrossEntropyLoss(nn.Module):
         weights = self.class_weight.to(pixels.dtype)[label * counted] * counted
         if weight is not None:
             weights = weights * weight
-        mean = (pixels * weights).sum() / weights.sum().clamp_min(torch.finfo(pixels.dtype).eps)
-        return self.loss_weight * mean
+        total, divisor = over_processes(torch.stack([(pixels * weights).sum(), weights.sum()]))
+        return self.loss_weight * (total / divisor.clamp_min(torch.finfo(pixels.dtype).eps))

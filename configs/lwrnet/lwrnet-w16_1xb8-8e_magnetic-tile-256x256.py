@@ -3,7 +3,7 @@ _base_ = [
     "../_base_/models/lwrnet.py",
     "../_base_/datasets/magnetic_tile.py",
     "../_base_/losses/magnetic_tile.py",
-    "../_base_/schedules/schedule_80e.py",
+    "../_base_/schedules/schedule_8e.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(

@@ -1,0 +1,16 @@
+# BiSeNetV2 as MMSegmentation has it, on magnetic tiles, trained as the student is.
+_base_ = [
+    "mmseg::_base_/models/bisenetv2.py",
+    "../_base_/datasets/magnetic_tile.py",
+    "../_base_/losses/magnetic_tile.py",
+    "../_base_/schedules/schedule_8e.py",
+    "../_base_/default_runtime.py",
+]
+_norm = dict(type="BN")
+_head = dict(num_classes=6, norm_cfg=_norm, loss_decode=_base_.magnetic_tile_loss)
+model = dict(
+    data_preprocessor=dict(size_divisor=32, test_cfg=dict(size_divisor=32)),
+    backbone=dict(norm_cfg=_norm),
+    decode_head=_head,
+    auxiliary_head=[dict(head, **_head) for head in _base_.model.auxiliary_head],
+)

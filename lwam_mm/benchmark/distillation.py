@@ -1,0 +1,304 @@
+"""How quick a distillation is, beside MMRazor's own algorithm."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from mmengine.config import Config
+
+from lwam_mm.benchmark.machine import describe
+from lwam_mm.benchmark.models import write_random_weights
+from lwam_mm.benchmark.page import bullets, table
+from lwam_mm.benchmark.pictures import draw_layers
+from lwam_mm.benchmark.targets import Target, Verdict
+from lwam_mm.benchmark.turns import Worker, WorkerError, take_turns
+from lwam_mm.datasets.synthetic import generate_dataset
+from lwam_mm.files import write_atomically
+from lwam_mm.report.table import format_amount
+
+STOCK = "stock"
+_PLAIN = dict(teacher_engine=None, channels_last=False)
+ROWS: dict[str, tuple[str, dict[str, Any], bool]] = {
+    STOCK: ("MMRazor's SingleTeacherDistill", dict(type="mmrazor.SingleTeacherDistill"), False),
+    "frozen": ("frozen teacher, no loss of its own", _PLAIN, False),
+    "channels-last": (
+        "student channels-last, branches merged",
+        dict(teacher_engine=None),
+        False,
+    ),
+    "torch": ("and the teacher folded, in torch", dict(teacher_engine="torch"), False),
+    "openvino": ("and the teacher in OpenVINO", dict(teacher_engine="openvino"), False),
+    "openvino-int8": (
+        "and the teacher in OpenVINO, INT8",
+        dict(teacher_engine="openvino-int8"),
+        False,
+    ),
+    "bfloat16": (
+        "and all in bfloat16 (--amp), teacher in OpenVINO",
+        dict(teacher_engine="openvino"),
+        True,
+    ),
+}
+"""Rows by key: title, what replaces settings of the config's model, and whether in bfloat16."""
+
+_IMAGES = 32
+_EXPLANATION = (
+    "Each row trains in a process of its own, from the same weights on the same batches; rows take "
+    "turns, one step each a round, and a row whose step takes a second or more has its turn in "
+    "every second round, third round and so on. Images a second are by the median step: forward, "
+    "backward, optimizer. The loss difference is the largest of any loss in any step that the row "
+    "and stock both took, relative where the loss is above 1; rounding alone makes it grow from "
+    "step to step. Peak memory is that of the whole process, libraries and the making of "
+    "the teacher's graph included. Waiting for data is the share of the time of some steps in a "
+    "row, with the config's data loader, that passes before the next batch is there."
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to measure.
+
+    Attributes:
+        config: a distillation's config; of its data only the training pipeline and loader count.
+        size: height and width of the images in pixels.
+        batch: images a batch.
+        threads: threads that each row may use.
+        rounds: how many rounds count.
+        rows: keys of :data:`ROWS`.
+        data_steps: steps to measure the waiting for data over, 2 or more; 0 leaves it out.
+    """
+
+    config: Config
+    size: int = 256
+    batch: int = 4
+    threads: int = 2
+    rounds: int = 40
+    rows: tuple[str, ...] = tuple(ROWS)
+    data_steps: int = 12
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured of a row; None where it was not.
+
+    Attributes:
+        key: the row's key.
+        rate: images a second.
+        steps: how many the rate is the median of.
+        difference: see :func:`largest_difference`, to stock.
+        peak: peak memory in MB (10^6 bytes).
+        waiting: share of the time spent waiting for data, in 0..1.
+        error: why there is nothing, or nothing more.
+    """
+
+    key: str
+    rate: float | None = None
+    steps: int = 0
+    difference: float | None = None
+    peak: float | None = None
+    waiting: float | None = None
+    error: str = ""
+
+
+@dataclass
+class Report:
+    """What was measured, and on what."""
+
+    results: list[Result]
+    machine: dict[str, str]
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """Write the page."""
+        rates = {result.key: result.rate for result in self.results}
+        stock = rates.get(STOCK)
+        rows = [
+            [
+                ROWS[result.key][0],
+                format_amount(result.rate),
+                f"{result.rate / stock:.2f}x" if result.rate and stock else "-",
+                "-" if result.difference is None else f"{result.difference:.1e}",
+                format_amount(result.peak),
+                "-" if result.waiting is None else f"{result.waiting:.1%}",
+                str(result.steps),
+            ]
+            for result in self.results
+        ]
+        headings = (
+            "distillation", "images/s", "against stock", "largest loss difference", "peak MB",
+            "waiting for data", "steps",
+        )  # fmt: skip
+        failures = [f"{ROWS[r.key][0]}: {r.error}" for r in self.results if r.error]
+        judged = [
+            [
+                v.target.wording,
+                "-" if v.measured is None else f"{v.measured:.3g} {v.target.unit}",
+                v.answer,
+            ]
+            for v in self.verdicts
+        ]
+        parts = [
+            "# Distillation, step by step",
+            bullets([f"{what}: {value}" for what, value in self.machine.items()]),
+            table(headings, rows),
+            _EXPLANATION,
+            *([bullets(failures)] if failures else []),
+            "## Targets",
+            table(("target", "measured", "reached"), judged),
+        ]
+        return "\n\n".join(parts) + "\n"
+
+    def write(self, path: Path) -> None:
+        """Write the page into a file, whole or not at all."""
+        write_atomically(path, self.markdown().encode())
+
+
+def run(settings: Settings, progress: Callable[[str], None] = lambda line: None) -> Report:
+    """Measure.
+
+    Args:
+        settings: what to measure.
+        progress: called with one line of text at each step.
+    """
+    machine = describe(settings.threads)
+    machine["command"] = shlex.join(["python", "tools/benchmark_distillation.py", *sys.argv[1:]])
+    machine["batch"] = f"{settings.batch} images of {settings.size}x{settings.size} pixels, drawn"
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        progress("draw images and weights")
+        common = _prepare(settings, folder)
+        jobs = {}
+        for key in settings.rows:
+            _, model, amp = ROWS[key]
+            jobs[key] = dict(common, model=model, amp=amp)
+        timed = take_turns(
+            {
+                key: dict(job, name="distillation_step", losses=str(folder / f"{key}.jsonl"))
+                for key, job in jobs.items()
+            },
+            settings.threads,
+            settings.rounds,
+            progress,
+        )
+        losses = {key: _read_losses(folder / f"{key}.jsonl") for key in settings.rows}
+        results = []
+        for key, measured in timed.items():
+            waiting, error = None, measured.error
+            if settings.data_steps and not error:
+                progress(f"{key} with its data loader")
+                waiting, error = _waiting(jobs[key], settings, folder / f"{key}.json")
+            took = measured.milliseconds
+            results.append(
+                Result(
+                    key,
+                    rate=1000 * settings.batch / median(took) if took else None,
+                    steps=len(took),
+                    difference=largest_difference(losses[key], losses.get(STOCK, [])),
+                    peak=measured.peak,
+                    waiting=waiting,
+                    error=error,
+                )
+            )
+    return Report(results, machine, judge(results))
+
+
+def largest_difference(
+    losses: Sequence[Mapping[str, float]], reference: Sequence[Mapping[str, float]]
+) -> float | None:
+    """Give the largest difference of any loss in the steps that both took; None without any.
+
+    It is relative to the reference where that is above 1, else absolute.
+
+    Raises:
+        KeyError: a loss of ``reference`` is missing.
+    """
+    found = [
+        abs(own[name] - other[name]) / max(1, abs(other[name]))
+        for own, other in zip(losses, reference, strict=False)
+        for name in other
+    ]
+    return max(found, default=None)
+
+
+def judge(results: Sequence[Result]) -> list[Verdict]:
+    """Hold the results against what the distillation shall reach."""
+    by_key = {result.key: result for result in results}
+
+    def ratio(key: str, what: str) -> Callable[[Mapping[str, float]], float]:
+        return lambda figures: figures[f"{key}.{what}"] / figures[f"{STOCK}.{what}"]
+
+    figures = {
+        f"{key}.{what}": getattr(result, what)
+        for key, result in by_key.items()
+        for what in ("rate", "difference", "peak")
+        if getattr(result, what) is not None
+    }
+    targets = [
+        Target("teacher in OpenVINO: images a second at least 1.8 times stock's",
+               ratio("openvino", "rate"), 1.8, True, "x"),
+        Target("teacher in OpenVINO: losses within 1e-4 of stock's",
+               lambda figures: figures["openvino.difference"], 1e-4, False, ""),
+        Target("INT8 teacher: images a second at least 2.3 times stock's",
+               ratio("openvino-int8", "rate"), 2.3, True, "x"),
+        Target("teacher in OpenVINO: peak memory at most stock's",
+               ratio("openvino", "peak"), 1.0, False, "x"),
+        Target("INT8 teacher: peak memory at most stock's",
+               ratio("openvino-int8", "peak"), 1.0, False, "x"),
+    ]  # fmt: skip
+    verdicts = []
+    for target in targets:
+        try:
+            measured = target.measure(figures)
+        except KeyError:
+            measured = None
+        verdicts.append(Verdict(target, measured))
+    return verdicts
+
+
+def _prepare(settings: Settings, folder: Path) -> dict[str, Any]:
+    """Write images, weights and config; return what all jobs have in common."""
+    generate_dataset(folder / "data", images=_IMAGES, size=settings.size, seed=0)
+    config = copy.deepcopy(settings.config)
+    loader = config.train_dataloader
+    loader.batch_size = settings.batch
+    loader.dataset.data_root = str(folder / "data")
+    for transform in loader.dataset.pipeline:
+        if transform.type == "Resize":
+            transform.scale = (settings.size, settings.size)
+    config.dump(folder / "config.py")
+    pictures = draw_layers(folder / "layers", settings.size, 2)
+    model = config.model
+    for name, part in (("student", model.architecture), ("teacher", model.teacher)):
+        part = {"data_preprocessor": model.architecture.data_preprocessor} | dict(part)
+        write_random_weights(Config(dict(model=part)), pictures, folder / f"{name}.pth")
+    return dict(
+        config=str(folder / "config.py"),
+        student=str(folder / "student.pth"),
+        teacher=str(folder / "teacher.pth"),
+        threads=settings.threads,
+    )
+
+
+def _waiting(job: Mapping[str, Any], settings: Settings, out: Path) -> tuple[float | None, str]:
+    try:
+        worker = Worker(
+            dict(job, name="distillation_data", steps=settings.data_steps, waiting=str(out)),
+            settings.threads,
+        )
+        worker.close()
+    except WorkerError as error:
+        return None, str(error)
+    return json.loads(out.read_text()), ""
+
+
+def _read_losses(path: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []

@@ -1,0 +1,142 @@
+"""A distillation's steps, as a worker of the benchmark runs them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmseg.registry import MODELS
+from torch import nn
+
+import lwam_mm.plugin  # noqa: F401  registers our modules
+from lwam_mm.distill.calibrate_teacher_hook import augmented_images
+from lwam_mm.engine.launch import enable_amp
+from lwam_mm.models.checkpoint import load_weights
+
+_SEED = 0
+_BATCHES = 4
+
+
+def step(
+    config: str,
+    model: Mapping[str, Any],
+    amp: bool,
+    student: str,
+    teacher: str,
+    threads: int,
+    losses: str,
+) -> Callable[[], None]:
+    """Prepare a training step on batches that are at hand: forward, backward, optimizer.
+
+    Args:
+        config: a distillation's config file.
+        model: replaces settings of the config's model, such as its type.
+        amp: train in bfloat16.
+        student: checkpoint that the student starts from.
+        teacher: the teacher's checkpoint.
+        threads: torch's threads within an operator.
+        losses: file to append each step's losses to, as a line of JSON.
+    """
+    trainer = _Trainer(config, model, amp, student, teacher, threads)
+    batches = cycle(list(islice(trainer.data(workers=0), _BATCHES)))
+
+    def call() -> None:
+        found = trainer.step(copy.deepcopy(next(batches)))
+        with Path(losses).open("a") as file:
+            file.write(json.dumps(found) + "\n")
+
+    return call
+
+
+def steps_with_data(
+    config: str,
+    model: Mapping[str, Any],
+    amp: bool,
+    student: str,
+    teacher: str,
+    threads: int,
+    steps: int,
+    waiting: str,
+) -> Callable[[], None]:
+    """Prepare steps in a row whose batches come from the config's data loader.
+
+    Args:
+        config: as for :func:`step`.
+        model: likewise.
+        amp: likewise.
+        student: likewise.
+        teacher: likewise.
+        threads: likewise.
+        steps: how many; the first, in which the loader starts, does not count.
+        waiting: file to write to which share of the time was spent waiting for data, in 0..1.
+    """
+    trainer = _Trainer(config, model, amp, student, teacher, threads)
+
+    def call() -> None:
+        data = trainer.data(workers=None)
+        trainer.step(next(data))
+        started, waited = time.perf_counter(), 0.0
+        for _ in range(steps - 1):
+            before = time.perf_counter()
+            batch = next(data)
+            waited += time.perf_counter() - before
+            trainer.step(batch)
+        Path(waiting).write_text(json.dumps(waited / (time.perf_counter() - started)))
+
+    return call
+
+
+class _Trainer:
+    def __init__(
+        self,
+        config: str,
+        model: Mapping[str, Any],
+        amp: bool,
+        student: str,
+        teacher: str,
+        threads: int,
+    ) -> None:
+        torch.set_num_threads(threads)
+        self._config = Config.fromfile(config)
+        init_default_scope("mmseg")
+        self._config.model.update(model)
+        if amp:
+            enable_amp(self._config)
+        torch.manual_seed(_SEED)
+        self._model: nn.Module = MODELS.build(self._config.model)
+        load_weights(self._model.teacher, teacher)
+        load_weights(self._model.student, student)
+        self._model.train()
+        self._optim: OptimWrapper = build_optim_wrapper(self._model, self._config.optim_wrapper)
+        engine = getattr(self._model, "teacher_engine", None)
+        if engine is not None and engine.wants_calibration:
+            loader = self._loader(workers=0)
+            engine.calibration = augmented_images(
+                loader.dataset, self._model.data_preprocessor, count=16
+            )
+
+    def data(self, workers: int | None) -> Iterator[dict]:
+        np.random.seed(_SEED)  # noqa: NPY002  what transforms use in this process
+        while True:
+            yield from self._loader(workers)
+
+    def step(self, batch: dict) -> dict[str, float]:
+        found = self._model.train_step(batch, self._optim)
+        return {name: float(value) for name, value in found.items() if "loss" in name}
+
+    def _loader(self, workers: int | None) -> Any:
+        settings = copy.deepcopy(self._config.train_dataloader)
+        if workers is not None:
+            settings.update(num_workers=workers, persistent_workers=False)
+        return Runner.build_dataloader(settings, seed=_SEED)

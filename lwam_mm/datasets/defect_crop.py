@@ -1,0 +1,78 @@
+"""A crop that is laid where a defect is."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from mmseg.registry import TRANSFORMS
+
+from lwam_mm.datasets.classes import IGNORE_INDEX
+
+
+@TRANSFORMS.register_module()
+class RandomDefectCrop(BaseTransform):
+    """Cut out a crop that shows a defect, wherever in it.
+
+    One of the image's defect classes is drawn, each with the same chance, then one of its pixels,
+    then the place of that pixel in the crop. MMSegmentation's ``RandomCrop`` tries a few crops and
+    takes one whose largest class does not fill it: a defect of 20 pixels it rarely meets, and of
+    two defects it prefers the larger one. Without a defect, or else, the crop lies anywhere.
+
+    Required keys: ``img``, uint8 ``(H, W, 3)``, and ``gt_seg_map``, uint8 ``(H, W)``. Modified
+    keys: these, every other one in ``seg_fields``, and ``img_shape``.
+
+    Args:
+        crop_size: height and width in pixels; the whole side where the image has no more.
+        prob: Probability of looking for a defect, 0..1.
+        background: Class that is no defect.
+    """
+
+    def __init__(self, crop_size: tuple[int, int], prob: float = 1.0, background: int = 0) -> None:
+        if len(crop_size) != 2 or min(crop_size) < 1:
+            raise ValueError(
+                f"crop_size={crop_size!r} is no height and width. Remedy: give two whole numbers "
+                "of 1 or more."
+            )
+        if not 0 <= prob <= 1:
+            raise ValueError(f"prob={prob!r} is no probability. Remedy: give a value in 0..1.")
+        self.crop_size = tuple(crop_size)
+        self.prob = prob
+        self.background = background
+
+    @cache_randomness
+    def _draw(self, mask: np.ndarray) -> tuple[slice, slice]:
+        # MMEngine seeds `random` in every worker, as it does numpy and torch.
+        pixel = self._defect_pixel(mask) if random.random() < self.prob else None
+        found = []
+        for axis, (length, wanted) in enumerate(zip(mask.shape, self.crop_size, strict=True)):
+            size = min(length, wanted)
+            first, last = 0, length - size
+            if pixel is not None:
+                first, last = max(first, pixel[axis] - size + 1), min(last, pixel[axis])
+            start = random.randint(first, last)
+            found.append(slice(start, start + size))
+        return tuple(found)
+
+    def _defect_pixel(self, mask: np.ndarray) -> tuple[int, int] | None:
+        classes = [c for c in np.unique(mask) if c not in (self.background, IGNORE_INDEX)]
+        if not classes:
+            return None
+        pixels = np.flatnonzero(mask == random.choice(classes))
+        return divmod(int(random.choice(pixels)), mask.shape[1])
+
+    def transform(self, results: dict) -> dict:
+        """Cut image and masks alike."""
+        window = self._draw(results["gt_seg_map"])
+        for key in ("img", *results.get("seg_fields", [])):
+            results[key] = np.ascontiguousarray(results[key][window])
+        results["img_shape"] = results["img"].shape[:2]
+        return results
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(crop_size={self.crop_size}, prob={self.prob}, "
+            f"background={self.background})"
+        )

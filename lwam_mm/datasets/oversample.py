@@ -1,0 +1,44 @@
+"""Rare classes more often: a list of samples in which some are repeated."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from lwam_mm.datasets.classes import IGNORE_INDEX
+from lwam_mm.datasets.decode import decode_mask, read_bytes
+
+
+def repeat_rare(samples: list[dict], threshold: float) -> list[dict]:
+    """Repeat the samples of classes that few of them have.
+
+    A sample is repeated ``ceil(sqrt(threshold / f))`` times, where ``f`` is the share of samples
+    that have its rarest class; no sample goes.
+
+    Args:
+        samples: as ``PowderBedDataset`` lists them: ``seg_map_path`` and ``num_classes`` are read.
+            Without masks none is repeated.
+        threshold: share of samples, 0..1, from which on a class is not rare.
+
+    Raises:
+        DatasetError: If a mask cannot be read or holds what is no class.
+    """
+    classes = [_classes(sample) for sample in samples]
+    counts = Counter(index for present in classes for index in present)
+    repeated = []
+    for sample, present in zip(samples, classes, strict=True):
+        rarest = min((counts[index] for index in present), default=len(samples))
+        times = math.ceil(math.sqrt(threshold * len(samples) / rarest))
+        repeated += [sample.copy() for _ in range(max(1, times))]
+    return repeated
+
+
+def _classes(sample: dict) -> set[int]:
+    if "seg_map_path" not in sample:
+        return set()
+    path = Path(sample["seg_map_path"])
+    mask = decode_mask(read_bytes(path), path, sample["num_classes"])
+    return set(np.unique(mask).tolist()) - {IGNORE_INDEX}

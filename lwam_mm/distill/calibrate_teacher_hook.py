@@ -1,0 +1,91 @@
+"""Images for a teacher that runs in 8 bits."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+_SEED = 0
+
+
+@HOOKS.register_module()
+class CalibrateTeacherHook(Hook):
+    """Hands a distillation with ``teacher_engine='openvino-int8'`` images to calibrate on.
+
+    They are evenly spaced images of the training set, augmented as in training, with random
+    numbers of their own: the same before each start, so that a resumed run has the same teacher,
+    and the training's own random numbers are untouched. For every other model this does nothing.
+
+    Args:
+        images: how many at most.
+
+    Raises:
+        ValueError: ``images`` is less than 1.
+    """
+
+    def __init__(self, images: int = 32) -> None:
+        if images < 1:
+            raise ValueError(f"images={images}: give at least 1 to calibrate on")
+        self.images = images
+
+    def before_train(self, runner: Runner) -> None:
+        """Read the images.
+
+        Raises:
+            lwam_mm.datasets.problem.DatasetError: an image cannot be used.
+        """
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        engine = getattr(model, "teacher_engine", None)
+        if engine is None or not engine.wants_calibration:
+            return
+        engine.calibration = augmented_images(
+            runner.train_dataloader.dataset, model.data_preprocessor, self.images
+        )
+        used = len(engine.calibration)
+        runner.logger.info(f"The INT8 teacher is calibrated on {used} images of the training set.")
+
+
+def augmented_images(dataset: Dataset, preprocessor: nn.Module, count: int) -> list[Tensor]:
+    """Read evenly spaced images as a training sees them, the same ones with each call.
+
+    Args:
+        dataset: the training set, with its pipeline.
+        preprocessor: the model's data preprocessor.
+        count: how many at most; fewer if the set is smaller, or its images differ in size, of
+            which only those as large as the first are kept.
+
+    Returns:
+        Normalised images (1, 3, H, W) on the CPU.
+    """
+    count = min(count, len(dataset))
+    found = []
+    with _random_numbers_of_its_own():
+        for index in range(count):
+            sample = dataset[int((index + 0.5) * len(dataset) / count)]
+            found.append(preprocessor(pseudo_collate([sample]), True)["inputs"].cpu())
+    return [image for image in found if image.shape == found[0].shape]
+
+
+@contextmanager
+def _random_numbers_of_its_own() -> Iterator[None]:
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  what transforms use
+    with torch.random.fork_rng(devices=[]):
+        random.seed(_SEED)
+        np.random.seed(_SEED)  # noqa: NPY002
+        torch.manual_seed(_SEED)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002

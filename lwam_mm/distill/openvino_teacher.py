@@ -1,0 +1,142 @@
+"""A frozen teacher in OpenVINO, in float or in INT8."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lwam_mm.distill.recorded_teacher import RecordedTeacher, TeacherEngineError
+from lwam_mm.runtime.telemetry import no_telemetry
+
+# How far the engine's answer for the first image may lie from torch's, as a share of the largest
+# value: far above what rounding does, far below a wrong operator.
+_TOLERANCE = 1e-3
+
+
+class OpenVinoTeacher:
+    """A teacher's graph for images of one size on OpenVINO's CPU plugin.
+
+    Images go through one by one: whatever the size of the batch, the answers are the same, and
+    the engine holds the activations of a single image.
+
+    Args:
+        teacher: what to run; its weights are copied.
+        images: a batch (N, 3, H, W) as those to come, on the CPU.
+        bfloat16: compute in bfloat16 where the processor can.
+        calibration: normalised images (1, 3, H, W) to quantize the teacher on, to INT8; None
+            leaves it in float.
+
+    Raises:
+        TeacherEngineError: OpenVINO (or for INT8 NNCF) is not installed, cannot run this teacher,
+            or gives another answer than torch.
+    """
+
+    def __init__(
+        self,
+        teacher: RecordedTeacher,
+        images: Tensor,
+        *,
+        bfloat16: bool = False,
+        calibration: Sequence[Tensor] | None = None,
+    ) -> None:
+        openvino = _import_openvino()
+        example = images[:1].float().contiguous()
+        with torch.no_grad(), torch.autocast("cpu", enabled=False):
+            expected = teacher(example)
+            self.structure = teacher.structure
+            for tensor in expected:
+                if not tensor.dim() or len(tensor) != 1:
+                    raise TeacherEngineError(
+                        f"a teacher recorder keeps a tensor of shape {tuple(tensor.shape)} for one "
+                        "image, so that a batch cannot be put together of single images; use "
+                        "model.teacher_engine='torch'"
+                    )
+            try:
+                model = _convert(openvino, teacher, example)
+                if calibration is not None:
+                    model.reshape(list(calibration[0].shape))
+                    model = _quantize(model, calibration)
+                model.reshape(list(example.shape))
+                settings = {
+                    "PERFORMANCE_HINT": "LATENCY",
+                    "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+                    "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
+                    # Its threads share their cores with torch's.
+                    "ENABLE_CPU_PINNING": False,
+                }
+                compiled = openvino.Core().compile_model(model, "CPU", settings)
+            except TeacherEngineError:
+                raise
+            except Exception as error:  # RuntimeError and its kin, by version
+                raise TeacherEngineError(
+                    f"OpenVINO {openvino.__version__} cannot run this teacher ({error}); use "
+                    "model.teacher_engine='torch'"
+                ) from error
+        self._tensor_type = openvino.Tensor
+        self._request = compiled.create_infer_request()
+        self._shapes = [tuple(port.shape) for port in compiled.outputs]
+        if calibration is None and not bfloat16:
+            self._check(example, expected)
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        """Give what is recorded of a batch, in float32."""
+        images = images.detach().float()
+        # Fresh memory for each batch: whoever keeps a tensor keeps what it was.
+        outputs = [torch.empty(len(images), *shape[1:]) for shape in self._shapes]
+        for index, image in enumerate(images):
+            array = image[None].contiguous().numpy()
+            self._request.set_input_tensor(self._tensor_type(array, shared_memory=True))
+            for port, output in enumerate(outputs):
+                slot = self._tensor_type(output[index : index + 1].numpy(), shared_memory=True)
+                self._request.set_output_tensor(port, slot)
+            self._request.infer()
+        return outputs
+
+    def _check(self, example: Tensor, expected: Sequence[Tensor]) -> None:
+        for ours, theirs in zip(self(example), expected, strict=True):
+            difference = (ours - theirs).abs().max()
+            if not difference <= _TOLERANCE * theirs.abs().max().clamp_min(1):
+                raise TeacherEngineError(
+                    f"OpenVINO's teacher differs from torch's by {difference:.2g} on the first "
+                    "image; use model.teacher_engine='torch'"
+                )
+
+
+def _import_openvino() -> Any:
+    try:
+        with no_telemetry():
+            import openvino
+    except ImportError as error:
+        raise TeacherEngineError(
+            f"model.teacher_engine asks for OpenVINO, which cannot be imported ({error}): "
+            "pip install openvino, or use model.teacher_engine='torch'"
+        ) from error
+    return openvino
+
+
+def _convert(openvino: Any, teacher: RecordedTeacher, example: Tensor) -> Any:
+    with warnings.catch_warnings():
+        # Checks of sizes are done while torch traces, and are no part of the graph.
+        warnings.simplefilter("ignore")
+        return openvino.convert_model(teacher, example_input=example)
+
+
+def _quantize(model: Any, images: Sequence[Tensor]) -> Any:
+    """Quantize as the student is: see :mod:`lwam_mm.deploy.quantize`."""
+    try:
+        from lwam_mm.deploy.quantize import nncf_options
+        from lwam_mm.deploy.silent_nncf import import_nncf, quiet_nncf
+
+        nncf = import_nncf()
+    except ImportError as error:
+        raise TeacherEngineError(
+            f"an INT8 teacher needs NNCF ({error}): pip install 'lwam-mm[deploy]', or use "
+            "model.teacher_engine='openvino'"
+        ) from error
+    with quiet_nncf():
+        data = nncf.Dataset([image.numpy() for image in images])
+        return nncf.quantize(model, data, **nncf_options(len(images)))

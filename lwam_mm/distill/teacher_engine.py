@@ -1,0 +1,139 @@
+"""What runs a frozen teacher, and how its tensors reach the distiller."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+from mmrazor.models.task_modules.recorder import RecorderManager
+from torch import Tensor, nn
+
+from lwam_mm.distill.free_memory import give_freed_memory_back
+from lwam_mm.distill.openvino_teacher import OpenVinoTeacher
+from lwam_mm.distill.recorded_teacher import RecordedTeacher, TeacherEngineError, hand_over
+from lwam_mm.distill.torch_teacher import TorchTeacher
+
+ENGINES = (None, "auto", "torch", "openvino", "openvino-int8")
+"""What :class:`TeacherEngine` can be asked for."""
+
+_KEPT_SIZES = 4
+
+
+class TeacherEngine:
+    """Runs a frozen teacher, each size of batch by a graph that is made when it first comes.
+
+    ========================= ===================================================================
+    ``None``                  the teacher's modules, as they are
+    ``"torch"``               its graph in torch, channels-last, batch norms folded, without what
+                              nobody records; under autocast where the student is
+    ``"openvino"``            its graph in OpenVINO, for processors; float32, under autocast
+                              bfloat16
+    ``"openvino-int8"``       the same in 8 bits, calibrated on images of the training set
+    ``"auto"``                on x86 processors ``"openvino"`` if it is installed, else
+                              ``"torch"``; ``None`` for a teacher or a distiller that these
+                              cannot serve
+    ========================= ===================================================================
+
+    Copies and pickles are without graphs; they make their own. Where the teacher's weights change
+    or move, graphs are made anew.
+
+    Args:
+        name: one of :data:`ENGINES`.
+        teacher: the teacher, in eval mode.
+        recorders: the distiller's recorders, initialised on ``teacher``.
+
+    Attributes:
+        calibration: normalised images (1, 3, H, W) for ``"openvino-int8"``; None until
+            :class:`~lwam_mm.distill.calibrate_teacher_hook.CalibrateTeacherHook` has set them.
+
+    Raises:
+        ValueError: there is no such engine.
+    """
+
+    def __init__(self, name: str | None, teacher: nn.Module, recorders: RecorderManager) -> None:
+        if name not in ENGINES:
+            raise ValueError(f"teacher_engine={name!r}: use one of {ENGINES}")
+        self.name = name
+        self.calibration: Sequence[Tensor] | None = None
+        self._teacher, self._recorders = teacher, recorders
+        self._graphs: dict[tuple, OpenVinoTeacher | TorchTeacher] = {}
+        self._weights: tuple = ()
+
+    @property
+    def wants_calibration(self) -> bool:
+        """Whether :attr:`calibration` is needed and missing."""
+        return self.name == "openvino-int8" and self.calibration is None
+
+    def run(self, images: Tensor) -> None:
+        """Run the teacher on images (N, 3, H, W) and let the recorders have what they ask for.
+
+        Raises:
+            TeacherEngineError: the engine is not installed or cannot serve this teacher or its
+                recorders, is not for this device, or is not calibrated.
+        """
+        engine = self._engine_for(images.device)
+        graph = None if engine is None else self._graph(engine, images)
+        if graph is None:
+            with self._recorders, torch.no_grad():
+                self._teacher(images, mode="tensor")
+            return
+        tensors = graph(images)
+        with self._recorders:
+            hand_over(self._recorders, graph.structure, tensors)
+
+    def _engine_for(self, device: torch.device) -> str | None:
+        if self.name == "auto":
+            quick = device.type == "cpu" and platform.machine().lower() in ("x86_64", "amd64")
+            return "openvino" if quick and importlib.util.find_spec("openvino") else "torch"
+        if self.name in ("openvino", "openvino-int8") and device.type != "cpu":
+            raise TeacherEngineError(
+                f"model.teacher_engine={self.name!r} is for processors, but the training is on "
+                f"{device}: use 'auto' or 'torch'"
+            )
+        if self.wants_calibration:
+            raise TeacherEngineError(
+                "model.teacher_engine='openvino-int8' needs images to calibrate on: add "
+                "dict(type='CalibrateTeacherHook') to custom_hooks"
+            )
+        return self.name
+
+    def _graph(self, engine: str, images: Tensor) -> OpenVinoTeacher | TorchTeacher | None:
+        weights = tuple(
+            (tensor.data_ptr(), tensor._version)
+            for tensor in (*self._teacher.parameters(), *self._teacher.buffers())
+        )
+        if weights != self._weights:
+            self._graphs.clear()
+            self._weights = weights
+        autocast = torch.is_autocast_enabled(images.device.type)
+        shape = images.shape if engine == "torch" else images.shape[1:]
+        key = (images.device, tuple(shape), autocast)
+        if key in self._graphs:
+            return self._graphs[key]
+        try:
+            graph = self._make(engine, images, autocast)
+            give_freed_memory_back()
+        except TeacherEngineError as error:
+            if self.name != "auto":
+                raise
+            print_log(f"The teacher runs as it is: {error}", "current", level=30)
+            self.name = None
+            return None
+        if len(self._graphs) == _KEPT_SIZES:
+            del self._graphs[next(iter(self._graphs))]
+        self._graphs[key] = graph
+        return graph
+
+    def _make(self, engine: str, images: Tensor, autocast: bool) -> OpenVinoTeacher | TorchTeacher:
+        recorded = RecordedTeacher(self._teacher, self._recorders).eval()
+        if engine == "torch":
+            return TorchTeacher(recorded, images)
+        calibration = self.calibration if engine == "openvino-int8" else None
+        return OpenVinoTeacher(recorded, images, bfloat16=autocast, calibration=calibration)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | dict(_graphs={}, _weights=())

@@ -1,0 +1,63 @@
+"""Measure a distillation's step beside MMRazor's own algorithm: speed, losses, memory."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
+from lwam_mm.engine.launch import load_config, run_tool
+from lwam_mm.paths import configs_folder
+
+_CONFIG = "distill/kd-unetpp-w32_lwrnet-w64_1xb8-2000e_powder-bed-1024x1024.py"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the arguments, measure and print."""
+    from lwam_mm.benchmark.distillation import ROWS, Settings, run
+    from lwam_mm.benchmark.plan import check_keys
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", nargs="?", help=f"a distillation's config ({_CONFIG})")
+    parser.add_argument("--size", type=int, default=256, help="height and width, px (256)")
+    parser.add_argument("--batch", type=int, default=4, help="images a batch (4)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of each row (2)")
+    parser.add_argument("--rounds", type=int, default=40, help="rounds that count (40)")
+    parser.add_argument(
+        "--rows", nargs="+", metavar="ROW", default=list(ROWS), help=f"all or some of {list(ROWS)}"
+    )
+    parser.add_argument(
+        "--data-steps",
+        type=int,
+        default=12,
+        help="steps in a row to measure the waiting for data over; 0 leaves it out (12)",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the page there")
+    args = parser.parse_args(argv)
+    check_keys(args.rows, ROWS, "--rows")
+    for name in ("batch", "threads", "rounds"):
+        if getattr(args, name) < 1:
+            parser.error(f"--{name} {getattr(args, name)}: give at least 1")
+    if args.size < 32 or args.size % 16:
+        parser.error(f"--size {args.size}: give a multiple of 16, 32 or more")
+    if args.data_steps == 1 or args.data_steps < 0:
+        parser.error(f"--data-steps {args.data_steps}: give at least 2, or 0 to leave it out")
+
+    settings = Settings(
+        config=load_config(args.config or configs_folder() / _CONFIG),
+        size=args.size,
+        batch=args.batch,
+        threads=args.threads,
+        rounds=args.rounds,
+        rows=tuple(dict.fromkeys(args.rows)),
+        data_steps=args.data_steps,
+    )
+    report = run(settings, lambda line: print(line, flush=True))
+    print(report.markdown())
+    if args.out:
+        report.write(args.out)
+        print(f"written: {args.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_tool(main)
