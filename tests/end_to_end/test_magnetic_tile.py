@@ -1,4 +1,4 @@
-"""The road in miniature on real images: magnetic tiles, defective ones only."""
+"""The road in miniature on real images: magnetic tiles."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_norm_is_an_argument():
 
 
 def test_init_weights_leaves_torchs_own():
-    head = make_head()
+    head = make_head(repeat_pixels=False)
     before = {name: value.clone() for name, value in head.state_dict().items()}
     head.init_weights()
     assert all(torch.equal(before[name], value) for name, value in head.state_dict().items())
@@ -93,3 +93,13 @@ def test_fold(features, randomise_batch_norms, block):
         torch.testing.assert_close(head(features), expected, atol=1e-5, rtol=1e-5)
     assert not any(isinstance(m, nn.BatchNorm2d) for m in head.modules())
     assert make_head(deploy=True).state_dict().keys() == head.state_dict().keys()
+
+
+def test_upsampling_begins_as_a_repetition_of_each_pixel(features):
+    for repeats in (True, False):
+        head = make_head(repeat_pixels=repeats)
+        head.init_weights()
+        x = head.upsamples[0](features[0])
+        blocks = x.unflatten(3, (-1, 2)).unflatten(2, (-1, 2))  # (N, C, h, 2, w, 2)
+        assert torch.equal(blocks, blocks[:, :, :, :1, :, :1].expand_as(blocks)) is repeats
+        assert x.std() > 0.01
