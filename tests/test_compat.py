@@ -529,6 +529,37 @@ def test_config_is_formatted_once(monkeypatch):
     assert texts == {"a = 1\nb = dict(c=[\n    1,\n    2,\n])\n"}
 
 
+# Processes
+
+
+def start_one_process(address: str, repaired: bool) -> tuple[str, str]:
+    """The error where mmengine starts a process, and the backend that it has else."""
+    if repaired:
+        assert compat.start_processes_without_gpu()
+    assert not (repaired and compat.start_processes_without_gpu())
+    from mmengine.dist import get_backend, init_dist
+
+    os.environ.update(RANK="0", LOCAL_RANK="0")
+    set_device = torch.cuda.set_device
+    try:
+        init_dist("pytorch", backend="gloo", init_method=address, rank=0, world_size=1)
+    except Exception as error:
+        return type(error).__name__, ""
+    assert torch.cuda.set_device is set_device
+    return "", get_backend()
+
+
+def test_processes_start_without_gpu(in_fresh_process, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU, and upstream finds it")
+    address = f"file://{tmp_path / 'meeting'}"
+    assert in_fresh_process(start_one_process, address, True) == ("", "gloo")
+    assert in_fresh_process(start_one_process, address, False)[0] in (
+        "AttributeError",
+        "RuntimeError",
+    )
+
+
 # Warnings
 
 
@@ -634,4 +665,5 @@ def test_repairs_can_be_applied_again(in_fresh_process):
     assert not compat.refuse_unsafe_checkpoints()
     assert not compat.write_checkpoints_whole()
     assert not compat.format_configs_once()
+    assert not compat.start_processes_without_gpu()
     assert not compat.stub_missing_mmcv_ops()

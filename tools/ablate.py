@@ -13,9 +13,11 @@ from lwam_mm.engine.launch import add_data_root_argument, run_tool
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, train what is missing, report."""
     from mmengine.config import DictAction
+    from mmengine.logging import MMLogger
 
     from lwam_mm.ablation.report import write_report
     from lwam_mm.ablation.study import read_study
+    from lwam_mm.engine.preemption_hook import INTERRUPTED
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", help="a study's config file, such as configs/ablations/*.py")
@@ -59,8 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.jobs is not None and (args.jobs < 1 or args.cluster):
         parser.error("--jobs takes 1 or more, and does not go with --cluster")
 
+    # Each of many configs would say which environment variables it took.
+    MMLogger.get_current_instance().setLevel("WARNING")
     study = read_study(args.study)
-    failed = {} if args.report else _train(study, args)
+    try:
+        failed = {} if args.report else _train(study, args)
+    except KeyboardInterrupt:
+        print("stopped: what is trained so far is kept; --resume goes on from there")
+        return INTERRUPTED
     out = args.out or args.work_dir / study.name
     files, missing = write_report(study, args.work_dir, out)
     for line in missing:

@@ -77,7 +77,7 @@ def _message(runner: Runner, found: list[tuple[str, list[str]]]) -> str:
 
 
 def _figures(by_name: dict) -> str:
-    return ", ".join(f"{name} {float(value):.6g}" for name, value in by_name.items())
+    return ", ".join(f"{name} {value.item():.6g}" for name, value in by_name.items())
 
 
 def _image_names(batch: Any) -> list[str]:

@@ -64,3 +64,12 @@ def test_a_wrong_override_shows_before_anything_is_trained(ablate, write_study, 
 def test_jobs_and_cluster_do_not_go_together(ablate, write_study):
     with pytest.raises(SystemExit):
         ablate(write_study(), "--jobs", 2, "--cluster", "local")
+
+
+def test_ctrl_c_ends_it_with_a_word(ablate, write_study, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lwam_mm.ablation.schedule.run_all", interrupted)
+    assert ablate(write_study()) == 75
+    assert "--resume goes on from there" in capsys.readouterr().out

@@ -11,6 +11,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -45,6 +46,15 @@ class TellHook(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
         if runner.iter == 1 and runner.rank == 1:
             os.kill(os.getpid(), 15)
+
+
+@HOOKS.register_module()
+class LeaveModelHook(Hook):
+    """Leaves what this process has trained, whether or not it is the one that saves."""
+
+    def after_train(self, runner) -> None:
+        path = Path(runner.work_dir, f"model_{runner.rank}.pth")
+        torch.save(runner.model.module.state_dict(), path)
 
 
 @HOOKS.register_module()

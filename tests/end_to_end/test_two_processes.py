@@ -24,6 +24,8 @@ from lwam_mm.engine.kill_and_resume import differences
 pytestmark = pytest.mark.end_to_end
 
 SCRIPT = Path(__file__).with_name("several_tools.py")
+SECONDS = 300
+"""After which two processes that wait for one another are taken to hang."""
 KEPT = ("StrictCheckpointHook", "FiniteLossHook", "JointProcessesHook", "PreemptionHook")
 
 
@@ -118,13 +120,10 @@ def calls(repository, stock_tools, write_config, randomise_batch_norms, tmp_path
         ["FreezeNormsHook"],
         **{
             "model.teacher_ckpt": str(teacher),
-            # AdamW makes whole steps of gradients that are rounding and nothing else: DIST of an
-            # untrained net correlates probabilities that are almost constant.
-            "optim_wrapper.optimizer": dict(_delete_=True, type="SGD", lr=0.01, momentum=0.9),
         },
         **more,
     )
-    plain = write_config("plain")
+    plain = write_config("plain", hooks=["LeaveModelHook"])
     judged = write_config(
         "judged",
         **{f"model.{part}.base_channels": 16 for part in ("backbone", "decode_head")},
@@ -200,7 +199,7 @@ def one(calls, tmp_path_factory) -> Path:
     for name in ("student", "distilled"):
         runs[name] += ["--cfg-options", "train_dataloader.batch_size=4"]
     done = start(runs, folder)
-    assert done.wait(300) == 0, (folder / "output.txt").read_text()[-6000:]
+    assert done.wait(SECONDS) == 0, (folder / "output.txt").read_text()[-6000:]
     return folder
 
 
@@ -210,13 +209,19 @@ def two(calls, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("two")
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     running = start(calls[1], folder, *torchrun)
-    told_at = None
-    while running.poll() is None:
+    told, until = False, time.monotonic() + SECONDS
+    while running.poll() is None and time.monotonic() < until:
         time.sleep(0.1)
-        if told_at is None and all((folder / "long" / f"trains_{n}").exists() for n in (0, 1)):
+        if not told and all((folder / "long" / f"trains_{n}").exists() for n in (0, 1)):
             running.send_signal(signal.SIGTERM)
-            told_at = time.monotonic()
-    assert told_at is not None, (folder / "output.txt").read_text()[-6000:]
+            told = True
+    hangs = running.poll() is None
+    if hangs:
+        running.terminate()  # and its processes, which it kills if they do not listen
+        running.wait()
+    said = (folder / "output.txt").read_text()[-6000:]
+    assert not hangs, said
+    assert told, said
     return folder
 
 
@@ -281,7 +286,7 @@ def test_judges_as_one_process(one, two):
         for folder in (one, two)
     )
     assert found == expected
-    assert len({value for key, value in found.items() if key.startswith("IoU")}) > 3
+    assert len({value for key, value in found.items() if key.startswith("IoU")}) > 2
     assert not (two / ".dist_test").exists()
 
 
@@ -294,12 +299,21 @@ def test_nan_in_one_process_ends_both(two):
 
 def test_sigterm_to_one_process_ends_both_and_both_go_on(two):
     assert ended(two, "told") == [75, 75]
-    # What one process alone knows, such as running statistics, would be lost in between.
     assert ended(two, "resumed") == ended(two, "undisturbed") == [0, 0]
     assert list(differences(two / "undisturbed", two / "told")) == []
     said = (two / "output.txt").read_text()
     assert "saved " in said
     assert f"Resumed from {two / 'told' / 'iter_2.pth'}." in said
+
+
+def test_both_have_one_model(two):
+    """A checkpoint has what the first knows; so both can go on from it, and judge alike."""
+    first, second = (
+        torch.load(two / "undisturbed" / f"model_{rank}.pth", weights_only=True) for rank in (0, 1)
+    )
+    assert any(key.endswith("running_var") for key in first)
+    for key, weight in first.items():
+        assert torch.equal(second[key], weight), key
 
 
 def test_sigterm_to_torchrun_ends_both(two):

@@ -95,18 +95,3 @@ def test_without_the_loop_that_can_go_on_sigterm_is_left_alone(tiny_runner):
     runner.train()
     assert seen == [signal.SIGTERM]
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def test_processes_agree(small_config, monkeypatch):
-    """One that hears of it later than the others ends with them."""
-    from lwam_mm.engine import preemption_hook
-    from lwam_mm.engine.preemption_hook import PreemptionHook
-
-    class Distributed:
-        distributed = True
-
-    monkeypatch.setattr(preemption_hook, "all_reduce", lambda tensor, op: tensor.fill_(1))
-    hook = PreemptionHook()
-    assert not hook._is_told(Distributed())  # does not listen
-    hook._checkpoints = object()
-    assert hook._is_told(Distributed())

@@ -1,6 +1,6 @@
-# For small nets on small data sets: AdamW at 5e-3 for 8 epochs, warm-up over 50 iterations, then
+# For small nets on small data sets: AdamW at 2e-3 for 8 epochs, warm-up over 50 iterations, then
 # half a cosine; validation each 2 epochs, the best and the last two checkpoints kept.
-optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=5e-3, weight_decay=0.01))
+optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=2e-3, weight_decay=0.01))
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=50, by_epoch=False),
     dict(
