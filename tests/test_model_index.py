@@ -64,15 +64,15 @@ def test_models_say_what_they_are(metafiles, repository):
             assert metadata["Architecture"]
 
 
-def test_results_are_the_measured_ones(metafiles):
-    measured = {
-        model["Name"]: model["Results"]
-        for file in metafiles.values()
-        for model in file["Models"]
-        if "Results" in model
-    }
-    assert len(measured) == 3
-    for name, results in measured.items():
-        assert "magnetic-tile" in name
-        assert (results["Task"], results["Dataset"]) == ("Semantic Segmentation", "Magnetic Tile")
-        assert results["Metrics"].keys() == {"mIoU"}
+def test_results_say_on_what(metafiles):
+    for file in metafiles.values():
+        for model in file["Models"]:
+            for result in as_list(model.get("Results", [])):
+                assert result["Task"] == "Semantic Segmentation", model["Name"]
+                assert result["Dataset"] in model["Metadata"]["Training Data"], model["Name"]
+                assert result["Metrics"], model["Name"]
+                assert all(0 < value <= 100 for value in result["Metrics"].values())
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
