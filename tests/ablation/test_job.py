@@ -47,7 +47,7 @@ def test_result_says_what_was_run_and_found(job, stub_tools, tmp_path, monkeypat
     assert result["commit"]
     assert (result["study"], result["arm"], result["seed"]) == ("configs/s.py", "a", 0)
     assert (result["pieces"], result["read_at"]) == (1, "last")
-    assert result["seconds"] > 0
+    assert 0 <= result["seconds"] < 60
 
 
 def test_a_failed_run_says_why_and_goes_on_from_its_checkpoint(job, stub_tools):

@@ -121,4 +121,4 @@ def test_our_configs(repository, name, sides):
     specs, classes = splits_from_config(config)
     assert [spec.name for spec in specs] == sides
     assert len(classes) == 6
-    assert all(spec.split_file is not None for spec in specs) == (name == "magnetic_tile")
+    assert all(spec.split_file is None for spec in specs)
