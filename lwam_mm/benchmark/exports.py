@@ -23,6 +23,7 @@ from lwam_mm.deploy.quantize import quantize
 from lwam_mm.deploy.silent_nncf import import_nncf, quiet_nncf
 from lwam_mm.models.input_size import STRIDE
 from lwam_mm.runtime import Bundle, InputSpec, Manifest, OutputSpec, write_bundle
+from lwam_mm.runtime.openvino_core import openvino_core
 from lwam_mm.runtime.telemetry import no_telemetry
 
 _ONNX_FILE = "model.onnx"
@@ -125,7 +126,7 @@ class Exporter:
         nncf = import_nncf()
         folder = self._scratch("openvino", "int8-peer")
         onnx.save(model, folder / _ONNX_FILE)
-        plain = openvino.Core().read_model(folder / _ONNX_FILE)
+        plain = openvino_core().read_model(folder / _ONNX_FILE)
         with quiet_nncf():
             quantized = nncf.quantize(
                 plain,

@@ -92,17 +92,14 @@ def openvino_products(model: str, threads: int) -> Call:
     """Prepare the chain of matrix products of an ONNX file in OpenVINO."""
     import numpy as np
 
-    from lwam_mm.runtime.telemetry import no_telemetry
-
-    with no_telemetry():
-        import openvino
+    from lwam_mm.runtime.openvino_core import openvino_core
 
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": str(threads),
     }
-    compiled = openvino.Core().compile_model(model, "CPU", settings)
+    compiled = openvino_core().compile_model(model, "CPU", settings)
     request = compiled.create_infer_request()
     shape = tuple(compiled.inputs[0].shape)
     matrix = np.random.default_rng(0).standard_normal(shape, np.float32)

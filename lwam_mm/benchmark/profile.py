@@ -10,6 +10,7 @@ from statistics import median
 from lwam_mm.errors import UserError
 from lwam_mm.runtime import Bundle, read_image
 from lwam_mm.runtime.geometry import to_batch
+from lwam_mm.runtime.openvino_core import openvino_core
 
 _RUNS = 10
 
@@ -47,18 +48,13 @@ def profile(bundle: Bundle, picture: Path, threads: int) -> list[Layer]:
             f"{bundle.root}: is for {bundle.manifest.engine}, which cannot be profiled; give an "
             "OpenVINO row"
         )
-    from lwam_mm.runtime.telemetry import no_telemetry
-
-    with no_telemetry():
-        import openvino
-
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": str(threads),
         "PERF_COUNT": "YES",
     }
-    compiled = openvino.Core().compile_model(bundle.model_path, "CPU", settings)
+    compiled = openvino_core().compile_model(bundle.model_path, "CPU", settings)
     request = compiled.create_infer_request()
     batch = to_batch(read_image(picture), bundle.manifest.input)
     times: dict[tuple[str, str, str], list[float]] = defaultdict(list)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lwam_mm.distill.recorded_teacher import RecordedTeacher, TeacherEngineError
+from lwam_mm.runtime.openvino_core import openvino_core
 from lwam_mm.runtime.telemetry import no_telemetry
 
 # How far the engine's answer for the first image may lie from torch's, as a share of the largest
@@ -68,7 +69,7 @@ class OpenVinoTeacher:
                     # Its threads share their cores with torch's.
                     "ENABLE_CPU_PINNING": False,
                 }
-                compiled = openvino.Core().compile_model(model, "CPU", settings)
+                compiled = openvino_core().compile_model(model, "CPU", settings)
             except TeacherEngineError:
                 raise
             except Exception as error:  # RuntimeError and its kin, by version

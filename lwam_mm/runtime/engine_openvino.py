@@ -7,6 +7,7 @@ import numpy as np
 from lwam_mm.runtime.bundle import Bundle
 from lwam_mm.runtime.engine import Output
 from lwam_mm.runtime.errors import BundleError, EngineError
+from lwam_mm.runtime.openvino_core import openvino_core
 from lwam_mm.runtime.signature import Port, check_signature
 from lwam_mm.runtime.telemetry import no_telemetry
 
@@ -42,7 +43,7 @@ class OpenVinoEngine:
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = str(threads)
         try:
-            core = openvino.Core()
+            core = openvino_core()
             model = core.read_model(bundle.model_path)
             compiled = core.compile_model(model, "CPU", settings)
         except Exception as error:  # RuntimeError and its kin, by version

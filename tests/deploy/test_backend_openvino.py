@@ -14,6 +14,7 @@ from mmengine.config import Config
 import lwam_mm.deploy  # noqa: F401
 from lwam_mm.deploy.backends import BackendError, OpenVINOManager, OpenVINOWrapper, errors
 from lwam_mm.engine.launch import evaluate, load_config
+from lwam_mm.runtime.openvino_core import openvino_core
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,7 @@ def test_weights_and_arithmetic_are_float32(dynamic):
     task, files = dynamic
     constants = [
         node.get_element_type()
-        for node in openvino.Core().read_model(files[0]).get_ops()
+        for node in openvino_core().read_model(files[0]).get_ops()
         if node.get_type_name() == "Constant"
     ]
     assert openvino.Type.f32 in constants

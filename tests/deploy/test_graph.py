@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import onnx
 import onnxruntime
-import openvino
 import pytest
 import torch
 from onnx import TensorProto, helper
 
 from lwam_mm.deploy.graph import GraphError, add_labels, take_frames
+from lwam_mm.runtime.openvino_core import openvino_core
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
@@ -71,7 +71,7 @@ def run_onnxruntime(model, frame):
 
 
 def run_openvino(model, frame):
-    core = openvino.Core()
+    core = openvino_core()
     compiled = core.compile_model(
         core.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
     )

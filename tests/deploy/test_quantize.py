@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
-import openvino
 import pytest
 import torch
 from onnx.numpy_helper import to_array
@@ -22,6 +21,7 @@ from lwam_mm.deploy.quantize import (
 )
 from lwam_mm.errors import UserError
 from lwam_mm.models import reparameterize
+from lwam_mm.runtime.openvino_core import openvino_core
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 Images = list[np.ndarray]
@@ -109,7 +109,7 @@ def onnxruntime(model: onnx.ModelProto) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def openvino_cpu(model: onnx.ModelProto) -> Callable[[np.ndarray], np.ndarray]:
-    core = openvino.Core()
+    core = openvino_core()
     read = core.read_model(model.SerializeToString())
     compiled = core.compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return lambda image: compiled([image])[0]

@@ -20,6 +20,7 @@ from mmdeploy.utils.timer import TimeCounter
 from torch import Tensor
 
 from lwam_mm.deploy.backends.errors import BackendError, first_line, is_installed, require
+from lwam_mm.runtime.openvino_core import openvino_core
 from lwam_mm.runtime.telemetry import no_telemetry
 
 _NAME = "openvino"
@@ -78,7 +79,7 @@ class OpenVINOManager(BaseBackendManager):
 def _convert(onnx_file: Path, folder: Path) -> str:
     openvino = _import_openvino()
     # The ONNX frontend of openvino.convert_model, without its telemetry.
-    model = _read(openvino.Core(), onnx_file)
+    model = _read(openvino_core(), onnx_file)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".openvino-") as scratch:
         unfinished = Path(scratch) / f"{onnx_file.stem}.xml"
@@ -126,7 +127,7 @@ class OpenVINOWrapper(BaseWrapper):
     """
 
     def __init__(self, ir_model_file: str, output_names: Sequence[str] | None = None) -> None:
-        core = _import_openvino().Core()
+        core = openvino_core()
         model = _read(core, Path(ir_model_file))
         try:
             self._compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
