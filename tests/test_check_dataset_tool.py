@@ -117,5 +117,5 @@ def test_real_magnetic_tiles_by_config(tool, repository, shared_data, capsys):
     config = repository / "configs" / "_base_" / "datasets" / "magnetic_tile.py"
     assert tool.main([str(shared_data / "magnetic_tile"), "--config", str(config)]) == 0
     out = capsys.readouterr().out
-    assert ["images", "300", "92"] in [line.split() for line in out.splitlines()]
+    assert ["images", "1056", "288"] in [line.split() for line in out.splitlines()]
     assert "Blowhole" in out

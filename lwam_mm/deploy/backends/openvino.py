@@ -127,6 +127,7 @@ class OpenVINOWrapper(BaseWrapper):
     """
 
     def __init__(self, ir_model_file: str, output_names: Sequence[str] | None = None) -> None:
+        require("openvino")
         core = openvino_core()
         model = _read(core, Path(ir_model_file))
         try:
