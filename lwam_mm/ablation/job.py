@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lwam_mm.engine.preemption_hook import INTERRUPTED
 from lwam_mm.errors import UserError
 from lwam_mm.files import write_atomically
 from lwam_mm.paths import configs_folder
@@ -26,7 +27,6 @@ EVALUATE = ("-m", "lwam_mm.ablation.evaluate")
 FAILURE = "failure.txt"
 PIECES = "pieces.json"
 _LOG, _METRICS = "train.log", "metrics.json"
-_INTERRUPTED = os.EX_TEMPFAIL  # tools/train.py on SIGTERM
 _ERROR = re.compile(r"(error: |[\w.]*(Error|Exception|Interrupt)\b).*")
 
 
@@ -153,7 +153,7 @@ class Job:
                 stdin=subprocess.DEVNULL,
                 pass_fds=(lock,),
             )
-        if status == _INTERRUPTED:
+        if status == INTERRUPTED:
             raise InterruptedRunError("interrupted and saved; go on with --resume")
         if status:
             with log.open("rb") as written:

@@ -18,7 +18,7 @@ from lwam_mm.benchmark.profile import profile
 from lwam_mm.benchmark.report import Report
 from lwam_mm.benchmark.row import Result, Row
 from lwam_mm.benchmark.startup import StartUp, figures_of, import_seconds, start_up
-from lwam_mm.benchmark.targets import judge
+from lwam_mm.benchmark.targets import SIZE, judge
 from lwam_mm.benchmark.turns import Timed, take_turns
 from lwam_mm.benchmark.workshop import Network, Student, make_pictures
 from lwam_mm.datasets.problem import DatasetError
@@ -121,6 +121,7 @@ def run(settings: Settings, progress: Callable[[str], None] = lambda line: None)
         limits = [finish(row, timed.get(row.key)) for row in ceilings]
         shares = shares_of(results, limits)
         seconds = import_seconds()
+    found = figures(results, shares, starts, seconds)
     return Report(
         results=results,
         ceilings=limits,
@@ -128,7 +129,8 @@ def run(settings: Settings, progress: Callable[[str], None] = lambda line: None)
         starts=list(starts.values()),
         import_seconds=seconds,
         profiles=profiles,
-        verdicts=judge(figures(results, shares, starts, seconds)),
+        # Of another size they would be judged by what they are not for.
+        verdicts=judge(found) if settings.size == SIZE else [],
         machine=machine,
         notes=notes,
     )

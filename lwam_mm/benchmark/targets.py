@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+SIZE = 1024
+"""Height and width in pixels that the targets are for."""
+
 Figures = Mapping[str, float]
 """Measured figures by name: ``KEY.p50`` and ``KEY.p99`` in ms, ``KEY.share`` of the machine's
 ceiling in 0..1; ``import`` and ``KEY.start`` in s, ``KEY.peak`` and ``KEY.tiling_peak`` in MB."""
