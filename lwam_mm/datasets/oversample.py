@@ -32,7 +32,7 @@ def repeat_rare(samples: list[dict], threshold: float) -> list[dict]:
     for sample, present in zip(samples, classes, strict=True):
         rarest = min((counts[index] for index in present), default=len(samples))
         times = math.ceil(math.sqrt(threshold * len(samples) / rarest))
-        repeated += [sample.copy() for _ in range(max(1, times))]
+        repeated += [sample] * max(1, times)  # the data set hands out copies
     return repeated
 
 
