@@ -23,6 +23,7 @@ import pytest
 import torch
 
 from lwam_mm import compat
+from lwam_mm.errors import UserError
 
 SWITCH = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 HUBS = (f"compat_{number}" for number in itertools.count())
@@ -413,6 +414,16 @@ def test_checkpoint_that_is_cut_off_is_named(load, tmp_path, keep, new_format):
     path.write_bytes(whole[: int(keep * len(whole)) if isinstance(keep, float) else keep])
     with pytest.raises(compat.UnreadableCheckpointError, match=r"model\.pth: .*earlier checkpoint"):
         load(path)
+
+
+def test_whatever_bytes_it_holds_the_file_is_named(load, tmp_path):
+    path = tmp_path / "model.pth"
+    random = np.random.default_rng(0)
+    junk = [b"junk\n", *(bytes([first]) + random.bytes(20) for first in range(256))]
+    for content in junk:
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"model\.pth: "):
+            load(path)
 
 
 @pytest.mark.parametrize("content", [b"<html>404</html>", b"version https://git-lfs", b"\x89PNG"])

@@ -60,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.jobs is not None and (args.jobs < 1 or args.cluster):
         parser.error("--jobs takes 1 or more, and does not go with --cluster")
+    if args.report and (args.arms or args.seeds):
+        parser.error("--report is of all that is finished; it does not go with --arms or --seeds")
 
     # Each of many configs would say which environment variables it took.
     MMLogger.get_current_instance().setLevel("WARNING")

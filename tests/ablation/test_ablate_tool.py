@@ -66,6 +66,12 @@ def test_jobs_and_cluster_do_not_go_together(ablate, write_study):
         ablate(write_study(), "--jobs", 2, "--cluster", "local")
 
 
+@pytest.mark.parametrize("choice", [("--arms", "a"), ("--seeds", 0)])
+def test_a_report_is_of_everything(ablate, write_study, choice):
+    with pytest.raises(SystemExit):
+        ablate(write_study(), "--report", *choice)
+
+
 def test_ctrl_c_ends_it_with_a_word(ablate, write_study, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
