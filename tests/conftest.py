@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream before a test module imports it
 
@@ -98,3 +99,22 @@ def randomise_batch_norms():
         return model
 
     return randomise
+
+
+@pytest.fixture(scope="session")
+def draw_blocks():
+    """Function drawing a data set of 32x32 pixels in which a pixel's brightness tells its class."""
+
+    def draw(root: Path, train: int, val: int, test: int) -> Path:
+        random = np.random.default_rng(0)
+        for side, count in (("train", train), ("val", val), ("test", test)):
+            for number in range(count):
+                blocks = random.integers(0, 6, (4, 4), np.uint8)
+                labels = np.kron(blocks, np.ones((8, 8), np.uint8))
+                for kind, pixels in (("images", labels * 40), ("masks", labels)):
+                    path = root / kind / side / f"{number}.png"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    Image.fromarray(pixels).save(path)
+        return root
+
+    return draw

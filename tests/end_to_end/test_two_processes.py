@@ -11,13 +11,11 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
-from PIL import Image
 
 from lwam_mm.engine.kill_and_resume import differences
 
@@ -30,17 +28,9 @@ KEPT = ("StrictCheckpointHook", "FiniteLossHook", "JointProcessesHook", "Preempt
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    """Seven images to learn from, three to judge by; a pixel's brightness tells its class."""
-    root, random = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
-    for side, count in (("train", 7), ("val", 3), ("test", 3)):
-        for number in range(count):
-            labels = np.kron(random.integers(0, 6, (4, 4), np.uint8), np.ones((8, 8), np.uint8))
-            for kind, pixels in (("images", labels * 40), ("masks", labels)):
-                path = root / kind / side / f"{number}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(pixels).save(path)
-    return root
+def data(draw_blocks, tmp_path_factory) -> Path:
+    """Seven images to learn from, three to judge by."""
+    return draw_blocks(tmp_path_factory.mktemp("data"), train=7, val=3, test=3)
 
 
 @pytest.fixture(scope="module")

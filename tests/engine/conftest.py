@@ -9,14 +9,12 @@ import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
-from PIL import Image
 
 RUN_NUMBERS = itertools.count()
 
@@ -94,17 +92,9 @@ SMALL = 32
 
 
 @pytest.fixture(scope="session")
-def small_data(tmp_path_factory) -> Path:
-    """Seven images to learn from, two to judge by; the brightness of a pixel tells its class."""
-    root, random = tmp_path_factory.mktemp("small"), np.random.default_rng(0)
-    for side, count in (("train", 7), ("val", 2), ("test", 2)):
-        for number in range(count):
-            labels = np.kron(random.integers(0, 6, (4, 4), np.uint8), np.ones((8, 8), np.uint8))
-            for kind, pixels in (("images", labels * 40), ("masks", labels)):
-                path = root / kind / side / f"{number}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(pixels).save(path)
-    return root
+def small_data(draw_blocks, tmp_path_factory) -> Path:
+    """Seven images to learn from, two to judge by."""
+    return draw_blocks(tmp_path_factory.mktemp("small"), train=7, val=2, test=2)
 
 
 @pytest.fixture
