@@ -14,6 +14,7 @@ compat.apply()
 import lwam_mm.datasets.brightness_contrast
 import lwam_mm.datasets.defect_crop
 import lwam_mm.datasets.loading
+import lwam_mm.datasets.paste_defect
 import lwam_mm.datasets.powder_bed
 import lwam_mm.datasets.rotate
 import lwam_mm.datasets.seeded_sampler

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -148,13 +149,19 @@ class PowderBedDataset(BaseSegDataset):
     def prepare_data(self, idx: int) -> Any:
         """Load and augment one sample.
 
+        In training it gets the key ``donor``: another sample, drawn at random, for transforms
+        that mix two.
+
         Raises:
             DatasetError: If a transform drops the sample, which MMEngine would otherwise replace
                 by another one without a word.
         """
-        data = super().prepare_data(idx)
+        sample = self.get_data_info(idx)
+        path = sample["img_path"]
+        if not self.test_mode:
+            sample["donor"] = self.get_data_info(random.randrange(len(self)))
+        data = self.pipeline(sample)
         if data is None:
-            path = self.get_data_info(idx)["img_path"]
             raise DatasetError(
                 f"{path}: the pipeline dropped this sample (a transform returned None). Remedy: "
                 "mend the transform; samples are never left out silently."

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lwam_mm.models.blocks import block_named
 from lwam_mm.models.decode_heads.full_resolution_head import FullResolutionHead
 from lwam_mm.models.foldable import reparameterize
+from lwam_mm.models.pixel_repetition import begin_as_repetition
 
 _DOUBLINGS = 4
 
@@ -29,10 +30,9 @@ class LWRHead(FullResolutionHead):
         with_1x1: whether the blocks train with a 1x1 branch.
         with_identity: whether the blocks train with an identity branch.
         norm_cfg: batch norm of the branches, ``dict(type='BN')`` by default.
-        repeat_pixels: whether the transposed convolutions begin as one that repeats each pixel,
-            with equal weights for the four pixels that it becomes (as Aitken et al.
-            2017, arXiv 1707.02937, begin). Drawn each for itself, as torch and the released code
-            do, sixteen times sixteen neighbours begin unrelated, and learning starts late.
+        repeat_pixels: whether the transposed convolutions begin as ones that repeat each pixel,
+            see :func:`~lwam_mm.models.pixel_repetition.begin_as_repetition`; as released, they do
+            not.
         deploy: builds the folded form, for folded checkpoints.
         init_cfg: mmengine's initialisation configuration; torch's defaults if None.
         **kwargs: of mmseg's ``BaseDecodeHead``: ``num_classes``, ``loss_decode``, ``sampler``,
@@ -87,9 +87,7 @@ class LWRHead(FullResolutionHead):
         """Initialise by ``init_cfg``, then the transposed convolutions as described above."""
         super().init_weights()
         if self.repeat_pixels:
-            for upsample in self.upsamples:
-                kernel = upsample.weight.data
-                kernel.copy_(kernel[:, :, :1, :1].expand_as(kernel).clone())
+            begin_as_repetition(self.upsamples)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Decode the encoder's features, of which only the last is used.

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lwam_mm.models.backbones.unetpp import INIT_CFG
 from lwam_mm.models.decode_heads.full_resolution_head import FullResolutionHead
+from lwam_mm.models.pixel_repetition import begin_as_repetition
 
 _DEPTH = 4
 
@@ -33,6 +34,9 @@ class UNetPlusPlusHead(FullResolutionHead):
         base_channels: the encoder's ``base_channels``.
         deep_supervision: whether the logits are the mean of four classifiers, on X_01 to X_04, as
             released; otherwise they are those of X_04 alone.
+        repeat_pixels: whether the transposed convolutions begin as ones that repeat each pixel,
+            see :func:`~lwam_mm.models.pixel_repetition.begin_as_repetition`; as released, they do
+            not.
         init_cfg: mmengine's initialisation configuration; as released by default.
         **kwargs: of mmseg's ``BaseDecodeHead``: ``num_classes``, ``loss_decode``, ``sampler``,
             ``ignore_index``, ``dropout_ratio`` (0 by default, as released), ...
@@ -42,6 +46,7 @@ class UNetPlusPlusHead(FullResolutionHead):
         self,
         base_channels: int = 32,
         deep_supervision: bool = True,
+        repeat_pixels: bool = True,
         init_cfg: dict | list[dict] | None = INIT_CFG,
         **kwargs: Any,
     ) -> None:
@@ -54,6 +59,7 @@ class UNetPlusPlusHead(FullResolutionHead):
             init_cfg=init_cfg,
             **kwargs,
         )
+        self.repeat_pixels = repeat_pixels
         self.upsamples, self.nodes = nn.ModuleDict(), nn.ModuleDict()
         for level, column in _decoder_nodes():
             name, width = f"x_{level}{column}", widths[level]
@@ -72,6 +78,12 @@ class UNetPlusPlusHead(FullResolutionHead):
                 if deep_supervision
             }
         )
+
+    def init_weights(self) -> None:
+        """Initialise by ``init_cfg``, then the transposed convolutions as described above."""
+        super().init_weights()
+        if self.repeat_pixels:
+            begin_as_repetition(self.upsamples.values())
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Decode X_00 to X_40, where X_i0 is (N, base_channels * 2**i, H / 2**i, W / 2**i).

@@ -104,7 +104,7 @@ def test_dropout_is_off_unless_asked_for(features):
 
 def test_initialisation_as_released():
     torch.manual_seed(0)
-    head = make_head(32)
+    head = make_head(32, repeat_pixels=False)
     head.init_weights()
     for name, module in head.named_modules():
         if isinstance(module, nn.Conv2d) and module.weight.numel() > 2000:
@@ -115,3 +115,14 @@ def test_initialisation_as_released():
             continue
         std = module.weight.std().item()
         assert std == pytest.approx(math.sqrt(2 / fan_in), rel=0.06), name
+
+
+def test_upsampling_begins_as_a_repetition_of_each_pixel(features):
+    for repeats in (True, False):
+        head = make_head(repeat_pixels=repeats)
+        head.init_weights()
+        for name in NODES:
+            kernel = head.upsamples[name].weight
+            same = torch.equal(kernel, kernel[:, :, :1, :1].expand_as(kernel))
+            assert same is repeats, name
+            assert kernel.std() > 0.01
