@@ -2,7 +2,7 @@
 #
 # The environment variable LWAM_DATA_ROOT names the folder that holds magnetic_tile/.
 # 1056 images to learn from, 288 to judge by, no tile on both sides; seven tenths have no defect.
-# Another size: as in powder_bed.py, but train_dataloader.dataset.pipeline[2].scale. With
+# Another size: as in powder_bed.py, but train_dataloader.dataset.pipeline[3].scale. With
 # num_workers=0, persistent_workers has to be False.
 dataset_type = "PowderBedDataset"
 data_root = "{{$LWAM_DATA_ROOT:data}}/magnetic_tile"
@@ -15,6 +15,8 @@ img_scale = (256, 256)  # width, height
 train_pipeline = [
     dict(type="LoadCheckedImage"),
     dict(type="LoadIndexMask"),
+    # Blowholes, breaks and cracks come with a few tiles each; here they meet other surfaces.
+    dict(type="PasteDefect", classes=[1, 2, 3], prob=0.5),
     dict(type="RandomResize", scale=img_scale, ratio_range=(0.8, 1.3), keep_ratio=False),
     # Defects are small and few: a crop shows one wherever there is one.
     dict(type="RandomDefectCrop", crop_size=(128, 128)),
