@@ -11,6 +11,7 @@ from lwam_mm.files import write_atomically
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments and write."""
+    from lwam_mm.ablation.latency import is_latency_file
     from lwam_mm.ablation.report import results_page
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -19,9 +20,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=Path("docs/results.md"), metavar="FILE.md")
     args = parser.parse_args(argv)
-    files = args.csv or sorted(Path("docs/results").glob("*.csv"))
+    found = args.csv or sorted(Path("docs/results").glob("*.csv"))
+    files = [file for file in found if not is_latency_file(file)]
     if not files:
-        parser.error("docs/results holds no CSV: name some, or tools/ablate.py --out docs/results")
+        parser.error("there is no CSV of a study: name some, or tools/ablate.py --out docs/results")
     write_atomically(args.out, results_page(files, args.out).encode())
     print(f"written: {args.out}")
     return 0

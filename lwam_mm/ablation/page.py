@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
+from lwam_mm.ablation.latency import PRECISIONS, Latencies
 from lwam_mm.ablation.results import Result
 from lwam_mm.ablation.statistics import Difference, paired_difference, summarize
 from lwam_mm.report.table import format_amount, format_parameters
@@ -21,6 +22,7 @@ class Table:
         arms: the arms in the order to show them; those without a result are left out.
         compare_with: the arm that differences are taken to.
         metrics: figures to show, the main one first.
+        latencies: the arms' times; None where none were measured.
     """
 
     def __init__(
@@ -29,12 +31,14 @@ class Table:
         arms: Sequence[str],
         compare_with: str,
         metrics: Sequence[str],
+        latencies: Latencies | None = None,
     ) -> None:
         self.by_arm = {
             arm: found for arm in arms if (found := [r for r in results if r.arm == arm])
         }
         self.compare_with = compare_with
         self.metrics = tuple(metrics)
+        self.latencies = latencies
         self.classes = list(
             dict.fromkeys(
                 name.removeprefix(_CLASS)
@@ -58,9 +62,10 @@ class Table:
     def main(self) -> str:
         """Write the main figure with its differences, and what each row was made with."""
         main = self.metrics[0]
+        times = [] if self.latencies is None else ["ms", "ms INT8"]
         headings = [
-            "arm", main, f"less {self.compare_with}", "seeds", "parameters", "minutes", "config",
-            "commit", "command",
+            "arm", main, f"less {self.compare_with}", "seeds", "parameters", *times, "minutes",
+            "config", "commit", "command",
         ]  # fmt: skip
         rows = []
         for arm, runs in self.by_arm.items():
@@ -73,6 +78,7 @@ class Table:
                     format_difference(self.difference(arm, main)),
                     seeds,
                     format_parameters(runs[0].facts["parameters"]),
+                    *self._times(arm),
                     format_amount(seconds and seconds.mean / 60),
                     _several(run.facts["config"] for run in runs),
                     _several(run.facts["commit"] for run in runs),
@@ -94,6 +100,11 @@ class Table:
             for arm in self.by_arm
         ]
         return markdown_table(["IoU of", *self.classes], rows)
+
+    def _times(self, arm: str) -> list[str]:
+        if self.latencies is None:
+            return []
+        return [format_amount(self.latencies.ms(arm, precision)) for precision in PRECISIONS]
 
     def _figure(self, arm: str, metric: str) -> str:
         summary = summarize(list(self.values(arm, metric).values()))
@@ -121,6 +132,23 @@ def explanation(results: Sequence[Result], compare_with: str) -> str:
     )
 
 
+def latency_explanation(latencies: Latencies) -> str:
+    """Say what the times are of and where they were measured, and why some are missing."""
+    setting = latencies.setting
+    calls = max((figure.calls or 0 for figure in latencies.figures), default=0)
+    text = (
+        f"ms is the median time of one image of {setting.size}x{setting.size} pixels, from a "
+        f"normalised tensor to logits at full size, in {setting.engine}, float32, with "
+        f"{setting.threads} thread(s) of {setting.processor}; ms INT8 that of the same net "
+        "quantized as NNCF does by default, while all other figures are those of the float net. "
+        f"Nets took turns, one call each a round, {calls} calls at most; those whose exported "
+        "graphs are equal were measured once. Weights were drawn at random, on which the time "
+        f"does not depend. Measured on {setting.date} by {_code(setting.command)}."
+    )
+    notes = "\n".join(f"- {note}" for note in latencies.notes)
+    return f"{text}\n\n{notes}".strip()
+
+
 def study_page(
     title: str,
     table: Table,
@@ -144,7 +172,10 @@ def study_page(
     if notes:
         parts.append("\n".join(f"- {note}" for note in notes))
     if table.by_arm:
-        parts += [explanation(results, table.compare_with), table.main()]
+        parts.append(explanation(results, table.compare_with))
+        if table.latencies is not None:
+            parts.append(latency_explanation(table.latencies))
+        parts.append(table.main())
         if table.metrics[1:]:
             parts.append(table.others())
         if table.classes:

@@ -6,10 +6,11 @@ import os.path
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lwam_mm.ablation.latency import read_latencies
 from lwam_mm.ablation.page import Table, study_page
 from lwam_mm.ablation.plan import Run
 from lwam_mm.ablation.plot import draw_classes, draw_seeds
-from lwam_mm.ablation.results import collect, read_csv, to_csv
+from lwam_mm.ablation.results import Result, collect, read_csv, to_csv
 from lwam_mm.ablation.schedule import failure_of
 from lwam_mm.ablation.study import Study, read_study
 from lwam_mm.errors import UserError
@@ -30,6 +31,8 @@ def named(path: Path) -> str:
 def write_report(study: Study, root: Path, out: Path) -> tuple[list[Path], list[str]]:
     """Write ``STUDY.csv``, ``STUDY.md`` and two pictures from whatever is finished.
 
+    Times are shown where tools/measure_latency.py has left them in ``out``.
+
     Args:
         study: the study.
         root: folder of all studies' folders.
@@ -37,12 +40,16 @@ def write_report(study: Study, root: Path, out: Path) -> tuple[list[Path], list[
 
     Returns:
         The files, and what is missing, one line a run.
+
+    Raises:
+        lwam_mm.ablation.latency.LatencyFileError: the times are damaged, or another study's.
     """
     runs = _known_runs(study, root)
     results = collect(runs, named(study.path))
     missing = [_missing(run) for run in runs if not run.result_file.is_file()]
-    table = Table(results, list(study.arms), study.compare_with, study.metrics)
-    files = {out / f"{study.name}.csv": to_csv(results).encode()}
+    csv_file = out / f"{study.name}.csv"
+    table = _table(study, results, csv_file)
+    files = {csv_file: to_csv(results).encode()}
     pictures = _pictures(table, study.name)
     files |= {out / name: data for name, (_, data) in pictures.items()}
     page = study_page(
@@ -70,7 +77,8 @@ def results_page(csv_files: Sequence[Path], page: Path) -> str:
 
     Raises:
         FileNotFoundError: a CSV, or the study that it names, is not there.
-        UserError: a CSV is none of a study, or holds more than one.
+        UserError: a CSV is none of a study, or holds more than one, or the times beside it are
+            damaged or another study's.
     """
     parts = [
         "# Results",
@@ -83,7 +91,7 @@ def results_page(csv_files: Sequence[Path], page: Path) -> str:
         if len(studies) > 1:
             raise UserError(f"{file}: holds more than one study: {sorted(studies)}")
         study = read_study(configs_folder().parent / studies.pop())
-        table = Table(results, list(study.arms), study.compare_with, study.metrics)
+        table = _table(study, results, file)
         pictures = _pictures(table, file.stem)
         for name, (_, data) in pictures.items():
             write_atomically(file.with_name(name), data)
@@ -101,6 +109,11 @@ def results_page(csv_files: Sequence[Path], page: Path) -> str:
             ).strip()
         )
     return "\n\n".join(parts) + "\n"
+
+
+def _table(study: Study, results: Sequence[Result], csv_file: Path) -> Table:
+    times = read_latencies(csv_file, study)
+    return Table(results, list(study.arms), study.compare_with, study.metrics, times)
 
 
 def _known_runs(study: Study, root: Path) -> list[Run]:

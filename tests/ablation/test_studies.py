@@ -87,6 +87,8 @@ def _nodes(tree):
 def test_each_arm_takes_a_step(name, arm):
     arm = study(configs_folder() / "ablations" / f"{name}.py").arms[arm]
     model, config = build(arm)
+    if arm.teacher and model.teacher_engine.wants_calibration:
+        model.teacher_engine.calibration = batch()[0].split(1)  # CalibrateTeacherHook's task
     with torch.autocast("cpu", torch.bfloat16, enabled=arm.study.amp):  # as tools/train.py --amp
         losses = model.loss(*batch())
     terms = {key: value for key, value in losses.items() if "loss" in key}
