@@ -41,28 +41,28 @@ class Defect(NamedTuple):
 class PasteDefect(BaseTransform):
     """Lay a defect of another training image on this one (copy-paste, Ghiasi et al. 2021).
 
-    One connected region is drawn from the donor, mirrored and scaled at random, and laid anywhere
-    in the image where there is no defect yet. What is laid is its contrast to its surroundings,
-    applied to the brightness of the place where it comes to lie, and it fades out around its rim:
-    a net that looks for the seam or for another exposure learns nothing.
+    One connected region is drawn from the first donor that has one, mirrored and scaled at random,
+    and laid anywhere in the image where there is no defect yet. What is laid is its contrast to
+    its surroundings, applied to the brightness of the place where it comes to lie, and it fades
+    out around its rim: a net that looks for the seam or for another exposure learns nothing.
 
     For classes that are things of their own, such as holes and cracks. A fringe at the border of
     a part or a change of the whole surface means nothing elsewhere.
 
     Required keys: ``img``, uint8 ``(H, W, 3)``, ``gt_seg_map``, uint8 ``(H, W)``, both as loaded,
-    and ``donor``, a sample as :class:`~lwam_mm.datasets.powder_bed.PowderBedDataset` lists it,
-    which it draws in training. Modified keys: ``img`` and ``gt_seg_map``.
+    and ``donors``, samples as :class:`~lwam_mm.datasets.powder_bed.PowderBedDataset` lists them,
+    which draws them in training. Modified keys: ``img`` and ``gt_seg_map``.
 
     Args:
         classes: the classes to lay on other images.
-        prob: Probability of doing it, 0..1, if the donor has such a defect.
+        prob: Probability of doing it, 0..1, if a donor has such a defect.
         scale: Smallest and largest factor of the defect's size.
         min_pixels: the smallest region that is taken, in pixels.
         background: Class that is no defect.
 
     Raises:
         ValueError: An argument makes no sense.
-        DatasetError: The donor's files cannot be read.
+        DatasetError: A donor's files cannot be read.
     """
 
     def __init__(
@@ -91,10 +91,11 @@ class PasteDefect(BaseTransform):
         self.min_pixels = min_pixels
         self.background = background
         self._load = (LoadCheckedImage(), LoadIndexMask())
+        self._barren: set[str] = set()  # images without such a defect: read once
 
     def transform(self, results: dict) -> dict:
-        """Lay a defect of ``results["donor"]`` on the image."""
-        defect = self._draw_defect(results["donor"])
+        """Lay a defect of one of ``results["donors"]`` on the image."""
+        defect = self._draw_defect(results["donors"])
         if defect is None:
             return results
         window = self._draw_place(defect.mask.shape, results["gt_seg_map"])
@@ -107,16 +108,25 @@ class PasteDefect(BaseTransform):
         return results
 
     @cache_randomness
-    def _draw_defect(self, donor: dict) -> Defect | None:
+    def _draw_defect(self, donors: Sequence[dict]) -> Defect | None:
         # MMEngine seeds `random` in every worker, as it does numpy and torch.
         if random.random() >= self.prob:
             return None
+        for donor in donors:
+            if donor["img_path"] not in self._barren:
+                defect = self._cut_from(donor)
+                if defect is not None:
+                    return self._changed(defect)
+        return None
+
+    def _cut_from(self, donor: dict) -> Defect | None:
         donor = copy.deepcopy(donor)
         for load in self._load:
             donor = load(donor)
-        image, mask = donor["img"], donor["gt_seg_map"]
+        mask = donor["gt_seg_map"]
         labels = [label for label in self.classes if (mask == label).any()]
         if not labels:
+            self._barren.add(donor["img_path"])
             return None
         label = random.choice(labels)
         _, regions, boxes, _ = cv2.connectedComponentsWithStats((mask == label).astype(np.uint8))
@@ -124,8 +134,7 @@ class PasteDefect(BaseTransform):
         if not large:
             return None
         region = random.choice(large)
-        defect = _cut_out(image, (regions == region).astype(np.uint8), boxes[region], label)
-        return self._changed(defect) if defect else None
+        return _cut_out(donor["img"], (regions == region).astype(np.uint8), boxes[region], label)
 
     def _changed(self, defect: Defect) -> Defect:
         axes = [axis for axis in (0, 1) if random.random() < 0.5]

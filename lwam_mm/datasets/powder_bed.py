@@ -18,6 +18,8 @@ from lwam_mm.datasets.problem import DatasetError, raise_for
 from lwam_mm.datasets.seeded_sampler import Draw
 from lwam_mm.seeding import seeded
 
+_DONORS = 8
+
 
 @DATASETS.register_module()
 class PowderBedDataset(BaseSegDataset):
@@ -149,8 +151,8 @@ class PowderBedDataset(BaseSegDataset):
     def prepare_data(self, idx: int) -> Any:
         """Load and augment one sample.
 
-        In training it gets the key ``donor``: another sample, drawn at random, for transforms
-        that mix two.
+        In training it gets the key ``donors``: a few other samples as they are listed, drawn at
+        random, for transforms that mix two.
 
         Raises:
             DatasetError: If a transform drops the sample, which MMEngine would otherwise replace
@@ -159,7 +161,8 @@ class PowderBedDataset(BaseSegDataset):
         sample = self.get_data_info(idx)
         path = sample["img_path"]
         if not self.test_mode:
-            sample["donor"] = self.get_data_info(random.randrange(len(self)))
+            drawn = random.choices(range(len(self)), k=_DONORS)
+            sample["donors"] = [self.get_data_info(other) for other in drawn]
         data = self.pipeline(sample)
         if data is None:
             raise DatasetError(

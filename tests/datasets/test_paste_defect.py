@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mmseg.registry import TRANSFORMS
 
+from lwam_mm.datasets import loading
 from lwam_mm.datasets.paste_defect import PasteDefect
 from lwam_mm.datasets.powder_bed import PowderBedDataset
 
@@ -39,7 +40,7 @@ def pasted(donor: dict, mask: np.ndarray | None = None, **options) -> dict:
     mask = np.zeros((50, 50), np.uint8) if mask is None else mask
     image = np.full((*mask.shape, 3), SURFACE, np.uint8)
     paste = TRANSFORMS.build(dict(dict(type="PasteDefect", classes=[1], prob=1.0), **options))
-    sample = dict(img=image, gt_seg_map=mask, seg_fields=["gt_seg_map"], donor=donor)
+    sample = dict(img=image, gt_seg_map=mask, seg_fields=["gt_seg_map"], donors=[donor])
     return paste(sample)
 
 
@@ -150,5 +151,23 @@ def test_the_data_set_draws_a_donor_in_training_alone(tiny_root):
         )
         return [dataset.prepare_data(0) for _ in range(30)]
 
-    assert len({sample["donor"]["img_path"] for sample in samples(False)}) > 1
-    assert not any("donor" in sample for sample in samples(True))
+    drawn = [tuple(d["img_path"] for d in sample["donors"]) for sample in samples(False)]
+    assert len(set(drawn)) > 1
+    assert len(set().union(*drawn)) == 3
+    assert not any("donors" in sample for sample in samples(True))
+
+
+def test_donors_without_such_a_defect_are_passed_over_and_read_once(donor, tmp_path, monkeypatch):
+    cv2.imwrite(str(tmp_path / "clean.png"), np.zeros((60, 80), np.uint8))
+    clean = str(tmp_path / "clean.png")
+    barren = dict(donor, img_path=clean, seg_map_path=clean)
+    paste, read = PasteDefect(classes=[1], prob=1.0), []
+    load = loading.read_bytes
+    monkeypatch.setattr(loading, "read_bytes", lambda path: read.append(str(path)) or load(path))
+    for _ in range(3):
+        mask = np.zeros((50, 50), np.uint8)
+        image = np.full((50, 50, 3), SURFACE, np.uint8)
+        sample = dict(img=image, gt_seg_map=mask, donors=[barren, barren, donor])
+        assert (paste(sample)["gt_seg_map"] == 1).any()
+    assert read.count(clean) == 2  # as an image and as a mask
+    assert read.count(donor["img_path"]) == 3
