@@ -8,14 +8,14 @@ base = "../lwrnet/lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"
 _loss = "model.decode_head.loss_decode"
 _plain = dict(type="CrossEntropyLoss", avg_non_ignore=True)
 _lovasz = dict(type="LovaszLoss", reduction="none")
-_dice = dict(type="BatchDiceLoss")
+_dice = dict(type="BatchDiceLoss", loss_weight=2.0)
 arms = {
     "ce": dict(overrides={_loss: _plain}),
     "weighted-ce": dict(remove=[f"{_loss}.1"]),
     "ohem": dict(
         overrides={
             _loss: _plain,
-            # The hardest ninth of a crop of 192 x 192, and whatever else is less than 0.7 sure.
+            # The hardest quarter of a crop of 128 x 128, and whatever else is less than 0.7 sure.
             "model.decode_head.sampler": dict(type="OHEMPixelSampler", thresh=0.7, min_kept=4096),
         }
     ),

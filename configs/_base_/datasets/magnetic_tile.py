@@ -15,8 +15,8 @@ img_scale = (256, 256)  # width, height
 train_pipeline = [
     dict(type="LoadCheckedImage"),
     dict(type="LoadIndexMask"),
-    # Blowholes, breaks and cracks come with a few tiles each; here they meet other surfaces.
-    dict(type="PasteDefect", classes=[1, 2, 3], prob=0.5),
+    # Blowholes and cracks come with a few tiles each; here they meet other surfaces.
+    dict(type="PasteDefect", classes=[1, 3], prob=0.5),
     dict(type="RandomResize", scale=img_scale, ratio_range=(0.8, 1.3), keep_ratio=False),
     # Defects are small and few: a crop shows one wherever there is one.
     dict(type="RandomDefectCrop", crop_size=(128, 128)),

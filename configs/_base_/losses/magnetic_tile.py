@@ -7,5 +7,5 @@ magnetic_tile_loss = [
         # Background, Blowhole, Break, Crack, Fray, Uneven
         class_weight=[0.4, 2.0, 1.5, 2.0, 1.0, 1.0],
     ),
-    dict(type="BatchDiceLoss"),
+    dict(type="BatchDiceLoss", loss_weight=2.0),
 ]
