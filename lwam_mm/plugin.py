@@ -17,6 +17,7 @@ import lwam_mm.datasets.loading
 import lwam_mm.datasets.paste_defect
 import lwam_mm.datasets.powder_bed
 import lwam_mm.datasets.rotate
+import lwam_mm.datasets.seeded_dataset
 import lwam_mm.datasets.seeded_sampler
 import lwam_mm.distill.calibrate_teacher_hook
 import lwam_mm.distill.frozen_teacher_distill

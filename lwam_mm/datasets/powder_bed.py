@@ -15,14 +15,13 @@ from lwam_mm.datasets.classes import CLASSES, IGNORE_INDEX, PALETTE, default_pal
 from lwam_mm.datasets.layout import SplitSpec, as_suffixes, pair_files
 from lwam_mm.datasets.oversample import repeat_rare
 from lwam_mm.datasets.problem import DatasetError, raise_for
-from lwam_mm.datasets.seeded_sampler import Draw
-from lwam_mm.seeding import seeded
+from lwam_mm.datasets.seeded_dataset import AugmentsByDraw
 
 _DONORS = 8
 
 
 @DATASETS.register_module()
-class PowderBedDataset(BaseSegDataset):
+class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
     """Images of powder layers with masks of class indices, ``ROOT/{images,masks}/SPLIT/NAME``.
 
     An image and its mask have the same stem; sub-folders are allowed. Everything that can be
@@ -140,13 +139,6 @@ class PowderBedDataset(BaseSegDataset):
                 sample["seg_map_path"] = str(pair.mask)
             samples.append(sample)
         return repeat_rare(samples, self.oversample_thr) if self.oversample_thr else samples
-
-    def __getitem__(self, idx: int) -> Any:
-        """Load and augment one sample; one that ``SeededSampler`` drew always in the same way."""
-        if not isinstance(idx, Draw):
-            return super().__getitem__(idx)
-        with seeded(*idx.key):
-            return super().__getitem__(int(idx))
 
     def prepare_data(self, idx: int) -> Any:
         """Load and augment one sample.

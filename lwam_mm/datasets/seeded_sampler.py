@@ -39,9 +39,9 @@ class SeededSampler(Sampler):
     """Draws samples in an order that depends on the seed and the pass over the data set alone.
 
     It may begin anywhere, which costs nothing, and hands out each index as a :class:`Draw`:
-    ``PowderBedDataset`` augments by its key, so that neither the number of worker processes nor
-    what they did before plays a part. Several processes take turns in one order: their joint
-    batches are those of one process with as large a batch.
+    ``PowderBedDataset`` and ``SeededDataset`` augment by its key, so that neither the number of
+    worker processes nor what they did before plays a part. Several processes take turns in one
+    order: their joint batches are those of one process with as large a batch.
 
     Args:
         dataset: the data set.

@@ -40,7 +40,8 @@ class _Resumable:
         """Find out where the run stands, and validate if it was stopped in front of that.
 
         Raises:
-            ValueError: the data loader has another sampler.
+            ValueError: the data loader has another sampler, or a data set whose augmentation
+                does not follow it.
         """
         sampler, hub = self.dataloader.sampler, self.runner.message_hub
         if not isinstance(sampler, SeededSampler) or sampler.infinite != self.infinite:
@@ -48,6 +49,14 @@ class _Resumable:
                 f"{type(self).__name__} cannot go on in the middle with this "
                 f"{type(sampler).__name__}: set train_dataloader.sampler=dict("
                 f"type='SeededSampler', infinite={self.infinite}), or train_cfg.type="
+                f"'{type(self).__bases__[-1].__name__}' to do without"
+            )
+        dataset = self.dataloader.dataset
+        if not getattr(dataset, "augments_by_draw", False):
+            raise ValueError(
+                f"{type(self).__name__} cannot go on exactly with this {type(dataset).__name__}, "
+                "whose augmentation does not follow the sampler: set train_dataloader.dataset="
+                "dict(type='SeededDataset', dataset=...) around it, or train_cfg.type="
                 f"'{type(self).__bases__[-1].__name__}' to do without"
             )
         # A seed that the first start drew is not in the config.

@@ -182,7 +182,7 @@ def test_it_pickles_and_repeats(tiny_root):
 
 @pytest.mark.parametrize(
     ("name", "pixels", "position"),
-    [("powder_bed", 1024, 4), ("magnetic_tile", 256, 2), ("powder_bed_synthetic", 96, 3)],
+    [("powder_bed", 1024, 4), ("magnetic_tile", 256, 3), ("powder_bed_synthetic", 96, 3)],
 )
 def test_config_is_complete(repository, name, pixels, position):
     path = repository / "configs" / "_base_" / "datasets" / f"{name}.py"

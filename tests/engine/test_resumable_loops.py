@@ -126,6 +126,29 @@ def test_another_sampler_is_an_error_with_the_remedy(small_config, kind):
             train(config)
 
 
+def joined(config):
+    """Put the training set into two of mmengine's wrappers."""
+    inner = config.train_dataloader.dataset
+    return dict(type="ConcatDataset", datasets=[dict(type="RepeatDataset", dataset=inner, times=1)])
+
+
+def test_a_data_set_that_does_not_follow_the_sampler_is_an_error_with_the_remedy(small_config):
+    config = small_config("epoch", "work")
+    config.train_dataloader.dataset = joined(config)
+    with pytest.raises(ValueError, match=r"ConcatDataset.*type='SeededDataset'"):
+        train(config)
+
+
+def test_wrapped_data_sets_go_on_exactly_too(small_config, undisturbed):
+    def wrapped(kind, name, hooks=()):
+        config = small_config(kind, name, hooks)
+        config.train_dataloader.dataset = dict(type="SeededDataset", dataset=joined(config))
+        return config
+
+    found = run_with_crashes(wrapped, "epoch", ("after_train_iter", 6))
+    assert list(differences(undisturbed("epoch"), found)) == []
+
+
 def test_seed_that_was_drawn_is_kept(small_config, undisturbed):
     """Without a seed in the config, the first start draws one, and the later ones another."""
     options = {"randomness.seed": None}
