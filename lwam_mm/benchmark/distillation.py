@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import shlex
 import sys
 import tempfile
@@ -50,16 +51,23 @@ ROWS: dict[str, tuple[str, dict[str, Any], bool]] = {
 }
 """Rows by key: title, what replaces settings of the config's model, and whether in bfloat16."""
 
+COMPARED_STEPS = 8
+"""How many of stock's steps each row computes the losses of."""
+
 _IMAGES = 32
 _EXPLANATION = (
     "Each row trains in a process of its own, from the same weights on the same batches; rows take "
     "turns, one step each a round, and a row whose step takes a second or more has its turn in "
     "every second round, third round and so on. Images a second are by the median step: forward, "
-    "backward, optimizer. The loss difference is the largest of any loss in any step that the row "
-    "and stock both took, relative where the loss is above 1; rounding alone makes it grow from "
-    "step to step. Peak memory is that of the whole process, libraries and the making of "
-    "the teacher's graph included. Waiting for data is the share of the time of some steps in a "
-    "row, with the config's data loader, that passes before the next batch is there."
+    "backward, optimizer. The loss difference is the largest of any loss, relative where stock's "
+    f"is above 1: stock took {COMPARED_STEPS} steps beforehand, and the row computes the losses of "
+    "each from the weights that stock took it from, so that nothing that happened before makes a "
+    "difference. The drift is the same over the timed steps that the row and stock both took, "
+    "warming up included, each from the weights that its own steps led to; there the gradients "
+    "count as well, and rounding alone adds up from step to step. Peak memory is that of the whole "
+    "process, libraries and the making of the teacher's graph included. Waiting for data is the "
+    "share of the time of some steps in a row, with the config's data loader, that passes before "
+    "the next batch is there."
 )
 
 
@@ -94,7 +102,8 @@ class Result:
         key: the row's key.
         rate: images a second.
         steps: how many the rate is the median of.
-        difference: see :func:`largest_difference`, to stock.
+        difference: see :func:`largest_difference`, to stock, each step from the same weights.
+        drift: the same of the timed steps, each from the weights that the row's own steps led to.
         peak: peak memory in MB (10^6 bytes).
         waiting: share of the time spent waiting for data, in 0..1.
         error: why there is nothing, or nothing more.
@@ -104,6 +113,7 @@ class Result:
     rate: float | None = None
     steps: int = 0
     difference: float | None = None
+    drift: float | None = None
     peak: float | None = None
     waiting: float | None = None
     error: str = ""
@@ -111,11 +121,19 @@ class Result:
 
 @dataclass
 class Report:
-    """What was measured, and on what."""
+    """What was measured, and on what.
+
+    Attributes:
+        results: the rows.
+        machine: what they ran on, as texts by name.
+        verdicts: the targets and what became of them.
+        incomparable: why no row has a loss difference; empty if that is not so.
+    """
 
     results: list[Result]
     machine: dict[str, str]
     verdicts: list[Verdict] = field(default_factory=list)
+    incomparable: str = ""
 
     def markdown(self) -> str:
         """Write the page."""
@@ -127,6 +145,7 @@ class Report:
                 format_amount(result.rate),
                 f"{result.rate / stock:.2f}x" if result.rate and stock else "-",
                 "-" if result.difference is None else f"{result.difference:.1e}",
+                "-" if result.drift is None else f"{result.drift:.1e}",
                 format_amount(result.peak),
                 "-" if result.waiting is None else f"{result.waiting:.1%}",
                 str(result.steps),
@@ -134,10 +153,12 @@ class Report:
             for result in self.results
         ]
         headings = (
-            "distillation", "images/s", "against stock", "largest loss difference", "peak MB",
-            "waiting for data", "steps",
+            "distillation", "images/s", "against stock", "loss difference, same weights",
+            "drift over own steps", "peak MB", "waiting for data", "steps",
         )  # fmt: skip
         failures = [f"{ROWS[r.key][0]}: {r.error}" for r in self.results if r.error]
+        if self.incomparable:
+            failures.insert(0, self.incomparable)
         judged = [
             [
                 v.target.wording,
@@ -176,10 +197,10 @@ def run(settings: Settings, progress: Callable[[str], None] = lambda line: None)
         folder = Path(scratch)
         progress("draw images and weights")
         common = _prepare(settings, folder)
-        jobs = {}
-        for key in settings.rows:
-            _, model, amp = ROWS[key]
-            jobs[key] = dict(common, model=model, amp=amp)
+        jobs = {key: _job(common, key) for key in settings.rows}
+        differences, failures, incomparable = _compare(
+            jobs, _job(common, STOCK), settings.threads, folder, progress
+        )
         timed = take_turns(
             {
                 key: dict(job, name="distillation_step", losses=str(folder / f"{key}.jsonl"))
@@ -192,23 +213,25 @@ def run(settings: Settings, progress: Callable[[str], None] = lambda line: None)
         losses = {key: _read_losses(folder / f"{key}.jsonl") for key in settings.rows}
         results = []
         for key, measured in timed.items():
-            waiting, error = None, measured.error
-            if settings.data_steps and not error:
+            waiting, errors = None, [failures.get(key, ""), measured.error]
+            if settings.data_steps and not measured.error:
                 progress(f"{key} with its data loader")
                 waiting, error = _waiting(jobs[key], settings, folder / f"{key}.json")
+                errors.append(error)
             took = measured.milliseconds
             results.append(
                 Result(
                     key,
                     rate=1000 * settings.batch / median(took) if took else None,
                     steps=len(took),
-                    difference=largest_difference(losses[key], losses.get(STOCK, [])),
+                    difference=differences.get(key),
+                    drift=largest_difference(losses[key], losses.get(STOCK, [])),
                     peak=measured.peak,
                     waiting=waiting,
-                    error=error,
+                    error="; ".join(dict.fromkeys(filter(None, errors))),
                 )
             )
-    return Report(results, machine, judge(results))
+    return Report(results, machine, judge(results), incomparable)
 
 
 def largest_difference(
@@ -216,7 +239,8 @@ def largest_difference(
 ) -> float | None:
     """Give the largest difference of any loss in the steps that both took; None without any.
 
-    It is relative to the reference where that is above 1, else absolute.
+    It is relative to the reference where that is above 1, else absolute; infinite where one of
+    the two is no number.
 
     Raises:
         KeyError: a loss of ``reference`` is missing.
@@ -226,7 +250,7 @@ def largest_difference(
         for own, other in zip(losses, reference, strict=False)
         for name in other
     ]
-    return max(found, default=None)
+    return max((math.inf if math.isnan(value) else value for value in found), default=None)
 
 
 def judge(results: Sequence[Result]) -> list[Verdict]:
@@ -245,7 +269,7 @@ def judge(results: Sequence[Result]) -> list[Verdict]:
     targets = [
         Target("teacher in OpenVINO: images a second at least 1.8 times stock's",
                ratio("openvino", "rate"), 1.8, True, "x"),
-        Target("teacher in OpenVINO: losses within 1e-4 of stock's",
+        Target("teacher in OpenVINO: losses within 1e-4 of stock's from the same weights",
                lambda figures: figures["openvino.difference"], 1e-4, False, ""),
         Target("INT8 teacher: images a second at least 2.3 times stock's",
                ratio("openvino-int8", "rate"), 2.3, True, "x"),
@@ -288,13 +312,63 @@ def _prepare(settings: Settings, folder: Path) -> dict[str, Any]:
     )
 
 
+def _job(common: Mapping[str, Any], key: str) -> dict[str, Any]:
+    _, model, amp = ROWS[key]
+    return dict(common, model=model, amp=amp)
+
+
+def _compare(
+    jobs: Mapping[str, Mapping[str, Any]],
+    stock: Mapping[str, Any],
+    threads: int,
+    folder: Path,
+    progress: Callable[[str], None],
+) -> tuple[dict[str, float | None], dict[str, str], str]:
+    """Have stock take steps, and each row compute their losses from the same weights.
+
+    Returns:
+        The largest difference by row, why there is none by row, and why there is none at all.
+    """
+    files = dict(states=[str(folder / f"state{step}.pth") for step in range(COMPARED_STEPS)])
+
+    def losses(job: Mapping[str, Any], name: str, out: Path) -> list[dict[str, float]]:
+        _work(dict(job, **files, name=name, losses=str(out)), threads, COMPARED_STEPS)
+        return _read_losses(out)
+
+    progress("stock's steps to compare with")
+    try:
+        reference = losses(stock, "distillation_step_to_follow", folder / "reference.jsonl")
+    except WorkerError as error:
+        progress(f"stock's steps to compare with: {error}")
+        return {}, {}, f"no loss differences, since stock's steps to compare with failed: {error}"
+    differences, failures = {}, {}
+    for key, job in jobs.items():
+        progress(f"{key} from the same weights")
+        try:
+            found = losses(job, "distillation_losses", folder / f"{key}-same-weights.jsonl")
+            differences[key] = largest_difference(found, reference)
+        except WorkerError as error:
+            failures[key] = str(error)
+            progress(f"{key}: {error}")
+    return differences, failures, ""
+
+
+def _work(job: Mapping[str, Any], threads: int, calls: int = 1) -> None:
+    """Do a job in a process of its own, untimed; WorkerError if it fails."""
+    worker = Worker(job, threads)  # which calls it once
+    try:
+        for _ in range(calls - 1):
+            worker.run()
+    finally:
+        worker.close()
+
+
 def _waiting(job: Mapping[str, Any], settings: Settings, out: Path) -> tuple[float | None, str]:
     try:
-        worker = Worker(
+        _work(
             dict(job, name="distillation_data", steps=settings.data_steps, waiting=str(out)),
             settings.threads,
         )
-        worker.close()
     except WorkerError as error:
         return None, str(error)
     return json.loads(out.read_text()), ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -49,12 +49,76 @@ def step(
         losses: file to append each step's losses to, as a line of JSON.
     """
     trainer = _Trainer(config, model, amp, student, teacher, threads)
-    batches = cycle(list(islice(trainer.data(workers=0), _BATCHES)))
+    batches = trainer.batches()
 
     def call() -> None:
-        found = trainer.step(copy.deepcopy(next(batches)))
-        with Path(losses).open("a") as file:
-            file.write(json.dumps(found) + "\n")
+        _append(trainer.step(next(batches)), losses)
+
+    return call
+
+
+def step_to_follow(
+    config: str,
+    model: Mapping[str, Any],
+    amp: bool,
+    student: str,
+    teacher: str,
+    threads: int,
+    losses: str,
+    states: Sequence[str],
+) -> Callable[[], None]:
+    """Prepare steps like those of :func:`step` that say which weights they were taken from.
+
+    Args:
+        config: as for :func:`step`.
+        model: likewise.
+        amp: likewise.
+        student: likewise.
+        teacher: likewise.
+        threads: likewise.
+        losses: likewise.
+        states: one file a step, to write the student's state dict to as it was before that step.
+    """
+    trainer = _Trainer(config, model, amp, student, teacher, threads)
+    steps = zip(states, trainer.batches(), strict=False)
+
+    def call() -> None:
+        state, batch = next(steps)
+        trainer.save_student(state)
+        _append(trainer.step(batch), losses)
+
+    return call
+
+
+def losses_from(
+    config: str,
+    model: Mapping[str, Any],
+    amp: bool,
+    student: str,
+    teacher: str,
+    threads: int,
+    losses: str,
+    states: Sequence[str],
+) -> Callable[[], None]:
+    """Prepare the losses of the steps of :func:`step_to_follow`, from the same weights.
+
+    Args:
+        config: as for :func:`step`.
+        model: likewise.
+        amp: likewise.
+        student: likewise.
+        teacher: likewise.
+        threads: likewise.
+        losses: likewise.
+        states: the files that :func:`step_to_follow` wrote; each call takes the next.
+    """
+    trainer = _Trainer(config, model, amp, student, teacher, threads)
+    steps = zip(states, trainer.batches(), strict=False)
+
+    def call() -> None:
+        state, batch = next(steps)
+        trainer.load_student(state)
+        _append(trainer.losses(batch), losses)
 
     return call
 
@@ -116,7 +180,7 @@ class _Trainer:
         torch.manual_seed(_SEED)
         self._model: nn.Module = MODELS.build(self._config.model)
         load_weights(self._model.teacher, teacher)
-        load_weights(self._model.student, student)
+        self.load_student(student)
         self._model.train()
         self._optim: OptimWrapper = build_optim_wrapper(self._model, self._config.optim_wrapper)
         engine = getattr(self._model, "teacher_engine", None)
@@ -131,12 +195,37 @@ class _Trainer:
         while True:
             yield from self._loader(workers)
 
+    def batches(self) -> Iterator[dict]:
+        """Give the same few batches over and over, loaded now; what takes one may change it."""
+        return map(copy.deepcopy, cycle(list(islice(self.data(workers=0), _BATCHES))))
+
+    def save_student(self, path: str) -> None:
+        torch.save(self._model.student.state_dict(), path)
+
+    def load_student(self, path: str) -> None:
+        load_weights(self._model.student, path)
+
     def step(self, batch: dict) -> dict[str, float]:
-        found = self._model.train_step(batch, self._optim)
-        return {name: float(value) for name, value in found.items() if "loss" in name}
+        return _floats(self._model.train_step(batch, self._optim))
+
+    def losses(self, batch: dict) -> dict[str, float]:
+        """Compute what ``step`` would; of the model only batch norms' statistics change."""
+        # With gradients, as in train_step: without them a model might take another path.
+        with self._optim.optim_context(self._model):
+            found = self._model(**self._model.data_preprocessor(batch, True), mode="loss")
+        return _floats(self._model.parse_losses(found)[1])
 
     def _loader(self, workers: int | None) -> Any:
         settings = copy.deepcopy(self._config.train_dataloader)
         if workers is not None:
             settings.update(num_workers=workers, persistent_workers=False)
         return Runner.build_dataloader(settings, seed=_SEED)
+
+
+def _floats(found: Mapping[str, Any]) -> dict[str, float]:
+    return {name: value.item() for name, value in found.items() if "loss" in name}
+
+
+def _append(found: Mapping[str, float], path: str) -> None:
+    with Path(path).open("a") as file:
+        file.write(json.dumps(found) + "\n")

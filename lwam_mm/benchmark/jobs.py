@@ -113,6 +113,20 @@ def distillation_step(**arguments: Any) -> Call:
     return step(**arguments)
 
 
+def distillation_step_to_follow(**arguments: Any) -> Call:
+    """See :func:`~lwam_mm.benchmark.distillation_job.step_to_follow`."""
+    from lwam_mm.benchmark.distillation_job import step_to_follow
+
+    return step_to_follow(**arguments)
+
+
+def distillation_losses(**arguments: Any) -> Call:
+    """Prepare losses; see :func:`~lwam_mm.benchmark.distillation_job.losses_from`."""
+    from lwam_mm.benchmark.distillation_job import losses_from
+
+    return losses_from(**arguments)
+
+
 def distillation_data(**arguments: Any) -> Call:
     """Prepare steps in a row; see :func:`~lwam_mm.benchmark.distillation_job.steps_with_data`."""
     from lwam_mm.benchmark.distillation_job import steps_with_data
@@ -130,6 +144,8 @@ JOBS: dict[str, Callable[..., Call]] = {
         onnxruntime_products,
         openvino_products,
         distillation_step,
+        distillation_step_to_follow,
+        distillation_losses,
         distillation_data,
     )
 }

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import json
+import math
 import runpy
 import time
 
@@ -18,8 +20,10 @@ from lwam_mm.benchmark.distillation import (
     largest_difference,
     run,
 )
-from lwam_mm.benchmark.distillation_job import steps_with_data
+from lwam_mm.benchmark.distillation_job import losses_from, step_to_follow, steps_with_data
 from lwam_mm.datasets.powder_bed import PowderBedDataset
+
+PLAIN = ROWS["frozen"][1]
 
 
 @pytest.fixture
@@ -33,23 +37,71 @@ def narrow(repository) -> Config:
     return config
 
 
+def heavier(config: Config) -> dict:
+    """A distiller whose one loss weighs a thousandth more."""
+    distiller = copy.deepcopy(config.model.distiller)
+    distiller.distill_losses.loss_dist.loss_weight *= 1.001
+    return distiller.to_dict()
+
+
 @pytest.mark.end_to_end
-def test_two_rows_side_by_side(narrow):
-    said = []
-    settings = Settings(
-        narrow, size=64, batch=2, threads=1, rounds=3, rows=(STOCK, "openvino"), data_steps=0
+def test_rows_side_by_side(narrow, monkeypatch):
+    monkeypatch.setitem(
+        ROWS, "heavier", ("other loss", dict(PLAIN, distiller=heavier(narrow)), False)
     )
+    said = []
+    keys = (STOCK, "openvino", "heavier")
+    settings = Settings(narrow, size=64, batch=2, threads=1, rounds=3, rows=keys, data_steps=0)
     report = run(settings, said.append)
-    stock, ours = report.results
-    assert [stock.error, ours.error] == ["", ""]
-    assert stock.difference == 0
+    assert [(result.key, result.error) for result in report.results] == [(k, "") for k in keys]
+    stock, ours, other = report.results
+    assert stock.difference < 1e-6
     assert 0 < ours.difference < 1e-4
+    assert 3e-4 < other.difference < 2e-3
+    assert stock.drift == 0
+    assert ours.drift > 0
     for result in report.results:
         assert result.rate > 0
         assert result.steps == 3
         assert result.peak > 100
+    assert report.incomparable == ""
     assert "round 3 of 3, 0 s left" in said
     assert narrow.train_dataloader.dataset.data_root == "data/powder_bed"  # left as it was
+
+
+@pytest.mark.end_to_end
+def test_rows_are_timed_even_if_there_is_nothing_to_compare_with(narrow, monkeypatch):
+    monkeypatch.setitem(ROWS, STOCK, ("stock", dict(type="mmrazor.SingleFeature"), False))
+    settings = Settings(
+        narrow, size=32, batch=2, threads=1, rounds=1, rows=("frozen",), data_steps=0
+    )
+    report = run(settings)
+    (result,) = report.results
+    assert result.rate > 0
+    assert (result.difference, result.drift, result.error) == (None, None, "")
+    assert "mmrazor.SingleFeature" in report.incomparable
+    assert f"- {report.incomparable}\n" in report.markdown()
+
+
+def test_losses_from_the_weights_of_each_step(narrow, tmp_path):
+    common = _prepare(Settings(narrow, size=32, batch=2, threads=1), tmp_path)
+    states = [str(tmp_path / f"state{step}.pth") for step in range(5)]  # one more than batches
+
+    def losses(job, name: str, **settings) -> list[dict[str, float]]:
+        out = tmp_path / f"{name}.jsonl"
+        arguments = common | dict(model=PLAIN, amp=False) | settings
+        call = job(**arguments, states=states, losses=str(out))
+        for _ in states:
+            call()
+        return [json.loads(line) for line in out.read_text().splitlines()]
+
+    stock = losses(step_to_follow, "stock", model=ROWS[STOCK][1])
+    assert len({step["loss"] for step in stock}) == len(states)
+    assert largest_difference(losses(losses_from, "plain"), stock) < 1e-6
+    # bfloat16 has 8 bits: its steps are recognised by being another's, not too far away.
+    assert 1e-5 < largest_difference(losses(losses_from, "bfloat16", amp=True), stock) < 0.1
+    states.reverse()
+    assert largest_difference(losses(losses_from, "other weights"), stock) > 1e-3
 
 
 def test_waiting_for_data_is_measured(narrow, tmp_path, monkeypatch):
@@ -72,6 +124,8 @@ def test_the_largest_difference_of_common_steps():
     assert largest_difference(losses, reference) == pytest.approx(0.5)
     assert largest_difference(losses[:1], reference) == 0
     assert largest_difference([dict(a=1.0, b=22.0)], reference) == pytest.approx(0.1)
+    assert largest_difference([dict(a=math.nan, b=20.0)], reference) == math.inf
+    assert largest_difference([dict(a=1.0, b=20.0)], [dict(a=math.nan, b=20.0)]) == math.inf
     assert largest_difference([], reference) is None
     with pytest.raises(KeyError):
         largest_difference([dict(a=1.0)], reference)
@@ -79,7 +133,8 @@ def test_the_largest_difference_of_common_steps():
 
 def results(rate: float, difference: float, peak: float) -> list[Result]:
     rows = [Result(STOCK, rate=2.0, steps=3, difference=0.0, peak=1000.0)]
-    return [*rows, Result("openvino", rate=rate, steps=5, difference=difference, peak=peak)]
+    ours = Result("openvino", rate=rate, steps=5, difference=difference, drift=5e-4, peak=peak)
+    return [*rows, ours]
 
 
 def test_verdicts():
@@ -94,12 +149,15 @@ def test_page():
     rows.append(Result("torch", error="its process was killed by signal 9"))
     page = Report(rows, dict(processor="a fast one"), judge(rows)).markdown()
     title = ROWS["openvino"][0]
-    assert f"| {title} | 3.70 | 1.85x | 9.0e-05 | 900 | - | 5 |" in page
-    assert f"| {ROWS['torch'][0]} | - | - | - | - | - | 0 |" in page
+    assert "| loss difference, same weights | drift over own steps |" in page
+    assert f"| {title} | 3.70 | 1.85x | 9.0e-05 | 5.0e-04 | 900 | - | 5 |" in page
+    assert f"| {ROWS['torch'][0]} | - | - | - | - | - | - | 0 |" in page
     assert f"- {ROWS['torch'][0]}: its process was killed by signal 9" in page
-    assert (
-        "| teacher in OpenVINO: images a second at least 1.8 times stock's | 1.85 x | yes |" in page
-    )
+    for verdict in (
+        "images a second at least 1.8 times stock's | 1.85 x | yes",
+        "losses within 1e-4 of stock's from the same weights | 9e-05  | yes",
+    ):
+        assert f"| teacher in OpenVINO: {verdict} |" in page
 
 
 @pytest.mark.parametrize(
