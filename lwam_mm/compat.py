@@ -430,9 +430,10 @@ def _is_pickle_or_archive(path: Path) -> bool:
 
 
 def _unreadable(path: Path, error: BaseException) -> str:
+    # Arbitrary bytes make errors whose words alone say nothing: "KeyError: 174812789".
     return (
-        f"{path}: not a readable checkpoint ({_first_sentence(error)}). It may be cut off or of "
-        "another format; use an earlier checkpoint or copy the file again"
+        f"{path}: not a readable checkpoint ({type(error).__name__}: {_first_sentence(error)}). "
+        "It may be cut off or of another format; use an earlier checkpoint or copy the file again"
     )
 
 
