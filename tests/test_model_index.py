@@ -9,7 +9,7 @@ import pytest
 import yaml
 from mmengine.config import Config
 
-FOLDERS = ("demo", "distill", "lwrnet", "reproduction", "unetpp")
+FOLDERS = ("baselines", "demo", "distill", "lwrnet", "reproduction", "unetpp")
 
 
 @pytest.fixture(scope="module")
