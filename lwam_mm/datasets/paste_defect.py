@@ -39,9 +39,10 @@ class Defect(NamedTuple):
 
 @TRANSFORMS.register_module()
 class PasteDefect(BaseTransform):
-    """Lay a defect of another training image on this one (copy-paste, Ghiasi et al. 2021).
+    """Lay a defect of another training image on this one.
 
-    One connected region is drawn from the first donor that has one, mirrored and scaled at random,
+    Copy-paste (Ghiasi et al. 2021, arXiv 2012.07177), with surfaces in place of scenes. One
+    connected region is drawn from the first donor that has one, mirrored and scaled at random,
     and laid anywhere in the image where there is no defect yet. What is laid is its contrast to
     its surroundings, applied to the brightness of the place where it comes to lie, and it fades
     out around its rim: a net that looks for the seam or for another exposure learns nothing.
