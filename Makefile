@@ -22,17 +22,8 @@ CLASSES ?=
 demo: install
 	$(BIN)/python tools/demo.py --work-dir $(WORK_DIR) $(if $(DATA),--data "$(DATA)") $(if $(CLASSES),--classes $(CLASSES))
 
-# The tests that load several inference engines at once have a process of their own, last. Processes
-# have died of a segmentation fault whose cause is mended (lwam_mm/runtime/openvino_core.py); until
-# that has proven itself, such a death has the tests run once more, and is said. Failing tests are not.
-ENGINES := tests/benchmark tests/deploy tests/runtime
-PYTEST = $(BIN)/python -m pytest $(1) || { [ $$? -eq 139 ] \
-	&& echo "*** pytest died of a segmentation fault; once more: $(1)" >&2 \
-	&& $(BIN)/python -m pytest $(1); }
-
 test: install
-	$(call PYTEST,tests $(ENGINES:%=--ignore=%))
-	$(call PYTEST,$(ENGINES))
+	$(BIN)/python -m pytest
 
 install: $(INSTALLED)
 
