@@ -1,4 +1,4 @@
-# How soft the teacher's answers should be for DIST; LWAM has 4.
+# How soft the teacher's answers should be for DIST; LWAM has 4, and so has the claim's arm.
 #
 # python tools/ablate.py configs/ablations/temperature_magnetic-tile.py --jobs 2 --resume
 # The format is told in lwam_mm/ablation/__init__.py.
@@ -11,7 +11,7 @@ arms = {
     "student": dict(study=_claim),
     "tau-1": dict(teacher="teacher", overrides={_tau: 1.0}),
     "tau-2": dict(teacher="teacher", overrides={_tau: 2.0}),
-    "tau-4": dict(teacher="teacher", overrides={_tau: 4.0}),
+    "tau-4": dict(study=_claim, arm="all"),
     "tau-8": dict(teacher="teacher", overrides={_tau: 8.0}),
 }
 seeds = [0]

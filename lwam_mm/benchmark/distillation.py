@@ -314,7 +314,7 @@ def _prepare(settings: Settings, folder: Path) -> dict[str, Any]:
 
 def _job(common: Mapping[str, Any], key: str) -> dict[str, Any]:
     _, model, amp = ROWS[key]
-    return dict(common, model=model, amp=amp)
+    return dict(training=dict(common, model=model, amp=amp))
 
 
 def _compare(

@@ -28,16 +28,90 @@ _SEED = 0
 _BATCHES = 4
 
 
-def step(
-    config: str,
-    model: Mapping[str, Any],
-    amp: bool,
-    student: str,
-    teacher: str,
-    threads: int,
-    losses: str,
-) -> Callable[[], None]:
+def step(training: Mapping[str, Any], losses: str) -> Callable[[], None]:
     """Prepare a training step on batches that are at hand: forward, backward, optimizer.
+
+    Args:
+        training: arguments of :class:`Training`, as for all that is prepared here.
+        losses: file to append each step's losses to, as a line of JSON.
+    """
+    trained = Training(**training)
+    batches = trained.batches()
+
+    def call() -> None:
+        _append(trained.step(next(batches)), losses)
+
+    return call
+
+
+def step_to_follow(
+    training: Mapping[str, Any], losses: str, states: Sequence[str]
+) -> Callable[[], None]:
+    """Prepare steps like those of :func:`step` that say which weights they were taken from.
+
+    Args:
+        training: likewise.
+        losses: likewise.
+        states: one file a step, to write the student's state dict to as it was before that step.
+    """
+    trained = Training(**training)
+    steps = zip(states, trained.batches(), strict=False)
+
+    def call() -> None:
+        state, batch = next(steps)
+        trained.save_student(state)
+        _append(trained.step(batch), losses)
+
+    return call
+
+
+def losses_from(
+    training: Mapping[str, Any], losses: str, states: Sequence[str]
+) -> Callable[[], None]:
+    """Prepare the losses of the steps of :func:`step_to_follow`, from the same weights.
+
+    Args:
+        training: likewise.
+        losses: likewise.
+        states: the files that :func:`step_to_follow` wrote; each call takes the next.
+    """
+    trained = Training(**training)
+    steps = zip(states, trained.batches(), strict=False)
+
+    def call() -> None:
+        state, batch = next(steps)
+        trained.load_student(state)
+        _append(trained.losses(batch), losses)
+
+    return call
+
+
+def steps_with_data(training: Mapping[str, Any], steps: int, waiting: str) -> Callable[[], None]:
+    """Prepare steps in a row whose batches come from the config's data loader.
+
+    Args:
+        training: likewise.
+        steps: how many; the first, in which the loader starts, does not count.
+        waiting: file to write to which share of the time was spent waiting for data, in 0..1.
+    """
+    trained = Training(**training)
+
+    def call() -> None:
+        data = trained.data(workers=None)
+        trained.step(next(data))
+        started, waited = time.perf_counter(), 0.0
+        for _ in range(steps - 1):
+            before = time.perf_counter()
+            batch = next(data)
+            waited += time.perf_counter() - before
+            trained.step(batch)
+        Path(waiting).write_text(json.dumps(waited / (time.perf_counter() - started)))
+
+    return call
+
+
+class Training:
+    """A distillation in training, its student and teacher loaded.
 
     Args:
         config: a distillation's config file.
@@ -46,122 +120,8 @@ def step(
         student: checkpoint that the student starts from.
         teacher: the teacher's checkpoint.
         threads: torch's threads within an operator.
-        losses: file to append each step's losses to, as a line of JSON.
     """
-    trainer = _Trainer(config, model, amp, student, teacher, threads)
-    batches = trainer.batches()
 
-    def call() -> None:
-        _append(trainer.step(next(batches)), losses)
-
-    return call
-
-
-def step_to_follow(
-    config: str,
-    model: Mapping[str, Any],
-    amp: bool,
-    student: str,
-    teacher: str,
-    threads: int,
-    losses: str,
-    states: Sequence[str],
-) -> Callable[[], None]:
-    """Prepare steps like those of :func:`step` that say which weights they were taken from.
-
-    Args:
-        config: as for :func:`step`.
-        model: likewise.
-        amp: likewise.
-        student: likewise.
-        teacher: likewise.
-        threads: likewise.
-        losses: likewise.
-        states: one file a step, to write the student's state dict to as it was before that step.
-    """
-    trainer = _Trainer(config, model, amp, student, teacher, threads)
-    steps = zip(states, trainer.batches(), strict=False)
-
-    def call() -> None:
-        state, batch = next(steps)
-        trainer.save_student(state)
-        _append(trainer.step(batch), losses)
-
-    return call
-
-
-def losses_from(
-    config: str,
-    model: Mapping[str, Any],
-    amp: bool,
-    student: str,
-    teacher: str,
-    threads: int,
-    losses: str,
-    states: Sequence[str],
-) -> Callable[[], None]:
-    """Prepare the losses of the steps of :func:`step_to_follow`, from the same weights.
-
-    Args:
-        config: as for :func:`step`.
-        model: likewise.
-        amp: likewise.
-        student: likewise.
-        teacher: likewise.
-        threads: likewise.
-        losses: likewise.
-        states: the files that :func:`step_to_follow` wrote; each call takes the next.
-    """
-    trainer = _Trainer(config, model, amp, student, teacher, threads)
-    steps = zip(states, trainer.batches(), strict=False)
-
-    def call() -> None:
-        state, batch = next(steps)
-        trainer.load_student(state)
-        _append(trainer.losses(batch), losses)
-
-    return call
-
-
-def steps_with_data(
-    config: str,
-    model: Mapping[str, Any],
-    amp: bool,
-    student: str,
-    teacher: str,
-    threads: int,
-    steps: int,
-    waiting: str,
-) -> Callable[[], None]:
-    """Prepare steps in a row whose batches come from the config's data loader.
-
-    Args:
-        config: as for :func:`step`.
-        model: likewise.
-        amp: likewise.
-        student: likewise.
-        teacher: likewise.
-        threads: likewise.
-        steps: how many; the first, in which the loader starts, does not count.
-        waiting: file to write to which share of the time was spent waiting for data, in 0..1.
-    """
-    trainer = _Trainer(config, model, amp, student, teacher, threads)
-
-    def call() -> None:
-        data = trainer.data(workers=None)
-        trainer.step(next(data))
-        started, waited = time.perf_counter(), 0.0
-        for _ in range(steps - 1):
-            before = time.perf_counter()
-            batch = next(data)
-            waited += time.perf_counter() - before
-            trainer.step(batch)
-        Path(waiting).write_text(json.dumps(waited / (time.perf_counter() - started)))
-
-    return call
-
-
-class _Trainer:
     def __init__(
         self,
         config: str,
@@ -191,6 +151,7 @@ class _Trainer:
             )
 
     def data(self, workers: int | None) -> Iterator[dict]:
+        """Give batches without end, by so many workers of the loader; None for the config's."""
         np.random.seed(_SEED)  # noqa: NPY002  what transforms use in this process
         while True:
             yield from self._loader(workers)
@@ -200,12 +161,15 @@ class _Trainer:
         return map(copy.deepcopy, cycle(list(islice(self.data(workers=0), _BATCHES))))
 
     def save_student(self, path: str) -> None:
+        """Write the student's state dict."""
         torch.save(self._model.student.state_dict(), path)
 
     def load_student(self, path: str) -> None:
+        """Take the student's weights from a file; the optimizer's state stays."""
         load_weights(self._model.student, path)
 
     def step(self, batch: dict) -> dict[str, float]:
+        """Take a training step; return its losses by name."""
         return _floats(self._model.train_step(batch, self._optim))
 
     def losses(self, batch: dict) -> dict[str, float]:

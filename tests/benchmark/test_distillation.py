@@ -89,8 +89,8 @@ def test_losses_from_the_weights_of_each_step(narrow, tmp_path):
 
     def losses(job, name: str, **settings) -> list[dict[str, float]]:
         out = tmp_path / f"{name}.jsonl"
-        arguments = common | dict(model=PLAIN, amp=False) | settings
-        call = job(**arguments, states=states, losses=str(out))
+        training = common | dict(model=PLAIN, amp=False) | settings
+        call = job(training, states=states, losses=str(out))
         for _ in states:
             call()
         return [json.loads(line) for line in out.read_text().splitlines()]
@@ -114,7 +114,8 @@ def test_waiting_for_data_is_measured(narrow, tmp_path, monkeypatch):
         return load(self, index)
 
     monkeypatch.setattr(PowderBedDataset, "__getitem__", load_slowly)
-    steps_with_data(**common, model=dict(teacher_engine=None), amp=False, steps=3, waiting=out)()
+    training = common | dict(model=dict(teacher_engine=None), amp=False)
+    steps_with_data(training, steps=3, waiting=out)()
     assert 0.5 < json.loads(out.read_text()) < 1
 
 
