@@ -27,6 +27,7 @@ import lwam_mm.engine.concise_runner
 import lwam_mm.engine.curves_hook
 import lwam_mm.engine.finite_loss_hook
 import lwam_mm.engine.joint_processes_hook
+import lwam_mm.engine.keep_memory_hook
 import lwam_mm.engine.preemption_hook
 import lwam_mm.engine.progress_log_processor
 import lwam_mm.engine.resumable_checkpoints_hook

@@ -22,6 +22,7 @@ from torch import nn
 import lwam_mm.plugin  # noqa: F401  registers our modules
 from lwam_mm.distill.calibrate_teacher_hook import augmented_images
 from lwam_mm.engine.launch import enable_amp
+from lwam_mm.memory import keep_freed_memory
 from lwam_mm.models.checkpoint import load_weights
 
 _SEED = 0
@@ -117,6 +118,7 @@ class Training:
         config: a distillation's config file.
         model: replaces settings of the config's model, such as its type.
         amp: train in bfloat16.
+        keep_memory: keep freed memory from now on.
         student: checkpoint that the student starts from.
         teacher: the teacher's checkpoint.
         threads: torch's threads within an operator.
@@ -127,11 +129,14 @@ class Training:
         config: str,
         model: Mapping[str, Any],
         amp: bool,
+        keep_memory: bool,
         student: str,
         teacher: str,
         threads: int,
     ) -> None:
         torch.set_num_threads(threads)
+        if keep_memory:
+            keep_freed_memory()
         self._config = Config.fromfile(config)
         init_default_scope("mmseg")
         self._config.model.update(model)

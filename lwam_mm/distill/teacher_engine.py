@@ -12,10 +12,10 @@ from mmengine.logging import print_log
 from mmrazor.models.task_modules.recorder import RecorderManager
 from torch import Tensor, nn
 
-from lwam_mm.distill.free_memory import give_freed_memory_back
 from lwam_mm.distill.openvino_teacher import OpenVinoTeacher
 from lwam_mm.distill.recorded_teacher import RecordedTeacher, TeacherEngineError, hand_over
 from lwam_mm.distill.torch_teacher import TorchTeacher
+from lwam_mm.memory import give_freed_memory_back
 
 ENGINES = (None, "auto", "torch", "openvino", "openvino-int8")
 """What :class:`TeacherEngine` can be asked for."""

@@ -58,9 +58,11 @@ def joint_centred(x: Tensor, dims: tuple[int, ...]) -> Tensor:
 
 
 def joint_norm(x: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """Take the Euclidean norm over axes; as for :func:`joint_sum`."""
-    norm = torch.linalg.vector_norm(x, dim=dims)
-    if get_world_size() == 1 or _BATCH not in dims:
-        return norm
+    """Take the Euclidean norm over axes; as for :func:`joint_sum`.
+
+    From the squares, since ``vector_norm`` over channels takes a hundred times as long on
+    processors.
+    """
+    squares = joint_sum(x.square(), dims)
     # A root of 0 would have no gradient.
-    return over_processes(norm.square()).clamp_min(torch.finfo(norm.dtype).tiny).sqrt()
+    return squares.clamp_min(torch.finfo(x.dtype).tiny).sqrt()

@@ -10,6 +10,7 @@ from mmseg.models.losses import CrossEntropyLoss
 
 from lwam_mm.models.losses.batch_dice_loss import BatchDiceLoss
 from lwam_mm.models.losses.channel_wise_loss import ChannelWiseLoss
+from lwam_mm.models.losses.joint import joint_norm
 from lwam_mm.models.losses.joint_cross_entropy_loss import JointCrossEntropyLoss
 from lwam_mm.models.losses.pixel_dist_loss import PixelDISTLoss
 from lwam_mm.models.losses.pixel_focal_loss import PixelFocalLoss
@@ -104,3 +105,19 @@ def test_one_process_has_the_stock_cross_entropy_to_the_last_bit():
 def test_class_weights_are_refused():
     with pytest.raises(ValueError, match="use WeightedCrossEntropyLoss"):
         JointCrossEntropyLoss(class_weight=[1.0, 2.0])
+
+
+@pytest.mark.parametrize("dims", [(1,), (0, 2, 3)])
+def test_norm_is_torchs_also_of_nothing(dims):
+    def both(x: torch.Tensor, norm) -> tuple[torch.Tensor, torch.Tensor]:
+        x = x.clone().requires_grad_()
+        value = norm(x)
+        value.sum().backward()
+        return value.detach(), x.grad
+
+    x = torch.randn(2, 4, 3, 5)
+    x[:, 1] = 0
+    x[0, :, 0, 0] = 0
+    ours = both(x, lambda x: joint_norm(x, dims))
+    theirs = both(x, lambda x: torch.linalg.vector_norm(x, dim=dims))
+    torch.testing.assert_close(ours, theirs)
