@@ -1,0 +1,66 @@
+"""Repairs of upstream packages: one function each, applied only where it is needed.
+
+The last releases of mmcv, mmengine, mmrazor and mmdeploy are older than today's torch. Each
+function in here names the versions and the upstream thread it is for, checks whether the repair is
+due, and returns True if it was applied. :func:`apply` runs those that training needs;
+:mod:`lwam_mm.deploy` runs :func:`export_by_torchscript` when mmdeploy comes in.
+"""
+
+from __future__ import annotations
+
+from lwam_mm.compat.checkpoints import (
+    CheckpointNotWrittenError,
+    UnreadableCheckpointError,
+    UnsafeCheckpointError,
+    refuse_unsafe_checkpoints,
+    write_checkpoints_whole,
+)
+from lwam_mm.compat.export import export_by_torchscript
+from lwam_mm.compat.imports import (
+    keep_recursion_limit,
+    require_mmcv,
+    stub_missing_mmcv_ops,
+    stub_mmrazor_quantization,
+)
+from lwam_mm.compat.message_hub import save_message_hub_as_plain_data
+from lwam_mm.compat.running import (
+    format_configs_once,
+    ignore_warnings_about_upstream,
+    start_processes_without_gpu,
+)
+
+__all__ = [
+    "CheckpointNotWrittenError",
+    "UnreadableCheckpointError",
+    "UnsafeCheckpointError",
+    "apply",
+    "export_by_torchscript",
+    "format_configs_once",
+    "ignore_warnings_about_upstream",
+    "keep_recursion_limit",
+    "refuse_unsafe_checkpoints",
+    "require_mmcv",
+    "save_message_hub_as_plain_data",
+    "start_processes_without_gpu",
+    "stub_missing_mmcv_ops",
+    "stub_mmrazor_quantization",
+    "write_checkpoints_whole",
+]
+
+
+def apply() -> None:
+    """Apply the repairs that training and testing need. Safe to call more than once.
+
+    Raises:
+        ModuleNotFoundError: no mmcv is installed, neither compiled nor lite.
+    """
+    require_mmcv()
+    stub_missing_mmcv_ops()
+    stub_mmrazor_quantization()
+    keep_recursion_limit()
+    save_message_hub_as_plain_data()
+    refuse_unsafe_checkpoints()
+    write_checkpoints_whole()
+    format_configs_once()
+    start_processes_without_gpu()
+    ignore_warnings_about_upstream()

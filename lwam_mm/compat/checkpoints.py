@@ -1,0 +1,151 @@
+"""Repairs of how mmengine reads and writes checkpoints."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+from lwam_mm.errors import UserError
+
+
+class UnsafeCheckpointError(UserError, RuntimeError):
+    """A checkpoint holds more than tensors and plain values, so loading it could run code."""
+
+
+class UnreadableCheckpointError(UserError, RuntimeError):
+    """A file is cut off, or no checkpoint at all."""
+
+
+class CheckpointNotWrittenError(UserError, OSError):
+    """A checkpoint could not be written, for want of space, say."""
+
+
+def refuse_unsafe_checkpoints() -> bool:
+    """Load local checkpoints with ``weights_only=True`` and explain a refusal.
+
+    For mmengine 0.10.7, whose loader leaves ``weights_only`` to torch's default and passes on a
+    page of torch's advice, some of it to switch the safety off (open-mmlab/mmengine pull request
+    1650 would do just that).
+    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``, torch's own switch, remains the explicit way for a
+    file that one trusts.
+
+    Returns:
+        True if the loader was replaced; False if it had been before.
+    """
+    import torch
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    if getattr(CheckpointLoader._schemes.get(""), "is_safe", False):
+        return False
+
+    def load_local_checkpoint(filename: str, map_location: Any) -> Any:
+        path = Path(filename).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(f"{filename}: there is no such checkpoint file")
+        try:
+            # weights_only is not passed: from torch 2.6, which setup.py asks for, it is the
+            # default, and only as a default does torch's own switch reach it.
+            return torch.load(path, map_location=map_location)
+        except pickle.UnpicklingError as error:
+            reason = error.__context__ or error  # torch wraps it in a page of advice
+            if _is_pickle_or_archive(path):
+                raise UnsafeCheckpointError(_refusal(path, reason)) from None
+            raise UnreadableCheckpointError(_unreadable(path, reason)) from None
+        except Exception as error:  # arbitrary bytes have torch's unpickler raise whatever comes
+            raise UnreadableCheckpointError(_unreadable(path, error)) from error
+
+    load_local_checkpoint.is_safe = True  # type: ignore[attr-defined]
+    CheckpointLoader.register_scheme(prefixes="", loader=load_local_checkpoint, force=True)
+    return True
+
+
+def write_checkpoints_whole() -> bool:
+    """Write checkpoints to a file beside their place, which they take once the disk has them.
+
+    For mmengine 0.10.7, which writes a checkpoint in its place: a run that is killed meanwhile, or
+    a full disk, leaves half a file, and the one before it may be gone. It also makes the whole
+    file in memory first; here it goes to the disk as it is made. Other storage than files is left
+    to upstream.
+
+    Returns:
+        True if the function was replaced; False if it had been before.
+    """
+    import mmengine.runner
+    import mmengine.runner.checkpoint
+    import mmengine.runner.runner
+    import torch
+    from mmengine.fileio import LocalBackend, get_file_backend
+
+    from lwam_mm.files import replacing
+
+    stock = mmengine.runner.checkpoint.save_checkpoint
+    if getattr(stock, "is_whole", False):
+        return False
+
+    def save_checkpoint(
+        checkpoint: dict,
+        filename: str,
+        file_client_args: dict | None = None,
+        backend_args: dict | None = None,
+    ) -> None:
+        if file_client_args is not None or filename.startswith("pavi://"):
+            stock(checkpoint, filename, file_client_args, backend_args)
+            return
+        if not isinstance(get_file_backend(filename, backend_args=backend_args), LocalBackend):
+            stock(checkpoint, filename, None, backend_args)
+            return
+        try:
+            with replacing(filename, durable=True) as path, path.open("wb") as file:
+                torch.save(checkpoint, file)
+        except (OSError, RuntimeError) as error:
+            cause = _cause_on_disk(error)
+            if cause is None:
+                raise
+            raise CheckpointNotWrittenError(
+                f"{filename}: this checkpoint could not be written "
+                f"({cause.strerror or cause}). Earlier ones are as they were. Remedy: free space "
+                "there, or give the run another --work-dir with a copy of what is in this one; "
+                "then go on with --resume"
+            ) from error
+
+    save_checkpoint.is_whole = True  # type: ignore[attr-defined]
+    for module in (mmengine.runner, mmengine.runner.checkpoint, mmengine.runner.runner):
+        module.save_checkpoint = functools.wraps(stock)(save_checkpoint)
+    return True
+
+
+def _cause_on_disk(error: BaseException | None) -> OSError | None:
+    """Find the system's error behind torch's, which complains of a position in the file."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _first_sentence(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return re.split(r"\n|\. (?=[A-Z])", text)[0].rstrip(".")
+
+
+def _is_pickle_or_archive(path: Path) -> bool:
+    """Whether the file begins as one that can run code, and not as a web page, say."""
+    with path.open("rb") as file:
+        return file.read(4).startswith((b"\x80", b"PK\x03\x04"))
+
+
+def _unreadable(path: Path, error: BaseException) -> str:
+    # Arbitrary bytes make errors whose words alone say nothing: "KeyError: 174812789".
+    return (
+        f"{path}: not a readable checkpoint ({type(error).__name__}: {_first_sentence(error)}). "
+        "It may be cut off or of another format; use an earlier checkpoint or copy the file again"
+    )
+
+
+def _refusal(path: Path, error: BaseException) -> str:
+    return (
+        f"{path}: refused, because it is not made of tensors and plain values alone and loading "
+        f"it could run code ({_first_sentence(error)}). If you trust the file, set "
+        "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this one command; then save its weights alone"
+    )

@@ -1,0 +1,90 @@
+"""Repair of the history that mmengine keeps in a checkpoint."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+
+def save_message_hub_as_plain_data() -> bool:
+    """Keep mmengine's message hub in tensors and plain values inside a checkpoint.
+
+    For mmengine 0.10.7 under torch 2.6 and later, which cannot load the checkpoints that it
+    writes: they pickle HistoryBuffer objects and numpy scalars, which ``weights_only=True``
+    refuses (open-mmlab/mmengine issue 1655). The hub is written as plain data and rebuilt on
+    loading, so a run resumes with all its history; checkpoints of the stock form, once loaded,
+    are still understood.
+
+    Returns:
+        True if the two methods were replaced; False if they had been before.
+    """
+    from mmengine.logging import HistoryBuffer, MessageHub
+
+    if getattr(MessageHub.state_dict, "is_plain", False):
+        return False
+    stock_state_dict, stock_load_state_dict = MessageHub.state_dict, MessageHub.load_state_dict
+
+    def state_dict(self: MessageHub) -> dict:
+        state = stock_state_dict(self)
+        return dict(
+            log_scalars={
+                name: dict(
+                    log_history=_plain(buffer.data[0], name),
+                    count_history=_plain(buffer.data[1], name),
+                    max_length=buffer.max_length,
+                )
+                for name, buffer in state["log_scalars"].items()
+            },
+            runtime_info={k: _plain(v, k) for k, v in state["runtime_info"].items()},
+            resumed_keys=dict(state["resumed_keys"]),
+        )
+
+    def load_state_dict(self: MessageHub, state_dict: dict) -> None:
+        if isinstance(state_dict, dict):
+            scalars = {
+                name: HistoryBuffer(
+                    value["log_history"].cpu().numpy(),  # a resume maps all to the GPU
+                    value["count_history"].cpu().numpy(),
+                    value["max_length"],
+                )
+                if isinstance(value, dict)
+                else value
+                for name, value in state_dict["log_scalars"].items()
+            }
+            state_dict = {**state_dict, "log_scalars": scalars}
+        stock_load_state_dict(self, state_dict)
+
+    state_dict.is_plain = True  # type: ignore[attr-defined]
+    MessageHub.state_dict = functools.wraps(stock_state_dict)(state_dict)
+    MessageHub.load_state_dict = functools.wraps(stock_load_state_dict)(load_state_dict)
+    return True
+
+
+def _plain(value: Any, name: str) -> Any:
+    """``value`` in types that ``torch.load(weights_only=True)`` takes."""
+    import numpy as np
+    import torch
+
+    if value is None or isinstance(value, torch.Tensor):
+        return value
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+        return torch.from_numpy(value.copy())
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist(), name)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, str):
+        return str.__str__(value)  # str() of an enum would give its name
+    for kind in (bool, int, float, bytes):
+        if isinstance(value, kind):
+            return kind(value)  # a subclass, such as numpy's or an enum's, becomes the plain type
+    if isinstance(value, dict):
+        return {_plain(k, name): _plain(v, name) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        kind = tuple if isinstance(value, tuple) else list
+        return kind(_plain(v, name) for v in value)
+    raise TypeError(
+        f"runtime information {name!r} holds a {type(value).__module__}.{type(value).__qualname__}"
+        ", which a checkpoint cannot hold safely; give it to the message hub as numbers, text, "
+        "lists, dicts or tensors, or with resumed=False"
+    )
