@@ -16,7 +16,7 @@ def keep_freed_memory() -> bool:
 
     It otherwise hands blocks above 32 MB back to the system at once, and takes them anew: feature
     maps, several times in each training step. The system clears every page that it hands out,
-    which was a quarter of a distillation's time. The price is memory: pieces that are free but
+    which takes up to a quarter of a distillation's time. The price is memory: pieces that are free but
     too small for what is asked.
 
     Returns:

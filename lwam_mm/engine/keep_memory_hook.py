@@ -14,7 +14,7 @@ from lwam_mm.memory import keep_freed_memory
 class KeepMemoryHook(Hook):
     """Has a training on processors keep the memory that it frees, for its next step.
 
-    A step of a distillation then takes about three quarters of the time, and a tenth more memory;
+    A step of a distillation then takes a tenth to a quarter less time, for an eighth more memory;
     see docs/distillation_speed.md. On other devices and with other C libraries than glibc this
     does nothing. Remove it from ``custom_hooks`` where memory is short.
     """
