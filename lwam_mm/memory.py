@@ -16,8 +16,8 @@ def keep_freed_memory() -> bool:
 
     It otherwise hands blocks above 32 MB back to the system at once, and takes them anew: feature
     maps, several times in each training step. The system clears every page that it hands out,
-    which takes up to a quarter of a distillation's time. The price is memory: pieces that are free but
-    too small for what is asked.
+    which takes up to a quarter of a distillation's time. The price is memory: pieces that are
+    free but too small for what is asked.
 
     Returns:
         Whether it does so now.
