@@ -13,7 +13,8 @@ _CONFIG = "distill/kd-unetpp-w32_lwrnet-w64_1xb8-2000e_powder-bed-1024x1024.py"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, measure and print."""
-    from lwam_mm.benchmark.distillation import ROWS, Settings, run
+    from lwam_mm.benchmark.distillation import Settings, run
+    from lwam_mm.benchmark.distillation_rows import ROWS
     from lwam_mm.benchmark.plan import check_keys
 
     parser = argparse.ArgumentParser(description=__doc__)

@@ -16,6 +16,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from lwam_mm.benchmark.distillation_rows import ROWS, STOCK
 from lwam_mm.benchmark.machine import describe
 from lwam_mm.benchmark.models import write_random_weights
 from lwam_mm.benchmark.page import bullets, table
@@ -25,49 +26,6 @@ from lwam_mm.benchmark.turns import Worker, WorkerError, take_turns
 from lwam_mm.datasets.synthetic import generate_dataset
 from lwam_mm.files import write_atomically
 from lwam_mm.report.table import format_amount
-
-
-@dataclass(frozen=True)
-class Row:
-    """One way to distil.
-
-    Attributes:
-        title: how the page names it.
-        model: what replaces settings of the config's model.
-        amp: train in bfloat16.
-        keep_memory: keep freed memory, as KeepMemoryHook does.
-    """
-
-    title: str
-    model: dict[str, Any]
-    amp: bool = False
-    keep_memory: bool = False
-
-
-STOCK = "stock"
-_STOCK = dict(type="mmrazor.SingleTeacherDistill")
-_OPENVINO, _INT8 = dict(teacher_engine="openvino"), dict(teacher_engine="openvino-int8")
-ROWS: dict[str, Row] = {
-    STOCK: Row("MMRazor's SingleTeacherDistill", _STOCK),
-    "stock-keep": Row("the same, freed memory kept", _STOCK, keep_memory=True),
-    "frozen": Row(
-        "frozen teacher, no loss of its own", dict(teacher_engine=None, channels_last=False)
-    ),
-    "channels-last": Row("student channels-last, branches merged", dict(teacher_engine=None)),
-    "torch": Row("and the teacher folded, in torch", dict(teacher_engine="torch")),
-    "openvino": Row("and the teacher in OpenVINO", _OPENVINO),
-    "openvino-int8": Row("and the teacher in OpenVINO, INT8", _INT8),
-    "openvino-keep": Row(
-        "teacher in OpenVINO, freed memory kept: the default", _OPENVINO, keep_memory=True
-    ),
-    "openvino-int8-keep": Row(
-        "teacher in OpenVINO, INT8, freed memory kept", _INT8, keep_memory=True
-    ),
-    "bfloat16": Row(
-        "all in bfloat16 (--amp), teacher in OpenVINO, freed memory kept", _OPENVINO, True, True
-    ),
-}
-"""Rows by key; each of the first but the second adds something to the one before."""
 
 COMPARED_STEPS = 8
 """How many of stock's steps each row computes the losses of."""
@@ -100,7 +58,7 @@ class Settings:
         batch: images a batch.
         threads: threads that each row may use.
         rounds: how many rounds count.
-        rows: keys of :data:`ROWS`.
+        rows: keys of :data:`~lwam_mm.benchmark.distillation_rows.ROWS`.
         data_steps: steps to measure the waiting for data over, 2 or more; 0 leaves it out.
     """
 

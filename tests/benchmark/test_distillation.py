@@ -10,11 +10,8 @@ import pytest
 from mmengine.config import Config
 
 from lwam_mm.benchmark.distillation import (
-    ROWS,
-    STOCK,
     Report,
     Result,
-    Row,
     Settings,
     _prepare,
     judge,
@@ -22,6 +19,7 @@ from lwam_mm.benchmark.distillation import (
     run,
 )
 from lwam_mm.benchmark.distillation_job import losses_from, step_to_follow, steps_with_data
+from lwam_mm.benchmark.distillation_rows import ROWS, STOCK, Row
 from lwam_mm.datasets.powder_bed import PowderBedDataset
 
 PLAIN = ROWS["frozen"].model
