@@ -23,7 +23,7 @@ custom_hooks = [
     dict(type="StrictCheckpointHook"),
     dict(type="FiniteLossHook"),
     dict(type="JointProcessesHook"),
-    dict(type="KeepMemoryHook"),  # on processors: quicker, for an eighth more memory
+    dict(type="KeepMemoryHook"),  # on processors: quicker
     dict(type="CurvesHook"),
     dict(type="CalibrateTeacherHook"),  # for model.teacher_engine="openvino-int8" alone
     dict(type="PreemptionHook"),

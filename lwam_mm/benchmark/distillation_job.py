@@ -21,8 +21,8 @@ from torch import nn
 
 import lwam_mm.plugin  # noqa: F401  registers our modules
 from lwam_mm.distill.calibrate_teacher_hook import augmented_images
+from lwam_mm.engine.keep_memory_hook import KeepMemoryHook
 from lwam_mm.engine.launch import enable_amp
-from lwam_mm.memory import keep_freed_memory
 from lwam_mm.models.checkpoint import load_weights
 
 _SEED = 0
@@ -118,7 +118,7 @@ class Training:
         config: a distillation's config file.
         model: replaces settings of the config's model, such as its type.
         amp: train in bfloat16.
-        keep_memory: keep freed memory from now on.
+        keep_memory: keep freed memory after the first step, by KeepMemoryHook.
         student: checkpoint that the student starts from.
         teacher: the teacher's checkpoint.
         threads: torch's threads within an operator.
@@ -135,8 +135,7 @@ class Training:
         threads: int,
     ) -> None:
         torch.set_num_threads(threads)
-        if keep_memory:
-            keep_freed_memory()
+        self._keep_memory_hook = KeepMemoryHook() if keep_memory else None
         self._config = Config.fromfile(config)
         init_default_scope("mmseg")
         self._config.model.update(model)
@@ -175,7 +174,10 @@ class Training:
 
     def step(self, batch: dict) -> dict[str, float]:
         """Take a training step; return its losses by name."""
-        return _floats(self._model.train_step(batch, self._optim))
+        losses = _floats(self._model.train_step(batch, self._optim))
+        if self._keep_memory_hook is not None:
+            self._keep_memory_hook.after_train_iter(None)
+        return losses
 
     def losses(self, batch: dict) -> dict[str, float]:
         """Compute what ``step`` would; of the model only batch norms' statistics change."""

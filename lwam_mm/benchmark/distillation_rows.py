@@ -14,7 +14,7 @@ class Row:
         title: how the page names it.
         model: what replaces settings of the config's model.
         amp: train in bfloat16.
-        keep_memory: keep freed memory, as KeepMemoryHook does.
+        keep_memory: keep freed memory, by KeepMemoryHook.
     """
 
     title: str

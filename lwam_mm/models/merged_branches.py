@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Up to so many channels the moments are summed in float64, which then costs nothing: grey images
-# make three channels that are almost one, and most of what is summed cancels out.
+# What reads up to so many channels, the images themselves, is a special case twice. Moments are
+# summed in float64, which then costs nothing: grey images make three channels that are almost one,
+# and most of what is summed cancels out. And the convolution's output, as large as any in the net,
+# is not kept for the backward pass but computed again, which takes a hundredth of a step.
 _FEW_CHANNELS = 4
 
 
@@ -50,8 +52,7 @@ class MergedBranches(torch.autograd.Function):
                 identity branch weight and bias of its norm.
         """
         geometry = (conv.stride, conv.padding, conv.dilation)
-        z = functional.conv2d(x, kernel3x3, None, *geometry, conv.groups)
-        z = z.contiguous(memory_format=torch.channels_last)
+        z = _convolve(x, kernel3x3, geometry, conv.groups)
         pixels = _pixels(_kept(x, conv.stride))
         mean, covariance = _moments(pixels)
         eps = (norm1x1.eps, norm_identity.eps if norm_identity is not None else 0.0)
@@ -72,8 +73,9 @@ class MergedBranches(torch.autograd.Function):
         )
         _pixels(y).addmm_(pixels, kernel.T)
         y.relu_()
+        kept_z = None if x.shape[1] <= _FEW_CHANNELS else z
         ctx.save_for_backward(
-            x, z, y, kernel3x3, gamma, save_mean, save_invstd, mean, covariance, kernel, *point
+            x, kept_z, y, kernel3x3, gamma, save_mean, save_invstd, mean, covariance, kernel, *point
         )
         ctx.eps, ctx.geometry, ctx.groups = (norm.eps, eps), geometry, conv.groups
         return y
@@ -86,15 +88,22 @@ class MergedBranches(torch.autograd.Function):
         own_eps, eps = ctx.eps
         grad = grad.contiguous(memory_format=torch.channels_last)
         grad = torch.ops.aten.threshold_backward(grad, y, 0)
+        is_kept = z is not None
+        if not is_kept:
+            z = _convolve(x, kernel3x3, ctx.geometry, ctx.groups)
         grad_z, grad_gamma, grad_beta = torch.ops.aten.native_batch_norm_backward(
-            grad, z, gamma, None, None, save_mean, save_invstd, True, own_eps, [True] * 3
+            grad, z, gamma, None, None, save_mean, save_invstd, True, own_eps, [is_kept, True, True]
         )
+        if not is_kept:
+            grad_z = _norm_backward_in_place(
+                grad, z, gamma, save_mean, save_invstd, grad_gamma, grad_beta
+            )
         wanted = ctx.needs_input_grad[0]
         grad_x, grad_kernel3x3, _ = torch.ops.aten.convolution_backward(
             grad_z, x, kernel3x3, None, *ctx.geometry, False, (0, 0), ctx.groups,
             [wanted, True, False],
         )  # fmt: skip
-        del grad_z
+        del z, grad_z
         kept = _kept(x, ctx.geometry[0])
         pixels, grads = _pixels(kept), _pixels(grad)
         with torch.enable_grad():
@@ -115,6 +124,29 @@ class MergedBranches(torch.autograd.Function):
                 down, across = ctx.geometry[0]
                 grad_x[:, :, ::down, ::across] += target
         return grad_x, None, None, None, None, grad_kernel3x3, grad_gamma, grad_beta, *grad_point
+
+
+def _convolve(x: Tensor, kernel: Tensor, geometry: tuple, groups: int) -> Tensor:
+    z = functional.conv2d(x, kernel, None, *geometry, groups)
+    return z.contiguous(memory_format=torch.channels_last)
+
+
+def _norm_backward_in_place(
+    grad: Tensor,
+    z: Tensor,
+    gamma: Tensor,
+    mean: Tensor,
+    invstd: Tensor,
+    grad_gamma: Tensor,
+    grad_beta: Tensor,
+) -> Tensor:
+    """Replace a batch norm's input ``z`` by its gradient, given those of weight and bias."""
+    flat, grads = _pixels(z), _pixels(grad)
+    scale = gamma * invstd
+    slope = -scale * invstd * grad_gamma / len(flat)
+    constant = -scale * grad_beta / len(flat) - slope * mean
+    torch.addcmul(constant, flat, slope, out=flat).addcmul_(grads, scale)
+    return z
 
 
 def _kept(x: Tensor, stride: tuple[int, int]) -> Tensor:

@@ -7,13 +7,18 @@ from lwam_mm.engine import keep_memory_hook
 from lwam_mm.engine.keep_memory_hook import KeepMemoryHook
 
 
-@pytest.mark.parametrize(("device", "kept"), [("cpu", 1), ("cuda", 0)])
-def test_on_processors_alone(monkeypatch, device, kept):
+@pytest.mark.parametrize(("device", "expected"), [("cpu", ["give back", "keep"]), ("cuda", [])])
+def test_after_the_first_step_on_processors_alone(monkeypatch, device, expected):
     calls = []
     monkeypatch.setattr(keep_memory_hook, "get_device", lambda: device)
-    monkeypatch.setattr(keep_memory_hook, "keep_freed_memory", lambda: calls.append(device))
-    KeepMemoryHook().before_train(runner=None)
-    assert len(calls) == kept
+    for name, call in (("give_freed_memory_back", "give back"), ("keep_freed_memory", "keep")):
+        monkeypatch.setattr(keep_memory_hook, name, lambda call=call: calls.append(call))
+    hook = KeepMemoryHook()
+    hook.before_train(runner=None)
+    assert calls == []
+    for batch in range(3):
+        hook.after_train_iter(None, batch, data_batch={}, outputs={})
+    assert calls == expected
 
 
 def test_every_training_has_it(repository):

@@ -75,6 +75,25 @@ def test_it_is_the_same_function(shape, momentum, monkeypatch):
         )
 
 
+@pytest.mark.parametrize(("channels", "kept"), [(3, 1), (6, 2)])
+def test_the_output_of_the_cheap_convolution_is_not_kept(channels, kept):
+    """Output of the block, and of the 3x3 convolution unless it reads images."""
+    made, saved = block(channels, 8), []
+    made.merges_branches = True
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
+        y = made(images(channels))
+    assert sum(tensor.shape == y.shape for tensor in saved) == kept
+
+
+def test_backward_can_be_repeated():
+    made = block(3, 8)
+    made.merges_branches = True
+    y = made(images(3)).square().sum()
+    first = torch.autograd.grad(y, made.parameters(), retain_graph=True)
+    for once, again in zip(first, torch.autograd.grad(y, made.parameters()), strict=True):
+        assert once.equal(again)
+
+
 def test_grey_images_cost_no_accuracy(monkeypatch):
     """Three normalised channels of a grey image are one: most of each moment cancels out."""
     grey = images(1, 32).expand(-1, 3, -1, -1)
