@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from statistics import mean
 
 import pytest
 import yaml
 from mmengine.config import Config
 
+from lwam_mm.ablation.results import read_csv
+
+# Where the results of a model are from: study and arm.
+MEASURED = {
+    f"{model}_magnetic-tile-256x256": source
+    for model, source in {
+        "unetpp-w8_1xb8-8e": ("claim", "teacher"),
+        "lwrnet-w16_1xb8-8e": ("claim", "student"),
+        "kd-unetpp-w8_lwrnet-w16_1xb8-8e": ("claim", "all"),
+        "fast_scnn_1xb8-8e": ("peers", "fast-scnn"),
+        "bisenetv2_1xb8-8e": ("peers", "bisenetv2"),
+        "stdc1_1xb8-8e": ("peers", "stdc1"),
+        "pidnet-s_1xb8-8e": ("peers", "pidnet-s"),
+        "segformer_mit-b0_1xb8-8e": ("peers", "segformer-b0"),
+        "unet-w8_1xb8-8e": ("teacher", "unet"),
+        "deeplabv3plus_r18-w16-d8_1xb8-8e": ("teacher", "deeplabv3plus"),
+    }.items()
+}
 FOLDERS = ("baselines", "demo", "distill", "lwrnet", "reproduction", "unetpp")
 
 
@@ -67,12 +86,22 @@ def test_models_say_what_they_are(metafiles, repository):
 def test_results_say_on_what(metafiles):
     for file in metafiles.values():
         for model in file["Models"]:
-            for result in as_list(model.get("Results", [])):
+            for result in model.get("Results", []):
                 assert result["Task"] == "Semantic Segmentation", model["Name"]
                 assert result["Dataset"] in model["Metadata"]["Training Data"], model["Name"]
                 assert result["Metrics"], model["Name"]
                 assert all(0 < value <= 100 for value in result["Metrics"].values())
 
 
-def as_list(value):
-    return value if isinstance(value, list) else [value]
+def test_results_are_those_of_the_studies(metafiles, repository):
+    found = {
+        model["Name"]: result["Metrics"]
+        for file in metafiles.values()
+        for model in file["Models"]
+        for result in model.get("Results", [])
+    }
+    assert found.keys() == MEASURED.keys()
+    for name, (study, arm) in MEASURED.items():
+        results = read_csv(repository / f"docs/results/{study}_magnetic-tile.csv")
+        values = [result.metrics["mIoU"] for result in results if result.arm == arm]
+        assert found[name] == dict(mIoU=round(mean(values), 2)), name
