@@ -108,6 +108,27 @@ def test_recorded_tensors_are_not_overwritten(build, config, batch):
     assert recorded.min() < 0
 
 
+def test_it_can_be_compiled(build, batch):
+    """As by mmengine's ``compile``, with torch's own kernels: the same losses and gradients."""
+    algorithm, _ = build(teacher_engine="auto")
+    algorithm.init_weights()
+    algorithm.train()
+    plain = copy.deepcopy(algorithm)
+
+    def step(model, call):
+        losses = call(*batch(), mode="loss")
+        model.parse_losses(losses)[0].backward()
+        return losses, {name: p.grad for name, p in model.student.named_parameters()}
+
+    torch._dynamo.reset()
+    found, grads = step(algorithm, torch.compile(algorithm, backend="aot_eager"))
+    expected, expected_grads = step(plain, plain)
+    assert torch._dynamo.utils.counters["aot_autograd"]["ok"] > 0  # something was compiled
+    torch.testing.assert_close(found, expected)
+    for name, grad in expected_grads.items():
+        torch.testing.assert_close(grads[name], grad, rtol=1e-3, atol=1e-4, msg=name)
+
+
 def test_either_half_of_the_loss_can_be_left_out(build, batch):
     algorithm, _ = build(calculate_student_loss=False)
     algorithm.init_weights()
