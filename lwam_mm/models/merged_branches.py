@@ -11,7 +11,7 @@ from torch.nn import functional
 # What reads up to so many channels, the images themselves, is a special case twice. Moments are
 # summed in float64, which then costs nothing: grey images make three channels that are almost one,
 # and most of what is summed cancels out. And the convolution's output, as large as any in the net,
-# is not kept for the backward pass but computed again, which takes a hundredth of a step.
+# is not kept for the backward pass but computed again, which is quick with so few channels to read.
 _FEW_CHANNELS = 4
 
 
