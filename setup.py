@@ -59,7 +59,7 @@ DEPLOY = [
     *OPENVINO,
     *NCNN,
     "onnx>=1.17",  # the first for numpy 2
-    "nncf>=3.4,<3.5",  # lwam_mm.deploy.quantize calls an inner function of 3.4
+    "nncf>=3.4,<3.5",  # lwam_mm.quantization.quantize calls an inner function of 3.4
     "pnnx>=20260526",  # ncnn's converter; reads ONNX with open sizes; older ones were not tried
     "aenum",
     "grpcio",

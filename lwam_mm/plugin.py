@@ -6,41 +6,42 @@ and the stock tools of MMSegmentation and MMDeploy then know everything that is 
 
 # ruff: noqa: E402, F401  threads and repairs have to come before the packages that they are for
 
-from lwam_mm import compat, threads
+from lwam_mm import compat
+from lwam_mm.utils import openmp
 
-threads.spin_briefly()
+openmp.spin_briefly()
 compat.apply()
 
-import lwam_mm.datasets.brightness_contrast
-import lwam_mm.datasets.defect_crop
-import lwam_mm.datasets.loading
-import lwam_mm.datasets.paste_defect
 import lwam_mm.datasets.powder_bed
-import lwam_mm.datasets.rotate
+import lwam_mm.datasets.samplers.seeded_sampler
 import lwam_mm.datasets.seeded_dataset
-import lwam_mm.datasets.seeded_sampler
+import lwam_mm.datasets.transforms.brightness_contrast
+import lwam_mm.datasets.transforms.defect_crop
+import lwam_mm.datasets.transforms.loading
+import lwam_mm.datasets.transforms.paste_defect
+import lwam_mm.datasets.transforms.rotate
 import lwam_mm.distill.calibrate_teacher_hook
 import lwam_mm.distill.frozen_teacher_distill
-import lwam_mm.engine.best_checkpoints_hook
 import lwam_mm.engine.bfloat16_optim_wrapper
-import lwam_mm.engine.concise_runner
-import lwam_mm.engine.curves_hook
-import lwam_mm.engine.finite_loss_hook
-import lwam_mm.engine.joint_processes_hook
-import lwam_mm.engine.keep_memory_hook
-import lwam_mm.engine.preemption_hook
-import lwam_mm.engine.progress_log_processor
-import lwam_mm.engine.resumable_checkpoints_hook
-import lwam_mm.engine.resumable_early_stopping_hook
-import lwam_mm.engine.resumable_loops
-import lwam_mm.engine.resumable_runner
-import lwam_mm.engine.strict_checkpoint_hook
+import lwam_mm.engine.hooks.best_checkpoints_hook
+import lwam_mm.engine.hooks.curves_hook
+import lwam_mm.engine.hooks.finite_loss_hook
+import lwam_mm.engine.hooks.joint_processes_hook
+import lwam_mm.engine.hooks.keep_memory_hook
+import lwam_mm.engine.hooks.preemption_hook
+import lwam_mm.engine.hooks.resumable_checkpoints_hook
+import lwam_mm.engine.hooks.resumable_early_stopping_hook
+import lwam_mm.engine.hooks.strict_checkpoint_hook
+import lwam_mm.engine.logging.progress_log_processor
+import lwam_mm.engine.loops.resumable_loops
+import lwam_mm.engine.runners.concise_runner
+import lwam_mm.engine.runners.resumable_runner
 import lwam_mm.evaluation.region_metric
 import lwam_mm.evaluation.segmentation_metric
 import lwam_mm.models
 import lwam_mm.models.losses.batch_dice_loss
 import lwam_mm.models.losses.channel_wise_loss
-import lwam_mm.models.losses.joint_cross_entropy_loss
+import lwam_mm.models.losses.global_cross_entropy_loss
 import lwam_mm.models.losses.pixel_dist_loss
 import lwam_mm.models.losses.pixel_focal_loss
 import lwam_mm.models.losses.pixel_kl_loss

@@ -15,9 +15,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from mmengine.config import DictAction
     from mmengine.logging import MMLogger
 
-    from lwam_mm.ablation.report import write_report
-    from lwam_mm.ablation.study import read_study
-    from lwam_mm.engine.preemption_hook import INTERRUPTED
+    from lwam_mm.engine.hooks.preemption_hook import INTERRUPTED
+    from lwam_mm.lab.studies.study import read_study
+    from lwam_mm.lab.studies.study_report import write_report
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", help="a study's config file, such as configs/ablations/*.py")
@@ -83,10 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(study: object, args: argparse.Namespace) -> dict:
-    from lwam_mm.ablation.cluster import ClusterEngine, parse_parameters
-    from lwam_mm.ablation.plan import runs_of, with_teachers
-    from lwam_mm.ablation.prepare import Preparation, refuse_begun
-    from lwam_mm.ablation.schedule import LocalEngine, run_all
+    from lwam_mm.lab.studies.cluster import ClusterEngine, parse_parameters
+    from lwam_mm.lab.studies.prepare_run import Preparation, refuse_begun
+    from lwam_mm.lab.studies.scheduler import LocalEngine, run_all
+    from lwam_mm.lab.studies.study_plan import runs_of, with_teachers
 
     runs = with_teachers(runs_of(study, args.work_dir, arms=args.arms, seeds=args.seeds))
     if not args.resume:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
 from lwam_mm.engine.launch import add_data_root_argument, load_config, run_tool
-from lwam_mm.paths import configs_folder
+from lwam_mm.utils.paths import configs_folder
 
 _STUDENT = "lwrnet/lwrnet-w64_1xb4-2000e_powder-bed-1024x1024.py"
 _TEACHER = "unetpp/unetpp-w32_1xb4-2000e_powder-bed-1024x1024.py"
@@ -15,11 +15,11 @@ _TEACHER = "unetpp/unetpp-w32_1xb4-2000e_powder-bed-1024x1024.py"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, measure and print."""
-    from lwam_mm.benchmark.page import markdown
-    from lwam_mm.benchmark.peers import PEERS
-    from lwam_mm.benchmark.plan import ROWS, check_keys
-    from lwam_mm.benchmark.profile import format_profile, profile
-    from lwam_mm.benchmark.run import Settings, open_student, run
+    from lwam_mm.lab.benchmark.page import markdown
+    from lwam_mm.lab.benchmark.peers import PEERS
+    from lwam_mm.lab.benchmark.plan import ROWS, check_keys
+    from lwam_mm.lab.benchmark.profile import format_profile, profile
+    from lwam_mm.lab.benchmark.run import Settings, open_student, run
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", nargs="?", help=f"the student's plain config ({_STUDENT})")

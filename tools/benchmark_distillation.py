@@ -6,16 +6,16 @@ from pathlib import Path
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
 from lwam_mm.engine.launch import load_config, run_tool
-from lwam_mm.paths import configs_folder
+from lwam_mm.utils.paths import configs_folder
 
 _CONFIG = "distill/kd-unetpp-w32_lwrnet-w64_1xb8-2000e_powder-bed-1024x1024.py"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, measure and print."""
-    from lwam_mm.benchmark.distillation import Settings, run
-    from lwam_mm.benchmark.distillation_rows import ROWS
-    from lwam_mm.benchmark.plan import check_keys
+    from lwam_mm.lab.benchmark.distillation import Settings, run
+    from lwam_mm.lab.benchmark.distillation_rows import ROWS
+    from lwam_mm.lab.benchmark.plan import check_keys
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", nargs="?", help=f"a distillation's config ({_CONFIG})")

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
 
-    from lwam_mm.demo.road import Road
+    from lwam_mm.lab.demo.pipeline import Road
 
     report = Road(args.work_dir, args.data, args.classes, args.iterations).run()
     print(f"Open {report}")

@@ -9,7 +9,7 @@ from lwam_mm.engine.launch import add_data_root_argument, load_config, run_tool
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments and export."""
-    from lwam_mm.deploy.export import BACKENDS, default_backend, export_bundle
+    from lwam_mm.deploy.exporter import BACKENDS, default_backend, export_bundle
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", help="the student's plain config")

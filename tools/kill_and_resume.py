@@ -6,8 +6,8 @@ from pathlib import Path
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
 from lwam_mm.datasets.synthetic import generate_dataset
-from lwam_mm.engine.kill_and_resume import kill_and_resume
 from lwam_mm.engine.launch import load_config, run_tool
+from lwam_mm.lab.kill_and_resume import kill_and_resume
 
 CONFIG = (
     Path(__file__).resolve().parent.parent

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
 from lwam_mm.engine.launch import run_tool
-from lwam_mm.files import write_atomically
+from lwam_mm.utils.atomic_files import write_atomically
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments and write."""
-    from lwam_mm.ablation.latency import is_latency_file
-    from lwam_mm.ablation.report import results_page
+    from lwam_mm.lab.studies.latency import is_latency_file
+    from lwam_mm.lab.studies.study_report import results_page
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(

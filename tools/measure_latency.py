@@ -6,16 +6,16 @@ from pathlib import Path
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
 from lwam_mm.engine.launch import run_tool
-from lwam_mm.files import write_atomically
+from lwam_mm.utils.atomic_files import write_atomically
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, measure and write."""
     from mmengine.logging import MMLogger
 
-    from lwam_mm.ablation.latency import latency_file, to_csv
-    from lwam_mm.ablation.measure import measure
-    from lwam_mm.ablation.study import read_study
+    from lwam_mm.lab.studies.latency import latency_file, to_csv
+    from lwam_mm.lab.studies.measure_latency import measure
+    from lwam_mm.lab.studies.study import read_study
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", help="a study's config file, such as configs/ablations/*.py")

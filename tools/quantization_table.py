@@ -8,12 +8,12 @@ from pathlib import Path
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
 from lwam_mm.engine.launch import add_data_root_argument, load_config, run_tool
-from lwam_mm.files import write_atomically
+from lwam_mm.utils.atomic_files import write_atomically
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, export and write."""
-    from lwam_mm.deploy.quantization_table import Student, quantization_rows, to_markdown
+    from lwam_mm.lab.quantization_table import Student, quantization_rows, to_markdown
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(

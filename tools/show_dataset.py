@@ -6,7 +6,7 @@ from pathlib import Path
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
 from lwam_mm.engine.launch import add_data_root_argument, load_config, run_tool
-from lwam_mm.engine.show_dataset import show_dataset
+from lwam_mm.lab.inspection.show_dataset import show_dataset
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,7 +1,7 @@
 # What the branches that folding takes away again are worth in training, on the student alone.
 #
 # python tools/ablate.py configs/ablations/branches_magnetic-tile.py --jobs 2 --resume
-# The format is told in lwam_mm/ablation/__init__.py.
+# The format is told in lwam_mm/lab/studies/__init__.py.
 title = "Branches of the student's blocks"
 base = "../lwrnet/lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"
 

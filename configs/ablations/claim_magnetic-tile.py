@@ -1,7 +1,7 @@
 # The paper's claim on public images: a light student, well taught, comes close to its teacher.
 #
 # python tools/ablate.py configs/ablations/claim_magnetic-tile.py --jobs 2 --resume
-# The format is told in lwam_mm/ablation/__init__.py.
+# The format is told in lwam_mm/lab/studies/__init__.py.
 title = "Does distillation help? Magnetic tiles, three seeds"
 base = "../distill/kd-unetpp-w8_lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"
 _without_feature = [

@@ -2,7 +2,7 @@
 # recipe is weighted cross-entropy and Dice; its weights are in configs/_base_/losses.
 #
 # python tools/ablate.py configs/ablations/imbalance_magnetic-tile.py --jobs 2 --resume
-# The format is told in lwam_mm/ablation/__init__.py.
+# The format is told in lwam_mm/lab/studies/__init__.py.
 title = "Losses for unequal classes"
 base = "../lwrnet/lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"
 _loss = "model.decode_head.loss_decode"

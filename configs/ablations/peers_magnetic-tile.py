@@ -2,7 +2,7 @@
 # schedule and, where their heads allow, the same losses.
 #
 # python tools/ablate.py configs/ablations/peers_magnetic-tile.py --jobs 2 --resume
-# The format is told in lwam_mm/ablation/__init__.py.
+# The format is told in lwam_mm/lab/studies/__init__.py.
 title = "Peers"
 _claim = "claim_magnetic-tile.py"
 arms = {

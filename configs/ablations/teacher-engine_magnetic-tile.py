@@ -2,7 +2,7 @@
 # student whose teacher answers in full precision.
 #
 # python tools/ablate.py configs/ablations/teacher-engine_magnetic-tile.py --jobs 2 --resume
-# The format is told in lwam_mm/ablation/__init__.py.
+# The format is told in lwam_mm/lab/studies/__init__.py.
 title = "Teacher in INT8"
 base = "../distill/kd-unetpp-w8_lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"
 _claim = "claim_magnetic-tile.py"

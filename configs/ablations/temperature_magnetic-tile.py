@@ -1,7 +1,7 @@
 # How soft the teacher's answers should be for DIST; LWAM has 4, and so has the claim's arm.
 #
 # python tools/ablate.py configs/ablations/temperature_magnetic-tile.py --jobs 2 --resume
-# The format is told in lwam_mm/ablation/__init__.py.
+# The format is told in lwam_mm/lab/studies/__init__.py.
 title = "Temperature of DIST"
 base = "../distill/kd-unetpp-w8_lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"
 _claim = "claim_magnetic-tile.py"

@@ -2,7 +2,7 @@
 # together; and the paper's pair in the form of the released code, which softens the teacher twice.
 #
 # python tools/ablate.py configs/ablations/terms_magnetic-tile.py --jobs 2 --resume
-# The format is told in lwam_mm/ablation/__init__.py.
+# The format is told in lwam_mm/lab/studies/__init__.py.
 title = "Terms of the distillation"
 base = "../distill/kd-unetpp-w8_lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"
 

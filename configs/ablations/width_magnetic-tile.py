@@ -2,7 +2,7 @@
 # number of channels, so it is left out.
 #
 # python tools/ablate.py configs/ablations/width_magnetic-tile.py --jobs 2 --resume
-# The format is told in lwam_mm/ablation/__init__.py.
+# The format is told in lwam_mm/lab/studies/__init__.py.
 title = "Width of the student"
 base = "../distill/kd-unetpp-w8_lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"
 _student = "../lwrnet/lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"

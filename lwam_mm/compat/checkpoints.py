@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lwam_mm.errors import UserError
+from lwam_mm.utils.errors import UserError
 
 
 class UnsafeCheckpointError(UserError, RuntimeError):
@@ -79,7 +79,7 @@ def write_checkpoints_whole() -> bool:
     import torch
     from mmengine.fileio import LocalBackend, get_file_backend
 
-    from lwam_mm.files import replacing
+    from lwam_mm.utils.atomic_files import replacing
 
     stock = mmengine.runner.checkpoint.save_checkpoint
     if getattr(stock, "is_whole", False):

@@ -13,8 +13,8 @@ from mmseg.registry import DATASETS
 
 from lwam_mm.datasets.classes import CLASSES, IGNORE_INDEX, PALETTE, default_palette
 from lwam_mm.datasets.layout import SplitSpec, as_suffixes, pair_files
-from lwam_mm.datasets.oversample import repeat_rare
 from lwam_mm.datasets.problem import DatasetError, raise_for
+from lwam_mm.datasets.samplers.oversample import repeat_rare
 from lwam_mm.datasets.seeded_dataset import AugmentsByDraw
 
 _DONORS = 8
@@ -28,7 +28,7 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
     found without opening an image is found when the data set is built: missing folder, empty
     split, image without mask, mask without image, and a split file with blank, repeated or
     unknown lines. Each sample carries ``num_classes``, against which
-    :class:`~lwam_mm.datasets.loading.LoadIndexMask` checks the masks.
+    :class:`~lwam_mm.datasets.transforms.loading.LoadIndexMask` checks the masks.
 
     Without ``seg_map_path`` in ``data_prefix`` and with ``test_mode=True`` the data set is for
     pure prediction: images without masks. In training, masks are always due.

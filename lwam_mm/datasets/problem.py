@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lwam_mm.utils.errors import UserError
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -27,7 +29,7 @@ class Problem:
         return f"{self.path}: {self.found} Remedy: {self.remedy}"
 
 
-class DatasetError(ValueError):
+class DatasetError(UserError, ValueError):
     """Data that cannot be used as it is.
 
     The message alone builds the error, because data loader workers and MMEngine's registry

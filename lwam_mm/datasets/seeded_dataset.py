@@ -6,8 +6,8 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from lwam_mm.datasets.seeded_sampler import Draw
-from lwam_mm.seeding import seeded
+from lwam_mm.datasets.samplers.seeded_sampler import Draw
+from lwam_mm.utils.seeding import seeded
 
 
 class AugmentsByDraw:

@@ -18,9 +18,9 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from lwam_mm.errors import UserError
 from lwam_mm.models.checkpoint import CheckpointMismatchError, load_weights
-from lwam_mm.models.foldable import reparameterize
+from lwam_mm.models.reparam.fold import reparameterize
+from lwam_mm.utils.errors import UserError
 
 # MMDeploy takes transforms of this name out of the pipeline when it makes an example input.
 _LOADS_MASKS = "LoadAnnotations"

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 
-from lwam_mm.deploy.stages import Sample, Seen, Stage
-from lwam_mm.errors import UserError
+from lwam_mm.deploy.compared_models import Sample, Seen, Stage
 from lwam_mm.evaluation.scores import confusion_matrix, confusion_to_metrics
+from lwam_mm.utils.errors import UserError
 
 MULTI_BRANCH, FOLDED, FLOAT, INT8 = "multi-branch", "folded", "exported", "INT8"
 

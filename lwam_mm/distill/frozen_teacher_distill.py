@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from lwam_mm.distill.teacher_engine import TeacherEngine
 from lwam_mm.models.checkpoint import load_weights
-from lwam_mm.models.point_conv import PointConv2d
-from lwam_mm.models.rep_conv import RepConv
+from lwam_mm.models.reparam.point_conv import PointConv2d
+from lwam_mm.models.reparam.rep_conv import RepConv
 
 
 @MODELS.register_module()
@@ -42,7 +42,7 @@ class FrozenTeacherDistill(SingleTeacherDistill):
             branches where they can. None leaves it to the student: it does
             unless it has strided 1x1 convolutions of torch's own, whose backward pass in this
             layout corrupts memory on processors with torch 2.13 (see
-            :class:`~lwam_mm.models.point_conv.PointConv2d`).
+            :class:`~lwam_mm.models.reparam.point_conv.PointConv2d`).
         **kwargs: of ``SingleTeacherDistill``: ``architecture`` (the student), ``teacher``,
             ``distiller``, ...; a trainable teacher is not among what it can do.
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from lwam_mm.distill.recorded_teacher import RecordedTeacher, TeacherEngineError
-from lwam_mm.runtime.openvino_core import openvino_core
-from lwam_mm.runtime.telemetry import no_telemetry
+from lwam_mm.runtime.engines.openvino_core import openvino_core
+from lwam_mm.runtime.engines.telemetry import no_telemetry
 
 # How far the engine's answer for the first image may lie from torch's, as a share of the largest
 # value: far above what rounding does, far below a wrong operator.
@@ -127,10 +127,10 @@ def _convert(openvino: Any, teacher: RecordedTeacher, example: Tensor) -> Any:
 
 
 def _quantize(model: Any, images: Sequence[Tensor]) -> Any:
-    """Quantize as the student is: see :mod:`lwam_mm.deploy.quantize`."""
+    """Quantize as the student is: see :mod:`lwam_mm.quantization.quantize`."""
     try:
-        from lwam_mm.deploy.quantize import nncf_options
-        from lwam_mm.deploy.silent_nncf import import_nncf, quiet_nncf
+        from lwam_mm.quantization.quantize import nncf_options
+        from lwam_mm.quantization.silent_nncf import import_nncf, quiet_nncf
 
         nncf = import_nncf()
     except ImportError as error:

@@ -10,7 +10,7 @@ from mmrazor.models.task_modules.recorder.base_recorder import BaseRecorder
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from lwam_mm.errors import UserError
+from lwam_mm.utils.errors import UserError
 
 
 class TeacherEngineError(UserError, RuntimeError):

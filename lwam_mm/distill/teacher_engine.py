@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lwam_mm.distill.openvino_teacher import OpenVinoTeacher
 from lwam_mm.distill.recorded_teacher import RecordedTeacher, TeacherEngineError, hand_over
 from lwam_mm.distill.torch_teacher import TorchTeacher
-from lwam_mm.memory import give_freed_memory_back
+from lwam_mm.utils.malloc import give_freed_memory_back
 
 ENGINES = (None, "auto", "torch", "openvino", "openvino-int8")
 """What :class:`TeacherEngine` can be asked for."""

@@ -1,1 +1,1 @@
-"""Hooks of the training loop."""
+"""The training engine: runners, loops, hooks and logging on mmengine."""

@@ -14,24 +14,14 @@ from mmengine.config import Config, DictAction
 from mmengine.device import is_cuda_available
 from mmengine.dist import is_main_process
 
-from lwam_mm.datasets.problem import DatasetError
-from lwam_mm.engine.concise_runner import ConciseRunner
-from lwam_mm.engine.resumable_runner import ResumableRunner
-from lwam_mm.errors import UserError
-from lwam_mm.files import write_atomically
-from lwam_mm.models.foldable import reparameterize
-from lwam_mm.runtime import BundleError, EngineError, ImageError
+from lwam_mm.engine.runners.concise_runner import ConciseRunner
+from lwam_mm.engine.runners.resumable_runner import ResumableRunner
+from lwam_mm.models.reparam.fold import reparameterize
+from lwam_mm.utils.atomic_files import write_atomically
+from lwam_mm.utils.errors import UserError
 from lwam_mm.version import __version__
 
-EXPECTED_ERRORS = (
-    UserError,
-    BundleError,
-    DatasetError,
-    EngineError,
-    ImageError,
-    FileExistsError,
-    FileNotFoundError,
-)
+EXPECTED_ERRORS = (UserError, FileExistsError, FileNotFoundError)
 """Errors whose message says all that a user needs; a traceback would only bury it."""
 
 

@@ -15,7 +15,7 @@ from prettytable import PrettyTable
 
 from lwam_mm.evaluation.class_metric import ClassMetric, labelled_pairs
 from lwam_mm.evaluation.scores import SegmentationScores, confusion_matrix, confusion_to_metrics
-from lwam_mm.files import write_atomically
+from lwam_mm.utils.atomic_files import write_atomically
 
 
 @METRICS.register_module()

@@ -8,9 +8,9 @@ from lwam_mm.models.backbones.lwrnet import LWRNet  # noqa: E402  after the repa
 from lwam_mm.models.backbones.unetpp import UNetPlusPlus  # noqa: E402
 from lwam_mm.models.decode_heads.lwr_head import LWRHead  # noqa: E402
 from lwam_mm.models.decode_heads.unetpp_head import UNetPlusPlusHead  # noqa: E402
-from lwam_mm.models.foldable import FoldableConv, reparameterize  # noqa: E402
-from lwam_mm.models.qa_rep_conv import QARepConv  # noqa: E402
-from lwam_mm.models.rep_conv import RepConv  # noqa: E402
+from lwam_mm.models.reparam.fold import FoldableConv, reparameterize  # noqa: E402
+from lwam_mm.models.reparam.qa_rep_conv import QARepConv  # noqa: E402
+from lwam_mm.models.reparam.rep_conv import RepConv  # noqa: E402
 from lwam_mm.models.segmentors.foldable_encoder_decoder import (  # noqa: E402
     FoldableEncoderDecoder,
 )

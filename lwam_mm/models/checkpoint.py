@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lwam_mm.errors import UserError
-from lwam_mm.files import replacing
+from lwam_mm.utils.atomic_files import replacing
+from lwam_mm.utils.errors import UserError
 
 _SHOWN = 12
 

@@ -4,7 +4,7 @@ It needs numpy, OpenCV and the one inference engine that the bundle names; it ne
 or OpenMMLab, and the engine itself only when a bundle asks for it.
 
 Example:
-    >>> from lwam_mm.runtime import Predictor  # doctest: +SKIP
+    >>> from lwam_mm.runtime import Predictor# doctest: +SKIP
     >>> predictor = Predictor("work_dirs/bundle")  # doctest: +SKIP
     >>> predictor("layer_0001.png").pixels  # doctest: +SKIP
     {'Background': 1040131, 'Super': 0, 'Incomplete': 8445, ...}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lwam_mm.runtime.errors import BundleError
-from lwam_mm.runtime.fields import is_plain_name
+from lwam_mm.runtime.json_fields import is_plain_name
 from lwam_mm.runtime.manifest import MANIFEST_NAME, Manifest
 
 _CHUNK_BYTES = 1 << 20

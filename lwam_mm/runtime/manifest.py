@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lwam_mm.runtime.errors import BundleError
-from lwam_mm.runtime.fields import Fields
+from lwam_mm.runtime.json_fields import Fields
 
 FORMAT_VERSION = 2
 MANIFEST_NAME = "bundle.json"

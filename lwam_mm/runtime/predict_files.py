@@ -10,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lwam_mm.files import write_atomically
 from lwam_mm.runtime.errors import EngineError, ImageError
 from lwam_mm.runtime.images import IMAGE_SUFFIXES, read_image
 from lwam_mm.runtime.overlay import draw_overlay
 from lwam_mm.runtime.predictor import Prediction, Predictor
+from lwam_mm.utils.atomic_files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from lwam_mm.runtime.bundle import read_bundle
-from lwam_mm.runtime.engine import Output, load_engine
+from lwam_mm.runtime.engines.engine import Output
+from lwam_mm.runtime.engines.load_engine import load_engine
 from lwam_mm.runtime.errors import BundleError, EngineError
-from lwam_mm.runtime.geometry import argmax, softmax, to_batch, to_image_size
 from lwam_mm.runtime.images import check_array, read_image
+from lwam_mm.runtime.pre_and_postprocessing import argmax, softmax, to_batch, to_image_size
 from lwam_mm.runtime.tiling import Tile, plan_tiles
 
 # Bounds the memory: feature maps at full size are 64 channels wide in the released student.

@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+from fresh_process import call_from_file
 
 HUBS = (f"compat_{number}" for number in itertools.count())
 
@@ -21,7 +22,8 @@ def in_fresh_process():
 
     def call(function, *args):
         with ProcessPoolExecutor(1, mp_context=context) as pool:
-            return pool.submit(function, *args).result()
+            file = function.__code__.co_filename
+            return pool.submit(call_from_file, file, function.__name__, args).result()
 
     return call
 

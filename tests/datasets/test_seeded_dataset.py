@@ -9,8 +9,8 @@ from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
+from lwam_mm.datasets.samplers.seeded_sampler import Draw
 from lwam_mm.datasets.seeded_dataset import SeededDataset
-from lwam_mm.datasets.seeded_sampler import Draw
 
 
 class Noisy(BaseDataset):

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lwam_mm.deploy.compared_models import Sample, Seen
 from lwam_mm.deploy.gate import GateError, Limits, read_limits, run_gate
-from lwam_mm.deploy.stages import Sample, Seen
-from lwam_mm.errors import UserError
+from lwam_mm.utils.errors import UserError
 
 CLASSES = ("Background", "Super", "Incomplete")
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from lwam_mm.deploy import export, pack
+from lwam_mm.deploy import bundle_writer, exporter
 from lwam_mm.engine.launch import run_tool
 
 BACKENDS = ["onnxruntime", "openvino"]
@@ -64,19 +64,19 @@ def test_an_honest_export_passes(deploy, backend):
 
 
 def test_a_wrong_batch_norm_statistic(deploy, monkeypatch):
-    real = export.reparameterize
+    real = exporter.reparameterize
 
     def fold_another(model):
         folded = real(model)
         folded.backbone.stage0[0].folded.bias.data[0] += 0.01
         return folded
 
-    monkeypatch.setattr(export, "reparameterize", fold_another)
+    monkeypatch.setattr(exporter, "reparameterize", fold_another)
     caught(deploy(), "folded against multi-branch: logits differ by")
 
 
 def change_weights(monkeypatch, change):
-    real = export._export
+    real = exporter._export
 
     def exported(*args):
         model = real(*args)
@@ -85,7 +85,7 @@ def change_weights(monkeypatch, change):
                 change(tensor)
         return model
 
-    monkeypatch.setattr(export, "_export", exported)
+    monkeypatch.setattr(exporter, "_export", exported)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -110,8 +110,8 @@ def test_a_weight_that_is_not_a_number(deploy, monkeypatch):
 
 
 def prepare_wrongly(monkeypatch, change):
-    real = pack.take_frames
-    monkeypatch.setattr(pack, "take_frames", lambda *args: change(real, *args))
+    real = bundle_writer.take_frames
+    monkeypatch.setattr(bundle_writer, "take_frames", lambda *args: change(real, *args))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -142,7 +142,7 @@ def test_red_for_blue(deploy, monkeypatch, backend, tmp_path):
         raise AssertionError("nothing to sabotage")
 
     prepare_wrongly(monkeypatch, keep_bgr)
-    monkeypatch.setattr(export, "Samples", colourful(export.Samples, tmp_path))
+    monkeypatch.setattr(exporter, "Samples", colourful(exporter.Samples, tmp_path))
     caught(deploy(backend), "exported against folded: logits differ by")
 
 
@@ -187,16 +187,16 @@ def test_a_truncated_model_file(deploy, monkeypatch, backend):
             real_save(model, path)
             cut(Path(path))
 
-        monkeypatch.setattr(pack.onnx, "save", save)
+        monkeypatch.setattr(bundle_writer.onnx, "save", save)
     else:
-        real_convert = pack.Packer._convert
+        real_convert = bundle_writer.Packer._convert
 
         def convert(self, *args):
             files = real_convert(self, *args)
             cut(files[1])
             return files
 
-        monkeypatch.setattr(pack.Packer, "_convert", convert)
+        monkeypatch.setattr(bundle_writer.Packer, "_convert", convert)
     caught(deploy(backend), "cannot be loaded by")
 
 

@@ -8,7 +8,7 @@ import json
 import pytest
 from miniature import DISTILLED, NARROW, NO_WORKERS, SHORT, TEACHER
 
-from lwam_mm.paths import configs_folder
+from lwam_mm.utils.paths import configs_folder
 
 pytestmark = pytest.mark.end_to_end
 

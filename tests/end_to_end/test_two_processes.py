@@ -17,11 +17,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
-from lwam_mm.engine.kill_and_resume import differences
+from lwam_mm.lab.kill_and_resume import differences
 
 pytestmark = pytest.mark.end_to_end
 
-SCRIPT = Path(__file__).with_name("several_tools.py")
+SCRIPT = Path(__file__).parents[1] / "helpers" / "several_tools.py"
 SECONDS = 300
 """After which two processes that wait for one another are taken to hang."""
 KEPT = ("StrictCheckpointHook", "FiniteLossHook", "JointProcessesHook", "PreemptionHook")

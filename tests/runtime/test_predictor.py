@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 import lwam_mm
 from lwam_mm.runtime import BundleError, EngineError, ImageError, Predictor
-from lwam_mm.runtime.engine import Output
+from lwam_mm.runtime.engines.engine import Output
 
 SIZES = [(32, 48), (33, 47), (47, 33), (1, 1), (100, 17)]
 

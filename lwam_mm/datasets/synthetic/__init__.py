@@ -5,7 +5,7 @@ the frame. Two things are unlike a machine on purpose: defects are far more freq
 (`schedule.COVERAGE`), and thin ones keep about 2 px at small sizes. Needs numpy and OpenCV only.
 """
 
-from .build import Build, draw_layer, make_build
-from .generate import GENERATOR_VERSION, generate_dataset
+from lwam_mm.datasets.synthetic.build import Build, draw_layer, make_build
+from lwam_mm.datasets.synthetic.generate import GENERATOR_VERSION, generate_dataset
 
 __all__ = ["GENERATOR_VERSION", "Build", "draw_layer", "generate_dataset", "make_build"]

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import machine as machines
-from .defects import DRAW, Moment
-from .layout import sample_scene
-from .machine import Machine, sample_machine
-from .noise import generator
-from .scene import Canvas, Scene
-from .schedule import Event, plan_events
+from lwam_mm.datasets.synthetic import printer as machines
+from lwam_mm.datasets.synthetic.defects import DRAW, Moment
+from lwam_mm.datasets.synthetic.noise import generator
+from lwam_mm.datasets.synthetic.part_grid import sample_scene
+from lwam_mm.datasets.synthetic.printer import Machine, sample_machine
+from lwam_mm.datasets.synthetic.scene import Canvas, Scene
+from lwam_mm.datasets.synthetic.schedule import Event, plan_events
 
 _MACHINE, _LAYOUT, _EVENTS, _SHAPES, _LAYER = range(5)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..classes import CLASSES
-from .build import Build, draw_layer, make_build
-from .noise import generator
-from .splits import SPLITS, BuildPlan, plan_builds
+from lwam_mm.datasets.classes import CLASSES
+from lwam_mm.datasets.synthetic.build import Build, draw_layer, make_build
+from lwam_mm.datasets.synthetic.noise import generator
+from lwam_mm.datasets.synthetic.splits import SPLITS, BuildPlan, plan_builds
 
 GENERATOR_VERSION = 1
 """Raised whenever equal arguments no longer give equal bytes."""

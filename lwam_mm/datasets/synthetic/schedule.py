@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .scene import DEFECTS, HOPPING, INCOMPLETE, LATTICE, STREAKING, SUPER
+from lwam_mm.datasets.synthetic.scene import DEFECTS, HOPPING, INCOMPLETE, LATTICE, STREAKING, SUPER
 
 COVERAGE = {SUPER: 0.5, INCOMPLETE: 0.25, HOPPING: 0.45, STREAKING: 0.45, LATTICE: 0.35}
 """Share of a build's layers that show each defect: two kinds a layer on average, far more than on

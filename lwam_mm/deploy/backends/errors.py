@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from lwam_mm.errors import UserError
+from lwam_mm.utils.errors import UserError
 
 
 class BackendError(UserError, RuntimeError):

@@ -20,8 +20,8 @@ from mmdeploy.utils.timer import TimeCounter
 from torch import Tensor
 
 from lwam_mm.deploy.backends.errors import BackendError, first_line, is_installed, require
-from lwam_mm.runtime.openvino_core import openvino_core
-from lwam_mm.runtime.telemetry import no_telemetry
+from lwam_mm.runtime.engines.openvino_core import openvino_core
+from lwam_mm.runtime.engines.telemetry import no_telemetry
 
 _NAME = "openvino"
 

@@ -8,9 +8,9 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from lwam_mm.models.blocks import block_named
-from lwam_mm.models.foldable import reparameterize
 from lwam_mm.models.input_size import require_whole_stride
+from lwam_mm.models.reparam.build_block import block_named
+from lwam_mm.models.reparam.fold import reparameterize
 
 # Blocks of each stage as (multiple of base_channels, stride).
 _STAGES = (

@@ -8,10 +8,10 @@ from typing import Any
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from lwam_mm.models.blocks import block_named
 from lwam_mm.models.decode_heads.full_resolution_head import FullResolutionHead
-from lwam_mm.models.foldable import reparameterize
-from lwam_mm.models.pixel_repetition import begin_as_repetition
+from lwam_mm.models.icnr import begin_as_repetition
+from lwam_mm.models.reparam.build_block import block_named
+from lwam_mm.models.reparam.fold import reparameterize
 
 _DOUBLINGS = 4
 
@@ -31,7 +31,7 @@ class LWRHead(FullResolutionHead):
         with_identity: whether the blocks train with an identity branch.
         norm_cfg: batch norm of the branches, ``dict(type='BN')`` by default.
         repeat_pixels: whether the transposed convolutions begin as ones that repeat each pixel,
-            see :func:`~lwam_mm.models.pixel_repetition.begin_as_repetition`; as released, they do
+            see :func:`~lwam_mm.models.icnr.begin_as_repetition`; as released, they do
             not.
         deploy: builds the folded form, for folded checkpoints.
         init_cfg: mmengine's initialisation configuration; torch's defaults if None.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lwam_mm.models.backbones.unetpp import INIT_CFG
 from lwam_mm.models.decode_heads.full_resolution_head import FullResolutionHead
-from lwam_mm.models.pixel_repetition import begin_as_repetition
+from lwam_mm.models.icnr import begin_as_repetition
 
 _DEPTH = 4
 
@@ -35,7 +35,7 @@ class UNetPlusPlusHead(FullResolutionHead):
         deep_supervision: whether the logits are the mean of four classifiers, on X_01 to X_04, as
             released; otherwise they are those of X_04 alone.
         repeat_pixels: whether the transposed convolutions begin as ones that repeat each pixel,
-            see :func:`~lwam_mm.models.pixel_repetition.begin_as_repetition`; as released, they do
+            see :func:`~lwam_mm.models.icnr.begin_as_repetition`; as released, they do
             not.
         init_cfg: mmengine's initialisation configuration; as released by default.
         **kwargs: of mmseg's ``BaseDecodeHead``: ``num_classes``, ``loss_decode``, ``sampler``,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from lwam_mm.models.losses.joint import joint_centred, joint_norm, joint_sum
-from lwam_mm.models.losses.precision import at_least_float32
+from lwam_mm.models.losses.float32 import at_least_float32
+from lwam_mm.models.losses.global_batch import joint_centred, joint_norm, joint_sum
 
 
 @MODELS.register_module()

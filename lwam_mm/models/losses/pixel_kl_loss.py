@@ -6,7 +6,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lwam_mm.models.losses.precision import at_least_float32
+from lwam_mm.models.losses.float32 import at_least_float32
 
 
 @MODELS.register_module()

@@ -9,8 +9,8 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lwam_mm.models.losses.joint import over_processes
-from lwam_mm.models.losses.precision import at_least_float32
+from lwam_mm.models.losses.float32 import at_least_float32
+from lwam_mm.models.losses.global_batch import over_processes
 
 
 @MODELS.register_module()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 
-from lwam_mm.models.foldable import reparameterize
+from lwam_mm.models.reparam.fold import reparameterize
 
 
 @MODELS.register_module()

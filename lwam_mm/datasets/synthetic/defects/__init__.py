@@ -6,9 +6,23 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..scene import HOPPING, INCOMPLETE, LATTICE, STREAKING, SUPER, Canvas, Scene
-from . import hopping, incomplete_spreading, lattice, streaking, super_elevation
-from .moment import Moment
+from lwam_mm.datasets.synthetic.defects import (
+    hopping,
+    incomplete_spreading,
+    lattice,
+    streaking,
+    super_elevation,
+)
+from lwam_mm.datasets.synthetic.defects.lifetime import Moment
+from lwam_mm.datasets.synthetic.scene import (
+    HOPPING,
+    INCOMPLETE,
+    LATTICE,
+    STREAKING,
+    SUPER,
+    Canvas,
+    Scene,
+)
 
 DRAW: dict[int, Callable[[Canvas, Scene, np.random.Generator, Moment], None]] = {
     INCOMPLETE: incomplete_spreading.draw,

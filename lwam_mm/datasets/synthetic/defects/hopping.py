@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..noise import smooth_noise
-from ..scene import HOPPING, Canvas, Part, Scene, smoothstep
-from .moment import Moment
+from lwam_mm.datasets.synthetic.defects.lifetime import Moment
+from lwam_mm.datasets.synthetic.noise import smooth_noise
+from lwam_mm.datasets.synthetic.scene import HOPPING, Canvas, Part, Scene, smoothstep
 
 RIPPLE_CONTRAST = (0.03, 0.06)
 RIDGE_CONTRAST = (0.025, 0.04)

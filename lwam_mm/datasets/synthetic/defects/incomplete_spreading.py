@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..noise import smooth_noise
-from ..scene import INCOMPLETE, Canvas, Scene, smoothstep
-from .moment import Moment
+from lwam_mm.datasets.synthetic.defects.lifetime import Moment
+from lwam_mm.datasets.synthetic.noise import smooth_noise
+from lwam_mm.datasets.synthetic.scene import INCOMPLETE, Canvas, Scene, smoothstep
 
 SHORT_FEED_CONTRAST = (0.35, 0.51)
 BARE_PLATE_CONTRAST = (0.31, 0.34)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..noise import smooth_noise
-from ..scene import LATTICE, Canvas, Scene, smoothstep
-from .moment import Moment
+from lwam_mm.datasets.synthetic.defects.lifetime import Moment
+from lwam_mm.datasets.synthetic.noise import smooth_noise
+from lwam_mm.datasets.synthetic.scene import LATTICE, Canvas, Scene, smoothstep
 
 STRUT_CONTRAST = (0.45, 0.8)
 _GAP_CONTRAST = -0.06

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..noise import smooth_noise
-from ..scene import STREAKING, Canvas, Scene, smoothstep
-from .moment import Moment
+from lwam_mm.datasets.synthetic.defects.lifetime import Moment
+from lwam_mm.datasets.synthetic.noise import smooth_noise
+from lwam_mm.datasets.synthetic.scene import STREAKING, Canvas, Scene, smoothstep
 
 WIDTH = (3.0, 16.0)
 LENGTH = (0.5, 1.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..noise import smooth_noise, standardize
-from ..scene import SUPER, Canvas, Part, Scene, smoothstep
-from .moment import Moment
+from lwam_mm.datasets.synthetic.defects.lifetime import Moment
+from lwam_mm.datasets.synthetic.noise import smooth_noise, standardize
+from lwam_mm.datasets.synthetic.scene import SUPER, Canvas, Part, Scene, smoothstep
 
 BRIGHT_CONTRAST = (0.50, 0.79)
 DARK_CONTRAST = (-0.45, -0.25)

@@ -1,0 +1,186 @@
+"""A machine: its lighting, its powder's grain, its frame around the powder bed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lwam_mm.datasets.synthetic.noise import generator, grain, smooth_noise
+from lwam_mm.datasets.synthetic.scene import REFERENCE_SIZE, Part, Scene, smoothstep
+
+_LAYOUT, _LIGHT, _SURROUND, _BANDS, _LAYER = range(5)
+_CHAMBER_LEVEL = 0.17
+_FAINTEST_GRAIN = 0.0185
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a camera sees of a clean layer, the same for all layers of a build.
+
+    Attributes:
+        key: Seeds of the machine's own textures.
+        level: Mean grey level of powder, 0..255.
+        light_angle: Direction in which the light grows, rad.
+        light_range: (brightest - darkest) / mean over the powder bed.
+        light_curve: Share of the light that falls off from the middle, 0..1.
+        grain_sigma: Standard deviation of the grain over its mean, in a 1024 px frame.
+        grain_correlation: Lag-1 autocorrelation of the grain.
+        clump_share: Share of the grain's variance in clumps.
+        band_sigma: Standard deviation of the faint bands along recoating.
+        ghost: Depth of the parts' trace under fresh powder; 0 for none.
+        plate_step: How much brighter the powder beside the build plate is; 0 shows no outline.
+        sides: Width of the chamber strip at both ends of (left, top, right, bottom), in frame
+            sizes; (0, 0) where the powder fills the frame.
+        ragged: Which of the four sides has spilt powder on its edge; 4 for none.
+        mirrored: Whether the recoater moves right to left.
+    """
+
+    key: tuple[int, ...]
+    level: float
+    light_angle: float
+    light_range: float
+    light_curve: float
+    grain_sigma: float
+    grain_correlation: float
+    clump_share: float
+    band_sigma: float
+    ghost: float
+    plate_step: float
+    sides: tuple[tuple[float, float], ...]
+    ragged: int
+    mirrored: bool
+
+
+def sample_machine(key: tuple[int, ...]) -> Machine:
+    """Draw a machine at random."""
+    rng = generator(*key, _LAYOUT)
+    sides = [(0.0, 0.0)] * 4
+    for side in rng.permutation(4)[: rng.integers(0, 4)]:
+        wide, narrow = rng.uniform(0.012, 0.04), rng.uniform(0.0, 0.012)
+        sides[side] = (wide, narrow) if rng.random() < 0.5 else (narrow, wide)
+    return Machine(
+        key=key,
+        level=rng.uniform(80, 112),
+        light_angle=rng.uniform(0, 2 * np.pi),
+        light_range=rng.uniform(0.42, 0.72),
+        light_curve=rng.uniform(0.1, 0.5),
+        grain_sigma=rng.uniform(0.019, 0.036),
+        grain_correlation=rng.uniform(0.735, 0.81),
+        clump_share=rng.uniform(0.0, 0.08),
+        band_sigma=rng.uniform(0.0015, 0.004),
+        ghost=rng.uniform(0.005, 0.02) if rng.random() < 0.6 else 0.0,
+        plate_step=rng.uniform(0.015, 0.04) if rng.random() < 0.35 else 0.0,
+        sides=tuple(sides),
+        ragged=int(rng.integers(0, 5)),
+        mirrored=bool(rng.random() < 0.5),
+    )
+
+
+def lighting(machine: Machine, size: int) -> np.ndarray:
+    """Return the light on the powder, float32 (size, size), mean 1, range `light_range`."""
+    rng = generator(*machine.key, _LIGHT)
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j].astype(np.float32)
+    slope = (np.cos(machine.light_angle) * x + np.sin(machine.light_angle) * y) / np.sqrt(2)
+    away = (x - rng.uniform(-0.4, 0.4)) ** 2 + (y - rng.uniform(-0.4, 0.4)) ** 2
+    swell = smooth_noise(rng, (size, size), 0.28 * size, 0.28 * size)
+    light = (1 - machine.light_curve) * slope - machine.light_curve * away / 2 + 0.04 * swell
+    light = (light - light.mean()) / (light.max() - light.min())
+    return (1 + machine.light_range * light).astype(np.float32)
+
+
+def powder_cover(machine: Machine, size: int) -> np.ndarray:
+    """Return how much of each pixel is powder bed, float32 (size, size), 0..1."""
+    rng = generator(*machine.key, _SURROUND)
+    along = np.linspace(0, 1, size, dtype=np.float32)
+    across = np.arange(size, dtype=np.float32)
+    cover = np.ones((size, size), np.float32)
+    for side, (start, end) in enumerate(machine.sides):
+        if start == end == 0.0:
+            continue
+        edge = size * (start + (end - start) * along)
+        if side == machine.ragged:
+            heaps = smooth_noise(rng, (1, size), 0.02 * size, 0)[0]
+            crumbs = smooth_noise(rng, (1, size), 0.003 * size, 0)[0]
+            edge = edge + size * (0.0025 * np.abs(heaps) + 0.0012 * crumbs)
+        depth = across if side < 2 else across[::-1]
+        inside = np.clip(depth[None, :] - edge[:, None] + 0.5, 0, 1)
+        cover *= inside if side in (0, 2) else inside.T
+    return cover
+
+
+def bed_inset(machine: Machine, size: int) -> tuple[float, float, float, float]:
+    """Return the powder bed's distance from the frame's (left, top, right, bottom), px."""
+    left, top, right, bottom = (max(side) * size for side in machine.sides)
+    return left, top, right, bottom
+
+
+def chamber(machine: Machine, size: int) -> np.ndarray:
+    """Return the chamber beside the powder bed over the powder's level: dark, scratched metal."""
+    rng = generator(*machine.key, _SURROUND, 1)
+    shape = (size, size)
+    level = _CHAMBER_LEVEL * (1 + 0.35 * smooth_noise(rng, shape, 0.03 * size, 0.03 * size))
+    level += 0.02 * smooth_noise(rng, shape, 0.8, 0.8)
+    scratches = np.zeros(shape, np.uint8)
+    for _ in range(150):
+        start = rng.uniform(0, size, 2)
+        stroke = rng.normal(0, 0.03 * size, 2)
+        ends = np.round(16 * np.stack([start, start + stroke])).astype(int)
+        shine = int(rng.integers(20, 90))
+        cv2.line(scratches, ends[0].tolist(), ends[1].tolist(), shine, 1, cv2.LINE_AA, shift=4)
+    return np.clip(level, 0.03, None) + scratches / np.float32(400)
+
+
+def plate_outline(machine: Machine, size: int) -> np.ndarray:
+    """Return the level change that shows the build plate's outline, float32 (size, size)."""
+    if machine.plate_step == 0.0:
+        return np.zeros((size, size), np.float32)
+    left, top, right, bottom = bed_inset(machine, size)
+    inset = 0.03 * size
+    plate = Part(
+        x=(size + left - right) / 2,
+        y=(size + top - bottom) / 2,
+        half_x=(size - left - right) / 2 - inset,
+        half_y=(size - top - bottom) / 2 - inset,
+        shape="block",
+    )
+    _, away = plate.distance(size, margin=size)
+    softness = max(2.0, 0.003 * size)
+    return (machine.plate_step * smoothstep(0.5 + away / softness)).astype(np.float32)
+
+
+def part_traces(machine: Machine, scene: Scene) -> np.ndarray:
+    """Return the faint trace of the parts under fresh powder, float32 (size, size)."""
+    trace = np.zeros((scene.size, scene.size), np.float32)
+    if machine.ghost == 0.0:
+        return trace
+    rng = generator(*machine.key, _SURROUND, 2)
+    mottle = smooth_noise(rng, trace.shape, scene.px(2.5, 0.8), scene.px(2.5, 0.8))
+    for part in scene.parts:
+        window, away = part.distance(scene.size, margin=scene.px(6, 1))
+        inside = smoothstep(0.5 - away / scene.px(6, 1.5))
+        trace[window] -= machine.ghost * inside * (1 + 0.6 * mottle[window])
+    return trace
+
+
+def fresh_powder(machine: Machine, size: int, layer: int) -> np.ndarray:
+    """Return one layer's powder over its mean level: bands and grain, float32 (size, size)."""
+    rng = generator(*machine.key, _LAYER, layer)
+    shape = (size, size)
+    # A frame of fewer pixels averages some of the grain away.
+    sigma = max(_FAINTEST_GRAIN, machine.grain_sigma * min(1.0, (size / REFERENCE_SIZE) ** 0.25))
+    powder = 1 + np.float32(sigma) * grain(
+        rng, shape, machine.grain_correlation, machine.clump_share
+    )
+    # Blade wear leaves bands that stay, and every pass adds a little of its own.
+    stay = generator(*machine.key, _BANDS)
+    width = max(0.006 * size, 1.0)
+    for source, share in ((stay, 0.8), (rng, 0.6)):
+        bands = smooth_noise(source, (size, 1), 0, width)
+        powder += np.float32(share * machine.band_sigma) * bands
+    # Now and then a particle turns a face to the lamp.
+    count = int(rng.poisson(2e-4 * size * size))
+    rows, columns = rng.integers(0, size, (2, count))
+    powder[rows, columns] += rng.uniform(0.05, 0.25, count).astype(np.float32)
+    return powder * np.float32(1 + rng.normal(0, 0.004))

@@ -1,0 +1,1 @@
+"""Loading and augmentation, registered in mmseg."""

@@ -1,0 +1,211 @@
+"""Read a run's logged scalars and draw them as one picture."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lwam_mm.utils.atomic_files import write_atomically
+
+Points = dict[str, list[tuple[float, float]]]
+"""Lines by name, each a list of (iteration, value)."""
+
+
+@dataclass(frozen=True)
+class ScalarFile:
+    """A file of scalars that mmengine's LocalVisBackend wrote, and how to read it.
+
+    Attributes:
+        path: JSON lines, one logged row each.
+        validation_unit: Iterations that one unit of a validation row's ``step`` stands for: 1 if
+            steps are iterations, the epoch's length if they are epochs. None if steps do not tell
+            (epochs of an iteration-based loop): the row then belongs where it stands, behind the
+            last training row.
+        until: Last iteration to read, where a later run resumed from it; None reads all.
+    """
+
+    path: Path
+    validation_unit: int | None = 1
+    until: int | None = None
+
+
+@dataclass
+class Curves:
+    """What there is to draw.
+
+    Attributes:
+        losses: Training losses by their names in the log.
+        metrics: Validation mIoU in percent; with a distillation also ``teacher.mIoU``.
+        class_iou: Validation IoU in percent by class name.
+        learning_rates: Learning rate, one line for each optimizer.
+        problems: What could not be read, as sentences for the log.
+    """
+
+    losses: Points = field(default_factory=dict)
+    metrics: Points = field(default_factory=dict)
+    class_iou: Points = field(default_factory=dict)
+    learning_rates: Points = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.losses or self.metrics or self.class_iou or self.learning_rates)
+
+
+def read_curves(files: Sequence[ScalarFile]) -> Curves:
+    """Read the scalars of a run and of the runs that it resumed from, oldest first.
+
+    A file that is missing and a line that is no JSON (a killed process leaves half a line) go into
+    ``problems``; the rest is read.
+    """
+    curves = Curves()
+    for file in files:
+        if not file.path.is_file():
+            curves.problems.append(f"{file.path} is missing: its part of the curves is not drawn.")
+            continue
+        iteration = 0.0
+        with file.path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    row = {_without_stage(key): value for key, value in json.loads(line).items()}
+                except (json.JSONDecodeError, AttributeError):
+                    problem = f"{file.path}, line {number} is no JSON object: {line!r}"
+                    curves.problems.append(problem)
+                    continue
+                # Only the rows of training have it.
+                if "iter" in row:
+                    iteration = row["iter"]
+                    if file.until is None or iteration <= file.until:
+                        _add_training(curves, iteration, row)
+                    continue
+                unit = file.validation_unit
+                at = iteration if unit is None else row.get("step", 0) * unit
+                if file.until is None or at <= file.until:
+                    _add_validation(curves, at, row)
+    return curves
+
+
+def draw_curves(curves: Curves, path: Path, title: str = "") -> None:
+    """Draw losses, validation IoU and learning rate above each other over the iterations.
+
+    A panel without points is left out. The picture appears at ``path`` whole or not at all.
+
+    Args:
+        curves: What to draw.
+        path: PNG to write.
+        title: Line above the picture.
+
+    Raises:
+        ValueError: If there is nothing to draw.
+        OSError: If the picture cannot be written.
+    """
+    panels = [
+        (height, draw)
+        for height, draw, points in (
+            (3.2, _draw_losses, curves.losses),
+            (3.2, _draw_metrics, {**curves.metrics, **curves.class_iou}),
+            (1.8, _draw_learning_rates, curves.learning_rates),
+        )
+        if points
+    ]
+    if not panels:
+        raise ValueError(f"{path}: nothing was logged, so there are no curves to draw.")
+    heights = [height for height, _ in panels]
+    # Figure instead of pyplot, which keeps every figure and the chosen backend for the process.
+    figure = Figure(figsize=(10, sum(heights) + 0.6), dpi=110, layout="constrained")
+    if title:
+        figure.suptitle(title, fontsize=11)
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    for axis, (_, draw) in zip(axes, panels, strict=True):
+        draw(axis, curves)
+        axis.grid(True, color="#dddddd", linewidth=0.6)
+        axis.set_axisbelow(True)
+        axis.spines[["top", "right"]].set_visible(False)
+        if axis.get_legend_handles_labels()[1]:
+            axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9)
+    axes[-1].set_xlabel("iteration")
+
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    write_atomically(path, picture.getvalue())
+
+
+def _without_stage(key: str) -> str:
+    """Drop the stage that ``LogProcessor(log_with_hierarchy=True)`` puts before a key."""
+    return key.removeprefix("train/").removeprefix("val/")
+
+
+def _add_training(curves: Curves, iteration: float, row: Mapping[str, float]) -> None:
+    for key, value in row.items():
+        if "loss" in key:
+            curves.losses.setdefault(key, []).append((iteration, value))
+        elif key == "lr" or key.endswith(".lr"):
+            curves.learning_rates.setdefault(key, []).append((iteration, value))
+
+
+def _add_validation(curves: Curves, iteration: float, row: Mapping[str, float]) -> None:
+    for key, value in row.items():
+        if key.endswith("mIoU"):
+            curves.metrics.setdefault(key, []).append((iteration, value))
+        # The frozen teacher's classes would be as many flat lines again.
+        elif "IoU." in key and not key.startswith("teacher."):
+            name = key.rpartition("IoU.")[2]
+            curves.class_iou.setdefault(name, []).append((iteration, value))
+
+
+def _draw_losses(axis: Axes, curves: Curves) -> None:
+    for index, (name, points) in enumerate(curves.losses.items()):
+        if name == "loss":
+            style = dict(color="black", linewidth=1.8, zorder=3, label="loss (sum)")
+        else:
+            style = dict(color=_colour(index), linewidth=1.1, label=name)
+        _draw_line(axis, points, **style)
+    values = [value for points in curves.losses.values() for _, value in points]
+    finite = [value for value in values if math.isfinite(value)]
+    if finite and min(finite) > 0 and max(finite) > 20 * min(finite):
+        axis.set_yscale("log")
+    axis.set_ylabel("training loss")
+
+
+def _draw_metrics(axis: Axes, curves: Curves) -> None:
+    for index, (name, points) in enumerate(curves.class_iou.items()):
+        _draw_line(axis, points, color=_colour(index), linewidth=1.0, alpha=0.85, label=name)
+    for name, points in curves.metrics.items():
+        if name.startswith("teacher."):
+            style = dict(linestyle="--", linewidth=1.3, marker="")
+        else:
+            style = dict(linewidth=2.0)
+        _draw_line(axis, points, color="black", label=name, **style)
+    if "mIoU" in curves.metrics:
+        iteration, best = max(curves.metrics["mIoU"], key=lambda point: point[1])
+        circle = dict(color="black", markersize=7, markerfacecolor="white", zorder=4)
+        axis.plot([iteration], [best], "o", label=f"best {best:.1f} at {iteration:.0f}", **circle)
+    axis.set_ylim(0, 102)
+    axis.set_ylabel("validation IoU in %")
+
+
+def _draw_learning_rates(axis: Axes, curves: Curves) -> None:
+    several = len(curves.learning_rates) > 1
+    for index, (name, points) in enumerate(curves.learning_rates.items()):
+        _draw_line(axis, points, color=_colour(index), label=name if several else None)
+    axis.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
+    axis.set_ylim(bottom=0)
+    axis.set_ylabel("learning rate")
+
+
+def _draw_line(axis: Axes, points: list[tuple[float, float]], **style: object) -> None:
+    iterations, values = zip(*points, strict=True)
+    # A line through a handful of points hides how few they are.
+    axis.plot(iterations, values, **{"marker": "." if len(points) <= 30 else "", **style})
+
+
+def _colour(index: int) -> object:
+    colours = matplotlib.colormaps["tab10"].colors
+    return colours[index % len(colours)]

@@ -1,8 +1,0 @@
-"""What all errors of the training side have in common."""
-
-
-class UserError(Exception):
-    """An error whose message names the file, the value and the remedy.
-
-    The tools print it without a traceback, which would only bury it.
-    """

@@ -1,0 +1,92 @@
+"""What tools/show_errors.py does: inspect a checkpoint on its config's test set, write the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+from torch import nn
+
+from lwam_mm.evaluation.scores import confusion_to_metrics
+from lwam_mm.lab.inspection.inspect import Findings, inspect_errors
+from lwam_mm.lab.inspection.student_and_teacher import load_student_and_teacher
+from lwam_mm.lab.pages.errors_page import write_errors_page
+from lwam_mm.lab.pages.table import ModelRow
+from lwam_mm.version import __version__
+
+
+def show_errors(
+    config: Config,
+    checkpoint: Path,
+    out: Path,
+    *,
+    teacher: tuple[Config, Path] | None = None,
+    worst: int = 20,
+    fold: bool = False,
+    command: str = "",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Findings:
+    """Write a page about what a model does wrong on its config's test set.
+
+    Args:
+        config: a segmentor's config, or a distillation's.
+        checkpoint: its weights.
+        out: HTML file to write.
+        teacher: config and checkpoint of a teacher, which sees what the config's pipeline gives;
+            a distillation brings its own.
+        worst: how many images to show, 0 or more.
+        fold: fold the student's blocks first.
+        command: how the page was made, to be shown on it.
+        progress: called with the number of images done and of all.
+
+    Raises:
+        FileNotFoundError: there is no such checkpoint.
+        lwam_mm.utils.errors.UserError: a checkpoint, the data or their classes do not fit.
+    """
+    student, its_teacher = load_student_and_teacher(config, checkpoint, teacher, fold=fold)
+    judged = "student" if its_teacher is not None else "prediction"
+    segmentors = {judged: student}
+    if its_teacher is not None:
+        segmentors["teacher"] = its_teacher
+    init_default_scope(config.get("default_scope", "mmseg"))
+    dataset = DATASETS.build(config.test_dataloader.dataset)
+    classes = dataset.metainfo["classes"]
+    findings = inspect_errors(segmentors, judged, dataset, classes, worst, progress)
+
+    notes = [
+        f"On {findings.images} images of {config.test_dataloader.dataset.data_prefix.img_path}, "
+        "each at its own size."
+    ]
+    if findings.unlabelled:
+        notes.append(f"{findings.unlabelled} images have no labelled pixel, and so no score.")
+    facts = {"checkpoint": checkpoint, "folded": "yes" if fold else "no"}
+    if its_teacher is not None:
+        facts["teacher"] = teacher[1] if teacher else "the distillation's own"
+    facts |= {"lwam_mm": __version__, "torch": torch.__version__}
+    write_errors_page(
+        out,
+        title=f"What {checkpoint.name} does wrong",
+        judged=judged,
+        rows=[_row(name, model, findings) for name, model in reversed(segmentors.items())],
+        classes=classes,
+        palette=dataset.metainfo["palette"],
+        confusion=findings.counts[judged].confusion,
+        precision_recall={
+            name: counts.precision_recall for name, counts in findings.counts.items()
+        },
+        worst=[(image.score, image.iou, image.sample) for image in findings.worst],
+        notes=notes,
+        facts=facts,
+        commands=[command] if command else [],
+    )
+    return findings
+
+
+def _row(name: str, model: nn.Module, findings: Findings) -> ModelRow:
+    scores = confusion_to_metrics(findings.counts[name].confusion)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return ModelRow(name, scores.means["mIoU"], list(scores.iou), parameters)

@@ -1,0 +1,137 @@
+"""What INT8 costs, student by student, as a Markdown page."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from lwam_mm.deploy.exporter import deploy_config_for, export_bundle
+from lwam_mm.deploy.gate import FLOAT, INT8
+from lwam_mm.quantization.quantize import QuantizationError
+from lwam_mm.runtime import Bundle
+
+
+@dataclass(frozen=True)
+class Student:
+    """A trained student to quantize.
+
+    Attributes:
+        name: what the reader shall call it.
+        config: its plain config.
+        checkpoint: its checkpoint.
+    """
+
+    name: str
+    config: Config
+    checkpoint: Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        student: name of the student.
+        model: "float", "INT8" or "INT8, controlled".
+        iou: "mIoU" and each class's IoU in percent; None where no truth shows the class, or, for
+            the whole row, empty where there is no such model.
+        megabytes: size of the model's files in 10^6 bytes.
+        note: what else is to be said.
+    """
+
+    student: str
+    model: str
+    iou: dict[str, float | None]
+    megabytes: float | None = None
+    note: str = ""
+
+
+def quantization_rows(
+    students: Sequence[Student],
+    *,
+    backend: str,
+    tight: float,
+    progress: Callable[[str], None] = lambda line: None,
+) -> list[Row]:
+    """Export each student in float, in plain INT8 and in INT8 under accuracy control.
+
+    Args:
+        students: the students; their validation and training images have to be there.
+        backend: ``"openvino"`` or ``"onnxruntime"``.
+        tight: how much mIoU (in percent) accuracy control may lose.
+        progress: called with one line of text at each step.
+
+    Returns:
+        Three rows a student, on all its validation images.
+    """
+    rows = []
+    for student in students:
+        progress(f"== {student.name}")
+        plain, _ = _export(student, backend, {}, progress)
+        rows += [_row(student, plain, FLOAT), _row(student, plain, INT8)]
+        controlled, refusal = _export(student, backend, dict(miou=tight), progress)
+        if controlled is None:
+            rows.append(Row(student.name, "INT8, controlled", {}, note=refusal))
+        else:
+            left = controlled.manifest.provenance["int8"]["float_layers"]
+            note = f"in float: {', '.join(left)}" if left else "as plain: within the limit"
+            rows.append(_row(student, controlled, INT8, "INT8, controlled", note))
+    return rows
+
+
+def to_markdown(rows: Sequence[Row], *, title: str, facts: Sequence[str]) -> str:
+    """Write the rows as a page.
+
+    Args:
+        rows: at least one with figures.
+        title: heading of the page.
+        facts: lines about how it was measured, above the table.
+    """
+    classes = list(next(row.iou for row in rows if row.iou))
+    head = ["student", "model", *classes, "MB", ""]
+    lines = [f"# {title}", "", *facts, "", _line(head), _line(["---"] * len(head))]
+    for row in rows:
+        scores = ["-" if row.iou.get(c) is None else f"{row.iou[c]:.2f}" for c in classes]
+        size = "-" if row.megabytes is None else f"{row.megabytes:.2f}"
+        lines.append(_line([row.student, row.model, *scores, size, row.note]))
+    return "\n".join(lines) + "\n"
+
+
+def _export(
+    student: Student, backend: str, limits: dict[str, float], progress: Callable[[str], None]
+) -> tuple[Bundle | None, str]:
+    deploy_config = deploy_config_for(student.config, backend)
+    deploy_config.gate.images = None
+    deploy_config.gate.limits.int8 = limits
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            bundle = export_bundle(
+                student.config,
+                student.checkpoint,
+                Path(folder) / "bundle",
+                int8=True,
+                deploy_config=deploy_config,
+                progress=progress,
+            )
+        except QuantizationError as error:
+            return None, str(error)
+        size = sum((bundle.root / name).stat().st_size for name in bundle.manifest.files)
+        bundle.manifest.figures["megabytes"] = size / 1e6
+        return bundle, ""
+
+
+def _row(
+    student: Student, bundle: Bundle, stage: str, model: str | None = None, note: str = ""
+) -> Row:
+    figures = bundle.manifest.figures
+    size = figures["megabytes"] if stage == INT8 else None
+    model = model or ("float" if stage == FLOAT else stage)
+    return Row(student.name, model, figures["gate"]["stages"][stage], size, note)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

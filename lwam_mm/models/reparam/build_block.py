@@ -1,0 +1,20 @@
+"""The blocks that a config can build the student from."""
+
+from __future__ import annotations
+
+from lwam_mm.models.reparam.fold import FoldableConv
+from lwam_mm.models.reparam.qa_rep_conv import QARepConv
+from lwam_mm.models.reparam.rep_conv import RepConv
+
+_BLOCKS: dict[str, type[FoldableConv]] = {block.__name__: block for block in (RepConv, QARepConv)}
+
+
+def block_named(name: str) -> type[FoldableConv]:
+    """Give the block of a name.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if name not in _BLOCKS:
+        raise ValueError(f"block={name!r}: there is no such block; use one of {list(_BLOCKS)}")
+    return _BLOCKS[name]

@@ -1,0 +1,311 @@
+"""Post-training quantization of the folded student: float ONNX in, INT8 QDQ ONNX out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+
+from lwam_mm.quantization.silent_nncf import import_nncf, quiet_nncf
+from lwam_mm.utils.errors import UserError
+
+_CONVOLUTIONS = ("Conv", "ConvTranspose")
+# DequantizeLinear takes one scale a channel from this version of ONNX on.
+_FIRST_PER_CHANNEL_OPSET = 13
+
+
+class QuantizationError(UserError, ValueError):
+    """The model cannot be quantized, not with these images, or not within the limit."""
+
+
+@dataclass(frozen=True)
+class ControlledQuantization:
+    """What :func:`quantize_with_accuracy_control` found.
+
+    Attributes:
+        model: the INT8 model.
+        float_score: ``validate`` of the float model.
+        score: ``validate`` of ``model``; at most ``max_drop`` below ``float_score``.
+        float_layers: names of the convolutions that stayed in float, in the graph's order.
+    """
+
+    model: onnx.ModelProto
+    float_score: float
+    score: float
+    float_layers: tuple[str, ...]
+
+
+def quantize(
+    model: onnx.ModelProto, calibration: Iterable[np.ndarray], *, ignored: Iterable[str] = ()
+) -> onnx.ModelProto:
+    """Quantize every convolution of a folded model to 8 bits.
+
+    Weights become int8 with one symmetric scale for each output channel; activations get one
+    scale for each tensor, which covers all values that they take on the calibration images. Biases
+    and logits stay in float. The result runs in ONNX Runtime, and in OpenVINO at the speed of a
+    model that was quantized there. Equal arguments give equal models.
+
+    Args:
+        model: float ONNX model with one input, float32 (N, 3, H, W), batch norms folded. It stays
+            as it is.
+        calibration: normalised images as the model takes them, float32 (1, 3, H, W). All are held
+            in memory; a few dozen of the training set will do.
+        ignored: names of convolution nodes to leave in float.
+
+    Returns:
+        The same graph with QuantizeLinear and DequantizeLinear nodes.
+
+    Raises:
+        QuantizationError: the model has batch norms, no convolutions, another input or is
+            quantized already; there is no image, or one of another shape or dtype, or with NaN or
+            infinity; a name in ``ignored`` is no convolution's.
+    """
+    ignored = _known(model, ignored)
+    feed = _input_of(model)
+    images = _checked(calibration, feed)
+    nncf = import_nncf()
+    with quiet_nncf():
+        quantized = nncf.quantize(
+            model,
+            _dataset(images, feed),
+            **nncf_options(len(images), ignored),
+        )
+    return _finished(quantized, ignored)
+
+
+def quantize_with_accuracy_control(
+    model: onnx.ModelProto,
+    calibration: Iterable[np.ndarray],
+    validate: Callable[[onnx.ModelProto], float],
+    max_drop: float,
+    *,
+    ignored: Iterable[str] = (),
+) -> ControlledQuantization:
+    """Quantize a folded model and return layers to float until it is accurate enough.
+
+    If the plain result of :func:`quantize` loses too much, each layer is tried in float alone, and
+    then layer after layer, that which helps most first, returns to float for good. With 15 layers
+    that takes some 20 to 30 validations.
+
+    Args:
+        model: as for :func:`quantize`.
+        calibration: as for :func:`quantize`.
+        validate: gives a model's score, higher is better, such as its mIoU in percent. Called
+            with the float model and with candidates.
+        max_drop: how far the score may fall below that of the float model, in its unit.
+        ignored: as for :func:`quantize`.
+
+    Returns:
+        The model within the limit, its score and the layers that stayed in float.
+
+    Raises:
+        QuantizationError: as for :func:`quantize`; ``max_drop`` is negative; a score is not
+            finite; no layer is left that could be quantized within the limit.
+    """
+    if not 0 <= max_drop < math.inf:
+        raise QuantizationError(f"max_drop={max_drop}: give a limit of 0 or more")
+    ignored = _known(model, ignored)
+    feed = _input_of(model)
+    images = _checked(calibration, feed)
+    float_score = _score(validate, model)
+
+    def score(candidate: onnx.ModelProto, _: Iterable[Any]) -> tuple[float, list[float]]:
+        value = float_score if candidate is model else _score(validate, _as_written(candidate))
+        # NNCF divides by the float model's score, which may be 0: only differences count here.
+        shifted = value - float_score + 1
+        # One score for one "image" makes NNCF rank the layers by the score itself.
+        return shifted, [shifted]
+
+    nncf = import_nncf()
+    with quiet_nncf():
+        restored = nncf.quantize_with_accuracy_control(
+            model,
+            _dataset(images, feed),
+            nncf.Dataset([None]),  # the images are validate's own business
+            score,
+            max_drop=max_drop,
+            drop_type=nncf.DropType.ABSOLUTE,
+            advanced_quantization_parameters=_parameters(),
+            **_settings(len(images), ignored),
+        )
+    # NNCF only logs that it has failed, and then gives what it had last.
+    left = float_layers(restored)
+    if len(left) == len(_convolutions(restored)):
+        raise QuantizationError(
+            f"no layer can be INT8 with a score of {float_score - max_drop:.6g} or more (float "
+            f"{float_score:.6g}, allowed drop {max_drop:.6g}). Calibrate on more images, train "
+            "with block='QARepConv', or allow a larger drop"
+        )
+    quantized = _finished(restored, left)
+    final_score = _score(validate, quantized)
+    if float_score - final_score > max_drop:
+        raise QuantizationError(
+            f"the INT8 model scores {final_score:.6g} at best, more than {max_drop:.6g} below the "
+            f"float model's {float_score:.6g}; allow a larger drop, or make validate give the same "
+            "score for the same model"
+        )
+    return ControlledQuantization(quantized, float_score, final_score, left)
+
+
+def nncf_options(images: int, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Give ``nncf.quantize`` the options that :func:`quantize` calls it with.
+
+    Args:
+        images: how many images it calibrates on.
+        ignored: names of layers to leave in float.
+    """
+    return dict(advanced_parameters=_parameters(), **_settings(images, ignored))
+
+
+def float_layers(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Names of the convolutions whose input and weights are not both quantized, in order."""
+    dequantized = {
+        output
+        for node in model.graph.node
+        if node.op_type == "DequantizeLinear"
+        for output in node.output
+    }
+    return tuple(
+        node.name for node in _convolutions(model) if not dequantized.issuperset(node.input[:2])
+    )
+
+
+def _convolutions(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    return [node for node in model.graph.node if node.op_type in _CONVOLUTIONS]
+
+
+def _known(model: onnx.ModelProto, ignored: Iterable[str]) -> tuple[str, ...]:
+    """Check that the model can be quantized but for the layers in ``ignored``; give those."""
+    operators = {node.op_type for node in model.graph.node}
+    if "BatchNormalization" in operators:
+        raise QuantizationError(
+            "the model has batch norms left, which lose accuracy in INT8: fold it first "
+            "(lwam_mm.models.reparameterize), then export it"
+        )
+    if operators & {"QuantizeLinear", "DequantizeLinear"}:
+        raise QuantizationError("the model is quantized already; give the float model")
+    opset = max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    if opset < _FIRST_PER_CHANNEL_OPSET:
+        raise QuantizationError(
+            f"the model's opset {opset} has no scales for single channels; export it with opset "
+            f"{_FIRST_PER_CHANNEL_OPSET} or newer"
+        )
+    names = [node.name for node in _convolutions(model)]
+    ignored = tuple(ignored)
+    if unknown := sorted(set(ignored) - set(names)):
+        raise QuantizationError(f"ignored={unknown}: no such convolutions; there are {names}")
+    if not set(names) - set(ignored):
+        raise QuantizationError(
+            f"the model has no convolution to quantize (convolutions: {names}, ignored: "
+            f"{list(ignored)}); is it the student's?"
+        )
+    return ignored
+
+
+def _input_of(model: onnx.ModelProto) -> onnx.ValueInfoProto:
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    kinds = [
+        (value.type.tensor_type.elem_type, len(value.type.tensor_type.shape.dim))
+        for value in inputs
+    ]
+    if kinds != [(onnx.TensorProto.FLOAT, 4)]:
+        raise QuantizationError(
+            f"the model's inputs are {[value.name for value in inputs]}, but quantization needs a "
+            "single one, float32 (N, 3, H, W); quantize before the normalisation goes into the "
+            "graph"
+        )
+    return inputs[0]
+
+
+def _checked(images: Iterable[np.ndarray], feed: onnx.ValueInfoProto) -> list[np.ndarray]:
+    # A model for a batch of any size says nothing about the first, one for any size of image
+    # nothing about the last two.
+    sizes = [dim.dim_value or None for dim in feed.type.tensor_type.shape.dim]
+    expected = (1, sizes[1] or 3, *sizes[2:])
+    shown = f"({', '.join(str(size or 'any') for size in expected)})"
+    checked = []
+    for index, image in enumerate(images):
+        image = np.asarray(image)
+        fits = image.ndim == 4 and all(
+            have > 0 and want in (None, have)
+            for want, have in zip(expected, image.shape, strict=True)
+        )
+        if not fits or image.dtype != np.float32:
+            raise QuantizationError(
+                f"calibration image {index} is {image.dtype} of shape {image.shape}; the model "
+                f"takes float32 of shape {shown}, normalised as in training"
+            )
+        if not np.isfinite(image).all():
+            raise QuantizationError(
+                f"calibration image {index} holds NaN or infinity; leave it out or repair it"
+            )
+        checked.append(image)
+    if not checked:
+        raise QuantizationError(
+            "there is no calibration image; give a few dozen of the training set"
+        )
+    return checked
+
+
+def _dataset(images: list[np.ndarray], feed: onnx.ValueInfoProto) -> Any:
+    return import_nncf().Dataset(images, lambda image: {feed.name: image})
+
+
+def _settings(images: int, ignored: tuple[str, ...]) -> dict[str, Any]:
+    nncf = import_nncf()
+    return dict(
+        preset=nncf.QuantizationPreset.PERFORMANCE,  # symmetric, which every engine has kernels for
+        target_device=nncf.TargetDevice.CPU,
+        subset_size=images,
+        ignored_scope=nncf.IgnoredScope(names=list(ignored)) if ignored else None,
+    )
+
+
+def _parameters() -> Any:
+    """Replace those of NNCF's defaults that cost the student accuracy."""
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+    return import_nncf().AdvancedQuantizationParameters(
+        # By default the largest value of each image is averaged over the images. A defect that
+        # few of them show then has its activations cut off.
+        activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
+        # On trained students it did no good and up to 12 mIoU of harm.
+        disable_bias_correction=True,
+    )
+
+
+def _as_written(candidate: onnx.ModelProto) -> onnx.ModelProto:
+    """Give a candidate with its weights in int8, as NNCF writes them into the final model.
+
+    Until then the engine rounds them, and not all to the same integers: near the limit the model
+    that is validated would not be the one that is promised.
+    """
+    from nncf.onnx.quantization.quantize_model import compress_quantize_weights_transformation
+
+    written = onnx.ModelProto()
+    written.CopyFrom(candidate)
+    compress_quantize_weights_transformation(written)
+    return written
+
+
+def _finished(model: onnx.ModelProto, expected_in_float: tuple[str, ...]) -> onnx.ModelProto:
+    if wrong := sorted(set(float_layers(model)) ^ set(expected_in_float)):
+        raise QuantizationError(
+            f"NNCF did not do as it was told with {wrong}; lwam_mm was made with NNCF 3.4"
+        )
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _score(validate: Callable[[onnx.ModelProto], float], model: onnx.ModelProto) -> float:
+    score = float(validate(model))
+    if not math.isfinite(score):
+        raise QuantizationError(
+            f"validate gave {score}, which is no score; are there labels in the validation images?"
+        )
+    return score

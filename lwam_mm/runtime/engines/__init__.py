@@ -1,0 +1,1 @@
+"""The inference engines; each is imported only when a bundle names it."""

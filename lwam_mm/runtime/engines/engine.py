@@ -1,0 +1,37 @@
+"""What every inference engine does: a batch in, logits and perhaps labels out."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """What a model gave for one batch; an engine may overwrite the arrays in its next call.
+
+    Attributes:
+        logits: float32 of shape (1, C, H, W).
+        labels: uint8 of shape (1, H, W); None where the bundle's graph has no such output.
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray | None = None
+
+
+class Engine(Protocol):
+    """A loaded model."""
+
+    def __call__(self, batch: np.ndarray) -> Output:
+        """Run the model.
+
+        Args:
+            batch: What the bundle's input specification says: float32 of shape (1, 3, H, W) or
+                uint8 of shape (1, H, W, 3).
+
+        Returns:
+            The outputs that the bundle names.
+
+        Raises:
+            EngineError: The engine failed.
+        """

@@ -1,0 +1,56 @@
+"""Loads the inference engine that a bundle names; only that one is imported."""
+
+from collections.abc import Callable
+
+from lwam_mm.runtime.bundle import Bundle
+from lwam_mm.runtime.engines.engine import Engine
+from lwam_mm.runtime.errors import BundleError
+
+
+def _load_onnxruntime(bundle: Bundle, threads: int | None) -> Engine:
+    from lwam_mm.runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+
+    return OnnxRuntimeEngine(bundle, threads)
+
+
+def _load_openvino(bundle: Bundle, threads: int | None) -> Engine:
+    from lwam_mm.runtime.engines.openvino_engine import OpenVinoEngine
+
+    return OpenVinoEngine(bundle, threads)
+
+
+def _load_ncnn(bundle: Bundle, threads: int | None) -> Engine:
+    from lwam_mm.runtime.engines.ncnn_engine import NcnnEngine
+
+    return NcnnEngine(bundle, threads)
+
+
+# Each loader imports its engine when it is called: a machine has only the one that it needs.
+ENGINE_LOADERS: dict[str, Callable[[Bundle, int | None], Engine]] = {
+    "onnxruntime": _load_onnxruntime,
+    "openvino": _load_openvino,
+    "ncnn": _load_ncnn,
+}
+
+
+def load_engine(bundle: Bundle, threads: int | None = None) -> Engine:
+    """Load a bundle's model into the engine that the bundle names.
+
+    Args:
+        bundle: A verified bundle.
+        threads: CPU threads that one prediction may use; None leaves it to the engine.
+
+    Raises:
+        BundleError: The engine is unknown, or the model is not what the manifest says.
+        EngineError: The engine is not installed.
+        ValueError: `threads` is not positive.
+    """
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads is {threads}: give at least 1, or None for the engine's choice")
+    name = bundle.manifest.engine
+    if name not in ENGINE_LOADERS:
+        raise BundleError(
+            f"{bundle.root}: engine {name!r} is unknown to this lwam_mm, which has "
+            f"{sorted(ENGINE_LOADERS)}: update lwam_mm, or export for one of these"
+        )
+    return ENGINE_LOADERS[name](bundle, threads)

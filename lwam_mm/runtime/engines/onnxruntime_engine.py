@@ -1,0 +1,83 @@
+"""ONNX Runtime on the CPU."""
+
+from typing import Any
+
+import numpy as np
+
+from lwam_mm.runtime.bundle import Bundle
+from lwam_mm.runtime.engines.engine import Output
+from lwam_mm.runtime.engines.signature import Port, check_signature
+from lwam_mm.runtime.errors import BundleError, EngineError
+
+# ONNX Runtime's scale: 3 is "errors only".
+_LOG_ERRORS_ONLY = 3
+
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(uint8)": "uint8",
+}
+
+
+class OnnxRuntimeEngine:
+    """An `Engine` on ONNX Runtime's CPU provider.
+
+    Args:
+        bundle: A verified bundle whose model is an ONNX file.
+        threads: CPU threads inside one operator; None leaves it to ONNX Runtime.
+
+    Raises:
+        EngineError: ONNX Runtime is not installed.
+        BundleError: The model cannot be loaded, or its inputs and outputs are not what the
+            manifest says.
+    """
+
+    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise EngineError(
+                f"{bundle.root} needs ONNX Runtime, which cannot be imported ({error}): "
+                "pip install onnxruntime"
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _LOG_ERRORS_ONLY
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(bundle.model_path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its own exception classes share no other base
+            raise BundleError(
+                f"{bundle.model_path} cannot be loaded by ONNX Runtime "
+                f"{onnxruntime.__version__}: {error}"
+            ) from error
+        check_signature(
+            bundle, _ports(self._session.get_inputs()), _ports(self._session.get_outputs())
+        )
+        self._input = bundle.manifest.input.name
+        self._outputs = bundle.manifest.output.names
+        self._model_path = bundle.model_path
+
+    def __call__(self, batch: np.ndarray) -> Output:
+        """See `Engine.__call__`."""
+        try:
+            return Output(*self._session.run(self._outputs, {self._input: batch}))
+        except Exception as error:  # its own exception classes share no other base
+            raise EngineError(
+                f"{self._model_path} failed in ONNX Runtime on an input of shape {batch.shape}: "
+                f"{error}"
+            ) from error
+
+
+def _ports(nodes: list[Any]) -> dict[str, Port]:
+    return {
+        node.name: Port(
+            dtype=_DTYPES.get(node.type, node.type),
+            shape=tuple(side if isinstance(side, int) else None for side in node.shape),
+        )
+        for node in nodes
+    }

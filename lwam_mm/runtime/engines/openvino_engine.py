@@ -1,0 +1,81 @@
+"""OpenVINO on Intel and ARM processors."""
+
+from typing import Any
+
+import numpy as np
+
+from lwam_mm.runtime.bundle import Bundle
+from lwam_mm.runtime.engines.engine import Output
+from lwam_mm.runtime.engines.openvino_core import openvino_core
+from lwam_mm.runtime.engines.signature import Port, check_signature
+from lwam_mm.runtime.engines.telemetry import no_telemetry
+from lwam_mm.runtime.errors import BundleError, EngineError
+
+
+class OpenVinoEngine:
+    """An `Engine` on OpenVINO's CPU plugin.
+
+    Args:
+        bundle: A verified bundle whose model is an OpenVINO IR (.xml and .bin) or an ONNX file.
+        threads: CPU threads; None leaves it to OpenVINO.
+
+    Raises:
+        EngineError: OpenVINO is not installed.
+        BundleError: The model cannot be loaded, or its inputs and outputs are not what the
+            manifest says.
+    """
+
+    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+        try:
+            with no_telemetry():
+                import openvino
+        except ImportError as error:
+            raise EngineError(
+                f"{bundle.root} needs OpenVINO, which cannot be imported ({error}): "
+                "pip install openvino"
+            ) from error
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            # Left alone, OpenVINO computes in bfloat16 where the processor can, and the bundle
+            # would give another answer there than on the machine that checked it.
+            "INFERENCE_PRECISION_HINT": "f32",
+        }
+        if threads is not None:
+            settings["INFERENCE_NUM_THREADS"] = str(threads)
+        try:
+            core = openvino_core()
+            model = core.read_model(bundle.model_path)
+            compiled = core.compile_model(model, "CPU", settings)
+        except Exception as error:  # RuntimeError and its kin, by version
+            raise BundleError(
+                f"{bundle.model_path} cannot be loaded by OpenVINO {openvino.__version__}: {error}"
+            ) from error
+        check_signature(bundle, _ports(model.inputs), _ports(model.outputs))
+        self._request = compiled.create_infer_request()
+        self._tensors = [
+            next(port for port in compiled.outputs if name in port.get_names())
+            for name in bundle.manifest.output.names
+        ]
+        self._model_path = bundle.model_path
+
+    def __call__(self, batch: np.ndarray) -> Output:
+        """See `Engine.__call__`; the arrays are OpenVINO's own memory."""
+        try:
+            self._request.infer([batch], share_outputs=True)
+            return Output(*(self._request.get_tensor(port).data for port in self._tensors))
+        except Exception as error:  # RuntimeError and its kin, by version
+            raise EngineError(
+                f"{self._model_path} failed in OpenVINO on an input of shape {batch.shape}: {error}"
+            ) from error
+
+
+def _ports(nodes: list[Any]) -> dict[str, Port]:
+    return {
+        node.get_any_name(): Port(
+            dtype=np.dtype(node.get_element_type().to_dtype()).name,
+            shape=tuple(
+                side.get_length() if side.is_static else None for side in node.get_partial_shape()
+            ),
+        )
+        for node in nodes
+    }

@@ -1,0 +1,1 @@
+"""Helpers that know no other package of lwam_mm."""

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from lwam_mm.deploy.compared_models import Samples, load_multi_branch, torch_stage
+from lwam_mm.models.checkpoint import CheckpointMismatchError
+
+
+@pytest.fixture(scope="module")
+def config(student_config):
+    return Config.fromfile(student_config)
+
+
+def test_samples_are_the_validation_images_with_their_truth(config, deploy_data):
+    samples = Samples(config)
+    files = sorted((deploy_data / "images/val").iterdir())
+    assert [sample.path for sample in samples] == files
+    for sample in samples:
+        truth = cv2.imread(str(deploy_data / "masks/val" / sample.path.name), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(sample.truth, truth)
+
+
+def test_fewer_are_spread_over_the_set(config):
+    everything = [sample.path for sample in Samples(config)]
+    assert len(everything) == 4
+    assert [sample.path for sample in Samples(config, 2)] == [everything[1], everything[3]]
+    assert len(Samples(config, 99)) == 4
+
+
+def test_whole_images_are_not_resized(config):
+    resized = Config(config.to_dict())
+    resized.val_dataloader.dataset.pipeline[1].scale = (32, 32)
+    assert Samples(resized)[0].item["inputs"].shape[1:] == (32, 32)
+    assert Samples(resized, whole=True)[0].item["inputs"].shape[1:] == (64, 64)
+
+
+def test_the_torch_stage_is_mmsegs_own_answer(config, build_student, torch_labels, deploy_data):
+    test = Config(config.to_dict())
+    test.val_dataloader = test.test_dataloader
+    stage = torch_stage(build_student())
+    for sample in Samples(test):
+        seen = stage(sample)
+        assert seen.logits.shape == (6, *sample.truth.shape)
+        np.testing.assert_array_equal(seen.labels, torch_labels[sample.path])
+        np.testing.assert_array_equal(seen.labels, seen.logits.argmax(0))
+
+
+def test_the_multi_branch_net_is_loaded_strictly(config, student_checkpoint, tmp_path):
+    model = load_multi_branch(config, student_checkpoint)
+    assert not model.training
+    assert not model.backbone.stage0[0].is_folded
+    weights = torch.load(student_checkpoint, weights_only=True)["state_dict"]
+    del weights["decode_head.conv_seg.bias"]
+    torch.save(dict(state_dict=weights), tmp_path / "cut.pth")
+    with pytest.raises(CheckpointMismatchError, match="conv_seg"):
+        load_multi_branch(config, tmp_path / "cut.pth")

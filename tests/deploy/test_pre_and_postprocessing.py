@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from lwam_mm.deploy.pre_and_postprocessing import GraphError, add_labels, take_frames
+from lwam_mm.runtime.engines.openvino_core import openvino_core
+
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    return Net().eval()
+
+
+@pytest.fixture(scope="module")
+def exported(net, tmp_path_factory):
+    def export(size=None):
+        path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+        axes = {0: "n", 2: "h", 3: "w"}
+        torch.onnx.export(
+            net,
+            torch.zeros(1, 3, *(size or (32, 48))),
+            path,
+            input_names=["input"],
+            output_names=["output"],
+            opset_version=17,
+            dynamo=False,
+            dynamic_axes=None if size else dict(input=axes, output=axes),
+        )
+        return onnx.load(path)
+
+    return export
+
+
+def frame_of(height, width):
+    small = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
+
+
+def by_torch(net, frame, divisor):
+    rgb = torch.from_numpy(frame[..., ::-1].copy()).permute(2, 0, 1)[None].float()
+    mean, std = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (MEAN, STD))
+    height, width = frame.shape[:2]
+    padded = torch.nn.functional.pad(
+        (rgb - mean) / std, (0, -width % divisor, 0, -height % divisor)
+    )
+    with torch.no_grad():
+        return net(padded)[:, :, :height, :width].numpy()
+
+
+def run_onnxruntime(model, frame):
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    return session.run(None, {"frame": frame[None]})
+
+
+def run_openvino(model, frame):
+    core = openvino_core()
+    compiled = core.compile_model(
+        core.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    )
+    found = compiled([frame[None]])
+    return [found[port] for port in compiled.outputs]
+
+
+@pytest.mark.parametrize("run", [run_onnxruntime, run_openvino])
+@pytest.mark.parametrize("size", [(32, 48), (33, 47), (1, 1), (16, 17), (31, 64)])
+def test_a_frame_of_any_size_is_prepared_as_mmseg_does(net, exported, run, size):
+    frame = frame_of(*size)
+    model = add_labels(take_frames(exported(), MEAN, STD, pad_to=16))
+    logits, labels = run(model, frame)
+    expected = by_torch(net, frame, 16)
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    assert labels.dtype == np.uint8
+    np.testing.assert_array_equal(labels, logits.argmax(axis=1))
+
+
+@pytest.mark.parametrize("run", [run_onnxruntime, run_openvino])
+def test_a_frame_of_fixed_size(net, exported, run):
+    frame = frame_of(32, 48)
+    model = add_labels(take_frames(exported((32, 48)), MEAN, STD))
+    logits, labels = run(model, frame)
+    np.testing.assert_allclose(logits, by_torch(net, frame, 1), atol=1e-4)
+    np.testing.assert_array_equal(labels, logits.argmax(axis=1))
+    shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
+    assert shape == [1, 32, 48, 3]
+    shape = [d.dim_value for d in model.graph.output[1].type.tensor_type.shape.dim]
+    assert shape == [1, 32, 48]
+
+
+def test_the_given_model_stays_as_it_is(exported):
+    model = exported()
+    before = model.SerializeToString()
+    add_labels(take_frames(model, MEAN, STD, pad_to=16))
+    assert model.SerializeToString() == before
+
+
+def test_the_order_does_not_matter(net, exported):
+    with pytest.raises(GraphError, match="outputs are"):
+        take_frames(add_labels(exported()), MEAN, STD, pad_to=16)
+    with pytest.raises(GraphError, match="outputs are"):
+        add_labels(add_labels(exported()))
+
+
+@pytest.mark.parametrize("run", [run_onnxruntime, run_openvino])
+def test_of_equal_logits_the_first_class_wins(exported, run):
+    """A black image through weights that are whole numbers gives many equals."""
+    model = take_frames(exported((32, 48)), (0.0,) * 3, (1.0,) * 3)
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith("conv"):
+            value = np.round(2 * onnx.numpy_helper.to_array(tensor))
+            tensor.CopyFrom(onnx.numpy_helper.from_array(value, tensor.name))
+    logits, labels = run(add_labels(model), frame_of(32, 48) // 64)
+    top = np.sort(logits, axis=1)
+    assert (top[:, -1] == top[:, -2]).any()
+    np.testing.assert_array_equal(labels, logits.argmax(axis=1))
+
+
+@pytest.mark.parametrize("classes", [1, 256])
+def test_classes_have_to_fit_into_a_byte(classes):
+    node = helper.make_node("Identity", ["input"], ["output"])
+    sides = [1, classes, 8, 8]
+    model = helper.make_model(
+        helper.make_graph(
+            [node],
+            "g",
+            [helper.make_tensor_value_info("input", TensorProto.FLOAT, sides)],
+            [helper.make_tensor_value_info("output", TensorProto.FLOAT, sides)],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    with pytest.raises(GraphError, match=f"has {classes} classes: .* 2 to 255"):
+        add_labels(model)
+
+
+def test_what_gives_no_logits_is_refused():
+    node = helper.make_node("ReduceMax", ["input"], ["output"], axes=[1], keepdims=0)
+    model = helper.make_model(
+        helper.make_graph(
+            [node],
+            "g",
+            [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 8, 8])],
+            [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 8, 8])],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    with pytest.raises(GraphError, match=r"outputs are \['output'\]: .* with_argmax=False"):
+        add_labels(model)
+    with pytest.raises(GraphError, match="with_argmax=False"):
+        take_frames(model, MEAN, STD)

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import copy
+import json
+import math
+import runpy
+import time
+
+import pytest
+from mmengine.config import Config
+
+from lwam_mm.datasets.powder_bed import PowderBedDataset
+from lwam_mm.lab.benchmark.distillation import (
+    Report,
+    Result,
+    Settings,
+    _prepare,
+    judge,
+    largest_difference,
+    run,
+)
+from lwam_mm.lab.benchmark.distillation_job import losses_from, step_to_follow, steps_with_data
+from lwam_mm.lab.benchmark.distillation_rows import ROWS, STOCK, Row
+
+PLAIN = ROWS["frozen"].model
+
+
+@pytest.fixture
+def narrow(repository) -> Config:
+    base = "configs/distill/kd-unetpp-w32_lwrnet-w64_1xb8-2000e_powder-bed-1024x1024.py"
+    config = Config.fromfile(repository / base)
+    for net, width in (("architecture", 8), ("teacher", 4)):
+        config.model[net].backbone.base_channels = width
+        config.model[net].decode_head.base_channels = width
+    config.train_dataloader.update(num_workers=0, persistent_workers=False)
+    return config
+
+
+def heavier(config: Config) -> dict:
+    """A distiller whose one loss weighs a thousandth more."""
+    distiller = copy.deepcopy(config.model.distiller)
+    distiller.distill_losses.loss_dist.loss_weight *= 1.001
+    return distiller.to_dict()
+
+
+@pytest.mark.end_to_end
+def test_rows_side_by_side(narrow, monkeypatch):
+    other = Row("other loss", dict(PLAIN, distiller=heavier(narrow)))
+    monkeypatch.setitem(ROWS, "heavier", other)
+    said = []
+    keys = (STOCK, "openvino", "heavier")
+    settings = Settings(narrow, size=64, batch=2, threads=1, rounds=3, rows=keys, data_steps=0)
+    report = run(settings, said.append)
+    assert [(result.key, result.error) for result in report.results] == [(k, "") for k in keys]
+    stock, ours, other = report.results
+    assert stock.difference < 1e-6
+    assert 0 < ours.difference < 1e-4
+    assert 3e-4 < other.difference < 2e-3
+    assert stock.drift == 0
+    assert ours.drift > 0
+    for result in report.results:
+        assert result.rate > 0
+        assert result.steps == 3
+        assert result.peak > 100
+    assert report.incomparable == ""
+    assert "round 3 of 3, 0 s left" in said
+    assert narrow.train_dataloader.dataset.data_root == "data/powder_bed"  # left as it was
+
+
+@pytest.mark.end_to_end
+def test_rows_are_timed_even_if_there_is_nothing_to_compare_with(narrow, monkeypatch):
+    monkeypatch.setitem(ROWS, STOCK, Row("stock", dict(type="mmrazor.SingleFeature")))
+    settings = Settings(
+        narrow, size=32, batch=2, threads=1, rounds=1, rows=("frozen",), data_steps=0
+    )
+    report = run(settings)
+    (result,) = report.results
+    assert result.rate > 0
+    assert (result.difference, result.drift, result.error) == (None, None, "")
+    assert "mmrazor.SingleFeature" in report.incomparable
+    assert f"- {report.incomparable}\n" in report.markdown()
+
+
+def test_losses_from_the_weights_of_each_step(narrow, tmp_path):
+    common = _prepare(Settings(narrow, size=32, batch=2, threads=1), tmp_path)
+    states = [str(tmp_path / f"state{step}.pth") for step in range(5)]  # one more than batches
+
+    def losses(job, name: str, **settings) -> list[dict[str, float]]:
+        out = tmp_path / f"{name}.jsonl"
+        training = common | dict(model=PLAIN, amp=False, keep_memory=False) | settings
+        call = job(training, states=states, losses=str(out))
+        for _ in states:
+            call()
+        return [json.loads(line) for line in out.read_text().splitlines()]
+
+    stock = losses(step_to_follow, "stock", model=ROWS[STOCK].model)
+    assert len({step["loss"] for step in stock}) == len(states)
+    assert largest_difference(losses(losses_from, "plain"), stock) < 1e-6
+    # bfloat16 has 8 bits: its steps are recognised by being another's, not too far away.
+    assert 1e-5 < largest_difference(losses(losses_from, "bfloat16", amp=True), stock) < 0.1
+    states.reverse()
+    assert largest_difference(losses(losses_from, "other weights"), stock) > 1e-3
+
+
+def test_waiting_for_data_is_measured(narrow, tmp_path, monkeypatch):
+    common = _prepare(Settings(narrow, size=32, batch=2, threads=1), tmp_path)
+    out = tmp_path / "waiting.json"
+    load = PowderBedDataset.__getitem__
+
+    def load_slowly(self, index):
+        time.sleep(0.5)
+        return load(self, index)
+
+    monkeypatch.setattr(PowderBedDataset, "__getitem__", load_slowly)
+    training = common | dict(model=dict(teacher_engine=None), amp=False, keep_memory=False)
+    steps_with_data(training, steps=3, waiting=out)()
+    assert 0.5 < json.loads(out.read_text()) < 1
+
+
+def test_the_largest_difference_of_common_steps():
+    reference = [dict(a=1.0, b=20.0), dict(a=1.0, b=20.0)]
+    losses = [dict(a=1.0, b=20.0), dict(a=1.5, b=20.2, c=3.0), dict(a=9.0, b=9.0)]
+    assert largest_difference(losses, reference) == pytest.approx(0.5)
+    assert largest_difference(losses[:1], reference) == 0
+    assert largest_difference([dict(a=1.0, b=22.0)], reference) == pytest.approx(0.1)
+    assert largest_difference([dict(a=math.nan, b=20.0)], reference) == math.inf
+    assert largest_difference([dict(a=1.0, b=20.0)], [dict(a=math.nan, b=20.0)]) == math.inf
+    assert largest_difference([], reference) is None
+    with pytest.raises(KeyError):
+        largest_difference([dict(a=1.0)], reference)
+
+
+def results(rate: float, difference: float, peak: float) -> list[Result]:
+    rows = [Result(STOCK, rate=2.0, steps=3, difference=0.0, peak=1000.0)]
+    ours = Result("openvino", rate=rate, steps=5, difference=difference, drift=5e-4, peak=peak)
+    return [*rows, ours]
+
+
+def test_verdicts():
+    for wording, one in (
+        ("images a second at least 1.8 times stock's", dict(rate=3.5)),
+        ("losses within 1e-4 of stock's from the same weights", dict(difference=2e-4)),
+        ("peak memory at most stock's", dict(peak=1001.0)),
+    ):
+        good = dict(rate=3.7, difference=9e-5, peak=1000.0)
+        for figures, answer in ((good, "yes"), (good | one, "no")):
+            answers = {v.target.wording: v.answer for v in judge(results(**figures))}
+            assert answers.pop(f"teacher in OpenVINO: {wording}") == answer
+            others = [said for what, said in answers.items() if "OpenVINO:" in what]
+            assert others == ["yes"] * 2
+            kept_or_int8 = {said for what, said in answers.items() if "OpenVINO:" not in what}
+            assert kept_or_int8 == {"not measured"}
+
+
+def test_page():
+    rows = results(3.7, 9e-5, 900.0)
+    rows.append(Result("torch", error="its process was killed by signal 9"))
+    page = Report(rows, dict(processor="a fast one"), judge(rows)).markdown()
+    title = ROWS["openvino"].title
+    assert "| loss difference, same weights | drift over own steps |" in page
+    assert f"| {title} | 3.70 | 1.85x | 9.0e-05 | 5.0e-04 | 900 | - | 5 |" in page
+    assert f"| {ROWS['torch'].title} | - | - | - | - | - | - | 0 |" in page
+    assert f"- {ROWS['torch'].title}: its process was killed by signal 9" in page
+    for verdict in (
+        "images a second at least 1.8 times stock's | 1.85 x | yes",
+        "losses within 1e-4 of stock's from the same weights | 9e-05  | yes",
+    ):
+        assert f"| teacher in OpenVINO: {verdict} |" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--size", "100"], "--size 100"), (["--rounds", "0"], "--rounds 0"),
+     (["--data-steps", "1"], "--data-steps 1")],
+)  # fmt: skip
+def test_figures_that_make_no_sense_are_refused(repository, arguments, message, capsys):
+    main = runpy.run_path(str(repository / "tools/benchmark_distillation.py"))["main"]
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert message in capsys.readouterr().err

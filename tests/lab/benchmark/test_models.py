@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from torch import nn
+
+from lwam_mm.lab.benchmark.models import build, count, count_macs, image_for, logits
+from lwam_mm.lab.benchmark.peers import peer_config
+from lwam_mm.lab.benchmark.workshop import Network
+from lwam_mm.runtime.pre_and_postprocessing import to_batch
+
+
+class Known(nn.Module):
+    """A network whose multiply-accumulates one can count by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.grouped = nn.Conv2d(8, 8, 3, padding=1, groups=4)
+        self.up = nn.ConvTranspose2d(8, 4, 2, stride=2)
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+
+    def forward(self, x, mode):
+        assert mode == "tensor"
+        x = self.up(self.grouped(self.first(x)).relu())
+        tokens = x.flatten(2).transpose(1, 2)
+        return self.attention(tokens, tokens, tokens, need_weights=False)[0]
+
+
+def test_a_known_network_counted_by_hand():
+    side = 16
+    first = (side // 2) ** 2 * 8 * 3 * 9
+    grouped = (side // 2) ** 2 * 8 * 2 * 9
+    up = side**2 * 4 * 8  # each output pixel comes from one input pixel
+    tokens = side**2
+    projections = tokens * 4 * 4 * 4  # query, key, value and output
+    attention = 2 * tokens * tokens * 4  # scores, and their sums of values
+    with torch.device("meta"):
+        model = Known().eval()
+    expected = first + grouped + up + projections + attention
+    assert count_macs(model, side) == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "folded", "parameters", "gmacs"),
+    [
+        ("lwrnet/lwrnet-w64_1xb4-2000e_powder-bed-1024x1024.py", True, 3_658_822, 83.08),
+        ("lwrnet/lwrnet-w64_1xb4-2000e_powder-bed-1024x1024.py", False, 3_994_470, None),
+        ("unetpp/unetpp-w32_1xb4-2000e_powder-bed-1024x1024.py", False, 9_046_904, None),
+    ],
+)
+def test_the_released_networks(repository, config, folded, parameters, gmacs):
+    found = count(Config.fromfile(repository / "configs" / config), 1024, folded=folded)
+    assert found[0] == parameters
+    if gmacs is not None:
+        assert found[1] / 1e9 == pytest.approx(gmacs, abs=0.01)
+
+
+def test_random_weights_keep_numbers_in_range(networks, layers):
+    network = networks["student"]
+    model = build(network.config_file, network.checkpoint, folded=False)
+    image = image_for(model, layers[0])
+    assert image.shape == (1, 3, 64, 64)
+    seen = []
+    for name, module in model.named_modules():
+        if isinstance(module, nn.BatchNorm2d) and "norm3x3" in name:
+            module.register_forward_hook(lambda m, i, o: seen.append(float(o.std())))
+    with torch.no_grad():
+        found = logits(model, image)
+        folded = logits(build(network.config_file, network.checkpoint, folded=True), image)
+    assert len(seen) > 5
+    assert all(0.2 < std < 5 for std in seen)
+    torch.testing.assert_close(folded, found, atol=1e-4, rtol=1e-3)
+
+
+def test_an_image_is_prepared_as_the_runtime_does(networks, student, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "colour.png"), pixels)
+    model = build(networks["student"].config_file, networks["student"].checkpoint, folded=True)
+    found = image_for(model, tmp_path / "colour.png").numpy()
+    np.testing.assert_allclose(found, to_batch(pixels, student.exporter.spec()), atol=1e-5)
+
+
+def test_a_network_at_lower_resolution_is_resized(layers, tmp_path):
+    network = Network(peer_config("bisenetv2", 6), None, layers, tmp_path / "peer", 64)
+    model = build(network.config_file, network.checkpoint, folded=False)
+    image = image_for(model, layers[0])
+    with torch.no_grad():
+        assert model(image, mode="tensor").shape[2] < 64
+        assert logits(model, image).shape == (1, 6, 64, 64)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from lwam_mm.lab.benchmark.targets import TARGETS, judge
+
+ALL_REACHED = {
+    "teacher.p50": 5000.0, "folded.p50": 1000.0,
+    "openvino.p50": 400.0, "openvino.p99": 420.0, "openvino.share": 0.9,
+    "openvino-int8.p50": 90.0, "openvino-int8.p99": 95.0, "openvino-int8.share": 0.8,
+    "openvino-file.p50": 440.0, "openvino-file.p99": 500.0,
+    "openvino-int8-file.p50": 110.0, "openvino-int8-file.p99": 120.0,
+    "import": 0.2, "openvino.start": 1.5, "openvino-int8.start": 1.0,
+    "openvino.peak": 700.0, "openvino-int8.peak": 300.0,
+    "openvino.tiling_peak": 900.0, "openvino-int8.tiling_peak": 500.0,
+}  # fmt: skip
+
+
+def failed(figures: dict[str, float]) -> list[str]:
+    return [v.target.wording for v in judge(figures) if v.reached is False]
+
+
+def test_all_reached():
+    assert [verdict.answer for verdict in judge(ALL_REACHED)] == ["yes"] * len(TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"folded.p50": 719.0, "openvino.p50": 320.0, "openvino-file.p50": 360.0,
+          "openvino-file.p99": 400.0}, "INT8 at least 8 times"),
+        ({"teacher.p50": 4400.0}, "at least 50 times"),
+        ({"openvino.share": 0.76}, "float within 1.3 times"),
+        ({"openvino-int8.share": 0.5}, "INT8 within 1.3 times"),
+        ({"openvino-file.p50": 470.0, "openvino-file.p99": 480.0}, "at most 1.15 times"),
+        ({"openvino-int8-file.p50": 118.0, "openvino-int8-file.p99": 120.0},
+         "at most 1.3 times the bare inference, INT8"),
+        ({"openvino-int8-file.p99": 150.0}, "p99 at most 1.3 times p50, INT8"),
+        ({"openvino-file.p99": 600.0}, "p99 at most 1.3 times p50, float"),
+        ({"import": 0.6}, "import of"),
+        ({"openvino-int8.start": 2.1}, "under 2 s, OpenVINO INT8"),
+        ({"openvino-int8.peak": 401.0}, "under 400 MB"),
+        ({"openvino.tiling_peak": 1001.0}, "in under 1 GB, OpenVINO float"),
+    ],
+)  # fmt: skip
+def test_what_is_missed_is_named(change, expected):
+    wordings = failed({**ALL_REACHED, **change})
+    assert len(wordings) == 1
+    assert expected in wordings[0]
+
+
+def test_what_was_not_measured_is_no_failure():
+    verdicts = judge({"import": 0.1})
+    assert [v.answer for v in verdicts if v.measured is not None] == ["yes"]
+    assert {v.answer for v in verdicts if v.measured is None} == {"not measured"}
+    assert len([v for v in verdicts if v.measured is None]) == len(TARGETS) - 1

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from lwam_mm.datasets.classes import CLASSES
+from lwam_mm.datasets.problem import DatasetError
+from lwam_mm.datasets.synthetic import generate_dataset
+from lwam_mm.lab.demo.data import adopt, balancing_weights, draw
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo") / "data"
+    generate_dataset(folder, images=12, size=48, seed=3)
+    return folder
+
+
+def test_drawn_once_and_taken_up_again(tmp_path):
+    said = []
+    first = draw(tmp_path / "data", images=12, size=48, seed=3, progress=said.append)
+    again = draw(tmp_path / "data", images=12, size=48, seed=3, progress=said.append)
+    assert first == again
+    assert first.held_out == "test"
+    assert said == [f"{tmp_path / 'data'} is there from an earlier run"]
+    with pytest.raises(DatasetError, match=r"other images.*--work-dir"):
+        draw(tmp_path / "data", images=12, size=48, seed=4, progress=said.append)
+
+
+def test_own_data_is_checked_and_described(root):
+    said = []
+    data = adopt(root, None, said.append)
+    assert data.classes == CLASSES
+    assert data.suffixes == (".png",)
+    assert data.held_out == "test"
+    assert len(data.class_weight) == 6
+    assert data.class_weight[0] == min(data.class_weight)  # background is the most frequent
+    assert any("Streaking" in line for line in said)
+    renamed = adopt(root, list("abcdef"), said.append)
+    assert renamed.classes == tuple("abcdef")
+    assert len(set(renamed.palette)) == 6
+
+
+def test_too_few_classes_for_the_masks_is_refused(root):
+    with pytest.raises(DatasetError, match="masks"):
+        adopt(root, ["background", "defect"], print)
+    with pytest.raises(DatasetError, match="no such folder"):
+        adopt(root / "absent", None, print)
+
+
+@pytest.mark.parametrize("name", ["unetpp-*", "lwrnet-*", "kd-*"])
+def test_config_is_pointed_at_the_data(root, repository, name):
+    (path,) = (repository / "configs" / "demo").glob(f"{name}.py")
+    config = Config.fromfile(path)
+    data = adopt(root, None, lambda line: None)
+    data.point(config)
+    for side in ("train", "val", "test"):
+        dataset = config[f"{side}_dataloader"].dataset
+        assert dataset.data_root == str(root)
+        assert dataset.data_prefix.img_path == f"images/{side}"
+    head = config.model.get("architecture", config.model).decode_head
+    assert head.num_classes == 6
+    assert tuple(head.loss_decode.class_weight) == data.class_weight
+
+
+def test_balancing_weights():
+    weights = balancing_weights(np.array([10_000, 100, 100, 4, 0]))
+    assert weights[0] == 0.2  # held at the lower bound
+    assert weights[1] == weights[2] == 1.0
+    assert weights[3] == 3.0  # sqrt(100 / 4) = 5, held at the upper bound
+    assert weights[4] == 1.0

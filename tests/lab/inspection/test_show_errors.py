@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+from lwam_mm.datasets.synthetic import generate_dataset
+from lwam_mm.engine.launch import evaluate, load_config
+from lwam_mm.evaluation.scores import confusion_to_metrics
+from lwam_mm.lab.inspection.show_errors import show_errors
+
+SIZE, NARROW = 32, dict(student=8, teacher=4)
+DEMO = {
+    "student": "lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py",
+    "teacher": "unetpp-w8_1xb4-400i_powder-bed-synthetic-96x96.py",
+    "distillation": "kd-unetpp-w8_lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py",
+}
+
+
+@pytest.fixture(scope="module")
+def data_root(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("errors") / "data"
+    generate_dataset(root, images=24, size=SIZE, seed=0)
+    return root
+
+
+@pytest.fixture(scope="module")
+def models(repository, data_root, tmp_path_factory) -> dict[str, tuple[Path, Path]]:
+    """Config file and checkpoint of the demo's nets, narrow, with random weights."""
+    folder, found = tmp_path_factory.mktemp("models"), {}
+    for name, file in DEMO.items():
+        net = "dict(backbone=dict(base_channels={0}), decode_head=dict(base_channels={0}))"
+        if name == "distillation":
+            student, teacher = (net.format(width) for width in NARROW.values())
+            changes = f"dict(architecture={student}, teacher={teacher})"
+        else:
+            changes = net.format(NARROW[name])
+        path = folder / f"{name}.py"
+        path.write_text(
+            f"_base_ = [{str(repository / 'configs' / 'demo' / file)!r}]\n"
+            f"model = {changes}\n"
+            "for loader in (_base_.val_dataloader, _base_.test_dataloader):\n"
+            f"    loader.dataset.pipeline[1].scale = ({SIZE}, {SIZE})\n"
+            "    loader.num_workers = 0\n"
+            "    loader.persistent_workers = False\n"
+            "log_level = 'ERROR'\n"
+        )
+        config = load_config(path, data_root=data_root)
+        init_default_scope("mmseg")
+        torch.manual_seed(0)
+        model = MODELS.build(config.model)
+        for module in model.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(module.weight)
+        torch.save(dict(state_dict=model.state_dict()), folder / f"{name}.pth")
+        found[name] = path, folder / f"{name}.pth"
+    return found
+
+
+@pytest.fixture(scope="module")
+def tool(repository):
+    return runpy.run_path(str(repository / "tools" / "show_errors.py"))["main"]
+
+
+@pytest.mark.parametrize(("of", "fold"), [("student", False), ("distillation", True)])
+def test_figures_are_those_of_the_test(models, data_root, tmp_path, of, fold):
+    config = load_config(models[of][0], data_root=data_root, work_dir=tmp_path / "work")
+    findings = show_errors(config, models[of][1], tmp_path / "a.html", worst=2, fold=fold)
+    judged = next(iter(findings.counts))
+    scores = confusion_to_metrics(findings.counts[judged].confusion)
+    tested = evaluate(config, models[of][1], fold=fold)
+    assert scores.means["mIoU"] == pytest.approx(tested["mIoU"])
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert f">{tested['mIoU']:.2f}</td>" in page
+    assert f">{tested['IoU.Background']:.2f}</td>" in page
+    assert findings.images == len(list((data_root / "images" / "test").iterdir()))
+    names = dict(student=["prediction"], distillation=["student", "teacher"])[of]
+    assert list(findings.counts) == names
+    assert len(findings.worst) == 2
+    assert findings.worst[0].score <= findings.worst[1].score < 100
+
+
+def test_tool_with_a_teacher(tool, models, data_root, tmp_path, capsys):
+    out = tmp_path / "new" / "errors.html"
+    teacher = map(str, models["teacher"])
+    arguments = [*map(str, models["student"]), "--data-root", str(data_root), "--teacher", *teacher]
+    assert tool([*arguments, "--worst", "3", "--out", str(out)]) == 0
+    assert str(out) in capsys.readouterr().out
+    page = out.read_text(encoding="utf-8")
+    assert page.count("<img ") == 3 * 5
+    for what in ("image", "truth", "teacher", "student", "difference"):
+        assert page.count(f': {what}"></label>') == 3
+    assert "What student.pth does wrong" in page
+    assert "--worst 3" in page
+    assert page.count('class="curve other"') >= 3
+    assert [path.name for path in out.parent.iterdir()] == ["errors.html"]
+
+
+def test_teacher_is_seen_as_its_own_test_sees_it(models, data_root, tmp_path):
+    config = load_config(models["teacher"][0], data_root=data_root, work_dir=tmp_path / "work")
+    tested = evaluate(config, models["teacher"][1])
+    findings = show_errors(
+        load_config(models["student"][0], data_root=data_root),
+        models["student"][1],
+        tmp_path / "a.html",
+        teacher=(config, models["teacher"][1]),
+        worst=0,
+    )
+    confusion = findings.counts["teacher"].confusion
+    assert confusion_to_metrics(confusion).means["mIoU"] == pytest.approx(tested["mIoU"])
+    assert not np.array_equal(confusion, findings.counts["student"].confusion)
+
+
+def test_errors_are_one_message_and_nothing_is_left(
+    models, data_root, repository, tmp_path, monkeypatch, capsys
+):
+    config, checkpoint = models["student"][0], models["distillation"][1]
+    out = tmp_path / "errors.html"
+    arguments = [config, checkpoint, "--data-root", data_root, "--out", out]
+    monkeypatch.setattr(sys, "argv", ["show_errors.py", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(repository / "tools" / "show_errors.py"), run_name="__main__")
+    assert ended.value.code == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"error: {checkpoint} does not fit the model")
+    assert "tools/extract_student.py" in message
+    assert not out.exists()
+
+
+def test_wrong_use_exits_with_2(tool):
+    with pytest.raises(SystemExit) as ended:
+        tool(["a.py", "a.pth", "--worst", "-1"])
+    assert ended.value.code == 2

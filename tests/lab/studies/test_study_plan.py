@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lwam_mm.lab.studies.study import StudyError
+from lwam_mm.lab.studies.study_plan import config_of, runs_of, with_teachers
+
+ARMS = {
+    "t": dict(config="plain.py", overrides={"model.width": 16}),
+    "a": dict(config="distillation.py", teacher="t"),
+    "one": dict(config="distillation.py", teacher="t", teacher_seed=5),
+}
+
+
+def names(runs):
+    return [run.name for run in runs]
+
+
+def test_seed_by_seed_and_teachers_first(make_study, tmp_path):
+    study = make_study(arms=ARMS)
+    assert names(runs_of(study, tmp_path)) == [
+        f"small/{arm}/seed-{seed}" for seed in (0, 1) for arm in ARMS
+    ]
+    assert names(with_teachers(runs_of(study, tmp_path, arms=["a", "one"], seeds=[1, 2]))) == [
+        "small/t/seed-1", "small/a/seed-1", "small/t/seed-5", "small/one/seed-1",
+        "small/t/seed-2", "small/a/seed-2", "small/one/seed-2",
+    ]  # fmt: skip
+    with pytest.raises(StudyError, match="no arm x; it has t, a, one"):
+        runs_of(study, tmp_path, arms=["x"])
+
+
+def test_a_shared_arm_has_the_folder_of_its_own_study(write_study, make_study, tmp_path):
+    write_study("other", arms={"s": {}, **ARMS}, compare_with="s")
+    study = make_study(
+        arms={"x": dict(study="other.py", arm="a"), "t": dict(study="other.py")}, compare_with="x"
+    )
+    runs = with_teachers(runs_of(study, tmp_path, seeds=[0]))
+    assert names(runs) == ["other/t/seed-0", "other/a/seed-0"]
+    assert runs[1].folder == tmp_path / "other" / "a" / "seed-0"
+
+
+def test_config_has_seed_folder_and_overrides(make_study, tmp_path):
+    (run,) = runs_of(make_study(), tmp_path, arms=["b"], seeds=[4])
+    config = config_of(run, options={"model.parts": [9]})
+    assert config.randomness.seed == 4
+    assert config.model.to_dict() == dict(type="Plain", width=8, parts=[9])
+    assert Path(config.work_dir) == run.folder
+
+
+def test_the_teacher_is_that_of_its_own_arm(make_study, tmp_path):
+    (run,) = runs_of(make_study(arms=ARMS), tmp_path, arms=["a"], seeds=[0])
+    config = config_of(run, Path("teacher.pth"))
+    assert config.model.teacher.to_dict() == dict(type="Plain", width=16, parts=[1, 2, 3])
+    assert config.model.teacher_ckpt == "teacher.pth"
+
+
+def test_only_a_distillation_has_a_teacher(make_study, tmp_path):
+    study = make_study(arms={"t": {}, "a": dict(teacher="t")})
+    (run,) = runs_of(study, tmp_path, arms=["a"], seeds=[0])
+    with pytest.raises(StudyError, match=r"plain\.py is no distillation"):
+        config_of(run)
