@@ -123,7 +123,10 @@ def write_bundle(
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         fresh.mkdir()
-        digests = {name: _copy(Path(src), fresh / name) for name, src in model_files.items()}
+        digests = {}
+        for name, source in model_files.items():
+            shutil.copyfile(source, fresh / name)
+            digests[name] = sha256(fresh / name)
         text = replace(manifest, files=digests).to_json()
         # Checked here, so that an error names the folder that the caller asked for.
         Manifest.from_json(text, out / MANIFEST_NAME)
@@ -189,16 +192,6 @@ def check_target(out: Path, overwrite: bool) -> None:
         raise BundleError(f"{out} holds files but is no bundle: give another folder")
     if is_bundle and not overwrite:
         raise BundleError(f"{out} holds a bundle: give another folder, or ask to overwrite it")
-
-
-def _copy(source: Path, target: Path) -> str:
-    """Copy a file's content and return the SHA-256 of what was written."""
-    digest = hashlib.sha256()
-    with source.open("rb") as reader, target.open("xb") as writer:
-        while chunk := reader.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            writer.write(chunk)
-    return digest.hexdigest()
 
 
 def _put_in_place(fresh: Path, out: Path, aside: Path) -> None:

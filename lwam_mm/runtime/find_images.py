@@ -44,7 +44,7 @@ def find_images(inputs: Iterable[str | Path]) -> FoundImages:
         if not os.path.isdir(path):
             candidates.append(path)
             continue
-        first = folders.setdefault(_real_path(path), path)
+        first = folders.setdefault(os.path.realpath(path), path)
         if first is not path:
             found.skipped.append((path, f"the same folder as {first}"))
             continue
@@ -106,7 +106,7 @@ def _why_not_an_image(entry: Path) -> str | None:
 
 def _drop_duplicates(candidates: Sequence[Path], found: FoundImages) -> None:
     """Take each file once; of several links to it and the file itself, take the file itself."""
-    real_paths = [_real_path(file) for file in candidates]
+    real_paths = [os.path.realpath(file) for file in candidates]
     chosen: dict[str, Path] = {}
     for file, real_path in zip(candidates, real_paths, strict=True):
         known = chosen.setdefault(real_path, file)
@@ -119,16 +119,9 @@ def _drop_duplicates(candidates: Sequence[Path], found: FoundImages) -> None:
             found.skipped.append((file, f"the same file as {chosen[real_path]}"))
 
 
-def _real_path(path: Path) -> str:
-    try:
-        return os.path.realpath(path)
-    except ValueError:  # a name that no system takes; reading the file will say so
-        return str(path)
-
-
 def _entry(path: Path) -> str:
     """Identify an entry of a folder, however the folder was named; links are not followed."""
-    return str(Path(_real_path(path.parent), path.name))
+    return str(Path(os.path.realpath(path.parent), path.name))
 
 
 def _as_on_any_system(name: str) -> str:

@@ -57,26 +57,21 @@ def plan_tiles(size: tuple[int, int], halo: int, divisor: int, max_pixels: int) 
         [slice(0, 112, None), slice(112, 200, None)]
     """
     height, width = (math.ceil(side / divisor) * divisor for side in size)
-    if height * width <= max_pixels:
-        rows, columns = [(0, size[0], 0, size[0])], [(0, size[1], 0, size[1])]
-    else:
-        edge = math.isqrt(max_pixels) // divisor * divisor
-        # Along a short side the whole image fits, which leaves more of the area for the other.
-        tile_height = min(height, max(edge, max_pixels // width // divisor * divisor))
-        tile_width = min(width, max_pixels // max(tile_height, 1) // divisor * divisor)
-        least_height, least_width = (min(2 * halo + divisor, side) for side in (height, width))
-        if tile_height < least_height or tile_width < least_width:
-            raise ImageError(
-                f"max_pixels is {max_pixels}: an image of {size[0]} x {size[1]} pixels needs tiles "
-                f"with a halo of {halo} pixels on every side, so give at least "
-                f"{least_height * least_width}"
-            )
-        rows = _spans(size[0], tile_height, halo, divisor)
-        columns = _spans(size[1], tile_width, halo, divisor)
+    edge = math.isqrt(max_pixels) // divisor * divisor
+    # Along a short side the whole image fits, which leaves more of the area for the other.
+    tile_height = min(height, max(edge, max_pixels // width // divisor * divisor))
+    tile_width = min(width, max_pixels // max(tile_height, 1) // divisor * divisor)
+    least_height, least_width = (min(2 * halo + divisor, side) for side in (height, width))
+    if tile_height < least_height or tile_width < least_width:
+        raise ImageError(
+            f"max_pixels is {max_pixels}: an image of {size[0]} x {size[1]} pixels needs tiles "
+            f"with a halo of {halo} pixels on every side, so give at least "
+            f"{least_height * least_width}"
+        )
     return [
         Tile((slice(top, bottom), slice(left, right)), (slice(r0, r1), slice(c0, c1)))
-        for top, bottom, r0, r1 in rows
-        for left, right, c0, c1 in columns
+        for top, bottom, r0, r1 in _spans(size[0], tile_height, halo, divisor)
+        for left, right, c0, c1 in _spans(size[1], tile_width, halo, divisor)
     ]
 
 

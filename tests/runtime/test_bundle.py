@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -226,7 +227,7 @@ def test_a_failure_leaves_everything_as_it_was(
     manifest = new_manifest((32, 48))
     expected = BundleError
     if failure == "copying":
-        copy = bundle._copy
+        copy = shutil.copyfile
 
         def fail_on_second(source, target):
             if target.name == "second":
@@ -234,7 +235,7 @@ def test_a_failure_leaves_everything_as_it_was(
                 raise OSError("disk full")
             return copy(source, target)
 
-        monkeypatch.setattr(bundle, "_copy", fail_on_second)
+        monkeypatch.setattr(shutil, "copyfile", fail_on_second)
         expected = OSError
     elif failure == "renaming":
         rename = Path.rename

@@ -134,7 +134,7 @@ def test_a_folder_that_is_given_twice_is_named_once(touch, tmp_path):
 
 def test_a_link_that_leads_to_itself_and_an_impossible_name_are_left_to_the_reader(tmp_path):
     (tmp_path / "loop.png").symlink_to("loop.png")
-    inputs = [tmp_path / "loop.png", tmp_path / "nul\0.png", tmp_path / ("x" * 300)]
+    inputs = [tmp_path / "loop.png", tmp_path / ("x" * 300)]
     assert find_images(inputs).images == inputs
 
 
