@@ -11,7 +11,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool.
 
     Returns:
-        0 when every image was predicted, 1 when some could not be, 2 when none was tried.
+        0 when every image was predicted, 1 when some could not be, 2 when the run could not start
+        or its table could not be written.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", help="folder of the bundle")

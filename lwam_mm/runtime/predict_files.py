@@ -126,7 +126,8 @@ def _check_out(out: Path, images: Sequence[Path], names: Sequence[str]) -> None:
         raise OutputError(f"{out} is a file: give another folder for the results")
     folders = {os.path.realpath((out / pattern).parent) for pattern in _RESULTS}
     for file in images:
-        if os.path.realpath(file.parent) in folders:
+        real_file = os.path.realpath(file)
+        if not folders.isdisjoint({os.path.realpath(file.parent), str(Path(real_file).parent)}):
             raise OutputError(
                 f"{file} is in a folder that the results are written to: give another folder than "
                 f"{out} for them"
@@ -134,7 +135,7 @@ def _check_out(out: Path, images: Sequence[Path], names: Sequence[str]) -> None:
     if (out / TABLE_NAME).exists():
         return
     for path in (out / pattern.format(name) for name in names for pattern in _RESULTS):
-        if path.exists():
+        if os.path.lexists(path):
             raise OutputError(
                 f"{path} exists, but {out} holds no {TABLE_NAME} of an earlier run: give another "
                 "folder for the results, or remove it"

@@ -261,7 +261,8 @@ def test_an_input_is_never_overwritten(predictor, save, tmp_path, folder):
     before = path.read_bytes()
     (tmp_path / "link").symlink_to(f"out/{folder}")
     (tmp_path / "out/pixels.csv").write_text("earlier")
-    for inputs in [[path], [tmp_path / "link"], [path.parent]]:
+    (tmp_path / "a.png").symlink_to(path)
+    for inputs in [[path], [tmp_path / "link"], [path.parent], [tmp_path / "a.png"]]:
         with pytest.raises(OutputError, match=f"a.png is in a folder that .* than {tmp_path}/out "):
             predict_files(predictor, inputs, tmp_path / "out")
     assert path.read_bytes() == before
@@ -303,3 +304,17 @@ def test_without_probabilities_those_of_an_earlier_run_go(predictor, save, tmp_p
     predict_files(predictor, [path], tmp_path / "out", probabilities=True)
     predict_files(predictor, [path], tmp_path / "out")
     assert files_of(tmp_path / "out") == ["masks/a.png", "overlays/a.png", "pixels.csv"]
+
+
+def test_names_too_long_for_the_results_do_not_stop_the_others(predictor, save, tmp_path):
+    longest = "x" * 251 + ".png"
+    paths = [save("short.png"), save("a.png")]
+    for folder in ["camA", "camB"]:
+        (tmp_path / folder).mkdir()
+        paths.append(tmp_path / folder / longest)
+        paths[-1].write_bytes(paths[0].read_bytes())
+    run = predict_files(predictor, paths, tmp_path / "out")
+    assert [image.name for image in run.predicted][:2] == ["short", "a"]
+    assert len(run.predicted) + len(run.failed) == 4
+    assert f"{paths[3]}: " in run.failed[-1][1]
+    assert "File name too long" in run.failed[-1][1]
