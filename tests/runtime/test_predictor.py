@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from onnx import TensorProto, helper
 
 import lwam_mm
 from lwam_mm.runtime import BundleError, EngineError, ImageError, Predictor, write_bundle
@@ -33,6 +34,26 @@ def test_a_model_of_any_size_sees_every_pixel_as_it_is(make_bundle, picture, by_
     assert prediction.labels.dtype == np.uint8
     assert prediction.probabilities is None
     np.testing.assert_array_equal(prediction.labels, by_hand(image))
+
+
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_a_model_that_takes_frames_is_given_the_image_as_it_is(
+    make_bundle, new_manifest, picture, probabilities
+):
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["float"], ["logits"], perm=[0, 3, 1, 2]),
+    ]
+    root = make_bundle(
+        shape=[1, "height", "width", 3],
+        nodes=nodes,
+        in_type=TensorProto.UINT8,
+        out_shape=[1, 3, "height", "width"],
+        manifest=new_manifest(input=replace(new_manifest().input, kind="frame")),
+    )
+    image = picture(33, 47)
+    prediction = Predictor(root)(image, probabilities=probabilities)
+    np.testing.assert_array_equal(prediction.labels, image.argmax(axis=2))
 
 
 @pytest.mark.parametrize("size", SIZES)
