@@ -45,4 +45,4 @@ $(INSTALLED): setup.py lwam_mm/version.py requirements/constraints.txt requireme
 	@touch $@
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
