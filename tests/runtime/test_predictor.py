@@ -168,6 +168,16 @@ def test_labels_of_the_graph_are_taken_and_cropped(make_bundle, picture):
     np.testing.assert_array_equal(found, labels[0, :33, :50])
 
 
+def test_labels_of_the_graph_are_used_at_the_models_own_size_only(make_bundle, picture):
+    """Labels cannot be interpolated: for another size they come from the resized logits."""
+    predictor = Predictor(make_bundle((32, 48)))
+    logits = np.zeros((1, 3, 32, 48), np.float32)
+    logits[0, 1] = 1
+    predictor._engine = lambda batch: Output(logits, np.full((1, 32, 48), 2, np.uint8))
+    assert (predictor(picture(32, 48)).labels == 2).all()
+    assert (predictor(picture(48, 32)).labels == 1).all()
+
+
 def test_a_label_that_is_no_class_is_an_error(make_bundle, picture):
     labels = np.zeros((1, 16, 16), np.uint8)
     labels[0, 3, 4] = 3
