@@ -125,6 +125,20 @@ def test_a_model_of_any_size_is_not_stretched(new_manifest):
         parse(data)
 
 
+def test_the_halo_is_a_multiple_of_the_divisor(new_manifest):
+    data = json.loads(replace(new_manifest(None), files={"model.onnx": DIGEST}).to_json())
+    data["input"]["halo"] = 32
+    assert parse(data).input.halo == 32
+    data["input"]["halo"] = 24
+    with pytest.raises(BundleError, match=r"'input\.halo' is 24: give a multiple of .* 16"):
+        parse(data)
+
+
+def test_whole_numbers_are_numbers(data):
+    data["input"]["mean"] = [0, 1, 2]
+    assert parse(data).input.mean == (0.0, 1.0, 2.0)
+
+
 def test_an_infinite_number_is_refused(data):
     text = json.dumps(data).replace("[100.0, 50.0, 0.0]", "[1e999, 50.0, 0.0]")
     assert "1e999" in text
@@ -175,6 +189,17 @@ def test_absurd_nesting_is_refused_whatever_the_recursion_limit():
             Manifest.from_json("[" * 100_000)
     finally:
         sys.setrecursionlimit(limit)
+
+
+def test_nesting_is_counted(data):
+    """The text itself and `figures` are two levels."""
+    for depth in [98, 99]:
+        data["figures"] = {"rows": json.loads("[" * depth + "]" * depth)}
+        if depth == 98:
+            parse(data)
+        else:
+            with pytest.raises(BundleError, match="nested more than 100 deep"):
+                parse(data)
 
 
 def test_brackets_in_text_and_beside_each_other_are_no_nesting(new_manifest):
