@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lwam_mm.datasets.problem import Problem
+from lwam_mm.datasets.problem import DatasetError, Problem
 from lwam_mm.datasets.text_lists import read_names
 from lwam_mm.runtime.images import IMAGE_SUFFIXES
 
@@ -53,6 +53,16 @@ class Pair:
 def as_suffixes(suffixes: str | Sequence[str]) -> tuple[str, ...]:
     """Accept one suffix or several."""
     return (suffixes,) if isinstance(suffixes, str) else tuple(suffixes)
+
+
+def checked_white_level(white_level: int | None) -> int | None:
+    """Return a white level, after checking that it is None or in 1..65535."""
+    if white_level is not None and not (type(white_level) is int and 1 <= white_level <= 65535):
+        raise DatasetError(
+            f"white_level={white_level!r} is not a value of 1..65535. Remedy: give the largest value "
+            "that the camera can give, such as 4095 for 12 bits, or leave it out."
+        )
+    return white_level
 
 
 def pair_files(spec: SplitSpec) -> tuple[list[Pair], list[Problem]]:
@@ -146,9 +156,7 @@ def _stem(path: Path, folder: Path, suffix: str) -> str:
     return path.relative_to(folder).as_posix()[: -len(suffix)]
 
 
-def _find_images(
-    files: Iterable[Path], spec: SplitSpec
-) -> tuple[dict[str, Path], list[Problem]]:
+def _find_images(files: Iterable[Path], spec: SplitSpec) -> tuple[dict[str, Path], list[Problem]]:
     # The longest suffix wins, so that "_cam.png" is not taken for ".png".
     suffixes = sorted(spec.img_suffixes, key=len, reverse=True)
     extensions = {Path("x" + suffix).suffix for suffix in suffixes}

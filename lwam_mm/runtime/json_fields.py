@@ -34,6 +34,10 @@ class Fields:
         self._data = data
         self._taken: set[str] = set()
 
+    def __contains__(self, name: str) -> bool:
+        """Tell whether there is a field of this name; one that may be missing is asked first."""
+        return name in self._data
+
     def fail(self, name: str, remedy: str) -> NoReturn:
         """Raise the BundleError for a field that is there but wrong."""
         value = _short(self._data[name])

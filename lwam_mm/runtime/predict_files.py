@@ -96,7 +96,7 @@ def predict_files(
     try:
         for index, (file, name) in enumerate(zip(images, names, strict=True), start=1):
             try:
-                image = read_image(file)
+                image = read_image(file, predictor.bundle.manifest.input.white_level)
                 start = time.perf_counter()
                 prediction = predictor(image, probabilities=probabilities)
                 milliseconds = (time.perf_counter() - start) * 1e3

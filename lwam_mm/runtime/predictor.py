@@ -86,7 +86,7 @@ class Predictor:
             EngineError: The engine failed, or the model returned NaN or infinity.
             ValueError: The image has to be tiled, but `max_pixels` is too small for the halo.
         """
-        pixels = _pixels(image)
+        pixels = _pixels(image, self.bundle.manifest.input.white_level)
         if probabilities:
             logits = self._logits(pixels)
             labels = argmax(logits)
@@ -107,7 +107,7 @@ class Predictor:
         Raises:
             ImageError, BundleError, EngineError, ValueError: As in a call.
         """
-        return self._logits(_pixels(image))
+        return self._logits(_pixels(image, self.bundle.manifest.input.white_level))
 
     def _labels(self, pixels: np.ndarray) -> np.ndarray:
         labels = np.empty(pixels.shape[:2], np.uint8)
@@ -169,5 +169,5 @@ class Predictor:
             )
 
 
-def _pixels(image: str | Path | np.ndarray) -> np.ndarray:
-    return read_image(image) if isinstance(image, str | Path) else check_array(image)
+def _pixels(image: str | Path | np.ndarray, white_level: int | None) -> np.ndarray:
+    return read_image(image, white_level) if isinstance(image, str | Path) else check_array(image)

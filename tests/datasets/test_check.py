@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lwam_mm.datasets.check import Report, check_dataset
+from lwam_mm.datasets.check import DatasetReport, check_dataset
 from lwam_mm.datasets.classes import CLASSES
 from lwam_mm.datasets.splits import splits_from_root
 
 
-def check(root: Path, classes=CLASSES) -> Report:
+def check(root: Path, classes=CLASSES) -> DatasetReport:
     return check_dataset(splits_from_root(root), classes)
 
 
-def kinds(report: Report) -> list[tuple[str, str]]:
+def kinds(report: DatasetReport) -> list[tuple[str, str]]:
     return [(problem.kind, problem.path.name) for problem in report.problems]
 
 

@@ -80,7 +80,9 @@ def read_header(data: bytes) -> Header:
             what = variable.rpartition("_")[2].lower()
             remedy = f"crop or split it, or set the environment variable {variable}={size}"
             found = f"has {header.width} x {header.height} pixels, over OpenCV's limit"
-            raise unsupported(f"{found} (a {what} of {limit})".replace("a pixels", "pixels"), remedy)
+            raise unsupported(
+                f"{found} (a {what} of {limit})".replace("a pixels", "pixels"), remedy
+            )
     return header
 
 
@@ -119,8 +121,10 @@ def read_pixels(data: bytes, header: Header) -> np.ndarray:
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     deep = pixels.dtype == np.uint16
     fits = pixels.shape[:2] == (header.height, header.width) and deep == (header.bits == 16)
-    if not fits or (not deep and pixels.dtype != np.uint8) or (channels == 1) > (
-        header.colour != "RGB"
+    if (
+        not fits
+        or (not deep and pixels.dtype != np.uint8)
+        or (channels == 1) > (header.colour != "RGB")
     ):
         raise unsupported(f"is a {header.container} that OpenCV decodes as something else")
     if header.ends_in_zeros and (pixels[-1] != pixels[-1, 0]).any():
