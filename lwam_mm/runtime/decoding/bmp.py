@@ -17,17 +17,17 @@ def read_bmp(data: bytes) -> Header:
     start, size = struct.unpack_from("<II", data, 10)
     compression = used = 0
     if size == 12:
-        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+        width, height, planes, bits = struct.unpack_from("<HHHH", data, 18)
     else:
-        width, height, _, bits, compression = struct.unpack_from("<iiHHI", data, 18)
+        width, height, planes, bits, compression = struct.unpack_from("<iiHHI", data, 18)
         (used,) = struct.unpack_from("<I", data, 46)
+    if width < 1 or planes != 1:
+        raise truncated("BMP", "its header is damaged")
     known = bits in (1, 4, 8, 24, 32)
     if compression == _BIT_FIELDS:
         known = bits == 32 and struct.unpack_from("<3I", data, 54) == _MASKS
     if not known or compression not in (_PLAIN, _BIT_FIELDS):
         raise unsupported(f"is a BMP of {bits} bits with compression {compression}")
-    if width < 1:
-        raise truncated("BMP", "its header is damaged")
     needed = start + (width * bits + 31) // 32 * 4 * abs(height)
     if needed > len(data):
         raise truncated("BMP", f"it has {len(data)} of {needed} bytes")

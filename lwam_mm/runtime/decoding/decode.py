@@ -25,7 +25,7 @@ _READERS = (
     (tiff.SIGNATURES, "TIFF", tiff.read_tiff),
     (jpeg2000.SIGNATURES, "JPEG 2000", jpeg2000.read_jpeg2000),
     (b"BM", "BMP", bmp.read_bmp),
-    (b"P", "PNM", pnm.read_pnm),
+    (pnm.SIGNATURES, "PNM", pnm.read_pnm),
 )
 # OpenCV's own limits, by the environment variables that raise them.
 _LIMITS = {
@@ -131,7 +131,10 @@ def read_pixels(data: bytes, header: Header) -> np.ndarray:
         # Sound files end in zeros only where their last rows are flat.
         raise truncated(header.container, "its picture ends in zeros")
     if channels > 1:
-        pixels = pixels[:, :, 0] if header.colour == "grey" else pixels[:, :, :3]
+        if header.colour == "grey":
+            pixels = pixels[:, :, 0]
+        elif channels == 4:
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR)
     return np.iinfo(pixels.dtype).max - pixels if header.inverted else pixels
 
 

@@ -1,14 +1,13 @@
 """JPEG headers, MPO included."""
 
-import re
 import struct
 
 from lwam_mm.runtime.decoding.header import Header, truncated, unsupported
 from lwam_mm.runtime.decoding.tags import exif_tags, orientation_of
 
 SIGNATURE = b"\xff\xd8\xff"
-# A marker; not a stuffed byte, a fill byte, a restart or another marker without a length.
-_MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd8\xff])")
+# After 0xFF: a stuffed byte, a restart and other markers that have no length.
+_BARE = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
 _END, _EXTENSION, _SCAN = 0xD9, range(0xE1, 0xE3), 0xDA
 _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 _DCT_FRAMES = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)  # baseline, extended, progressive
@@ -33,12 +32,17 @@ def read_jpeg(data: bytes) -> Header:
     pages = 1
     position = 2
     while True:
-        marker = _MARKER.search(data, position)
-        if marker is None:
+        position = data.find(b"\xff", position) + 1
+        if not 0 < position < len(data):
             raise truncated("JPEG", "its end marker is missing")
-        kind, position = data[marker.start(1)], marker.end()
+        kind = data[position]
         if kind == _END:
             break
+        if kind == 0xFF:  # a fill byte
+            continue
+        position += 1
+        if kind in _BARE:
+            continue
         (length,) = struct.unpack_from(">H", data, position)
         if kind in _FRAMES and frame is None:
             frame = (kind, *struct.unpack_from(">BHHB", data, position + 2))

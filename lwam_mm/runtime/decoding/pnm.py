@@ -6,6 +6,7 @@ import numpy as np
 
 from lwam_mm.runtime.decoding.header import Header, RefusedImageError, truncated, unsupported
 
+SIGNATURES = tuple(b"P%d" % kind for kind in range(1, 8))
 _GAP = rb"(?:\s|#[^\r\n]*)+"
 _BITMAP = re.compile(rb"P[14]" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
 _PIXMAP = re.compile(rb"P[2356]" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
@@ -18,8 +19,8 @@ def read_pnm(data: bytes) -> Header:
     Raises:
         RefusedImageError: It is damaged, a PAM or PFM, or its largest value is out of range.
     """
-    if data[1:2] not in b"123456":
-        raise unsupported(f"is of kind P{chr(data[1])}, not a PBM, PGM or PPM")
+    if data[1:2] == b"7":
+        raise unsupported("is a PAM (P7), which is not read")
     found = (_BITMAP if data[1:2] in b"14" else _PIXMAP).match(data)
     if found is None:
         raise truncated("PNM", "its header is damaged")
@@ -49,11 +50,8 @@ def pnm_pixels(data: bytes, header: Header) -> np.ndarray:
     shape = (header.height, header.width, 3 if header.colour == "RGB" else 1)
     if data[1:2] in b"123":
         body = re.sub(rb"#[^\r\n]*", b"", data[header.start :])
-        tokens = re.findall(rb"[01]", body) if header.bits == 1 else body.split()
-        try:
-            values = np.array([int(token) for token in tokens], np.int64)
-        except (ValueError, OverflowError) as error:
-            raise truncated("PNM", "its pixels are no numbers") from error
+        tokens = re.findall(rb"[01]" if header.bits == 1 else rb"(?<!\S)\d{1,5}(?!\S)", body)
+        values = np.array([int(token) for token in tokens], np.int64)
         if values.size != np.prod(shape):
             raise truncated("PNM", _PIXELS)
     else:

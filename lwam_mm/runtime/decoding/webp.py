@@ -40,6 +40,8 @@ def read_webp(data: bytes) -> Header:
                 size = [(word & 0x3FFF) + 1, (word >> 14 & 0x3FFF) + 1]
                 alpha |= bool(word >> 28 & 1)
             ends_in_zeros = data.endswith(_ZEROS, start, start + length)
+            if lossy and data.endswith(bytes(max(64, length // 4)), start, start + length):
+                raise truncated("WebP", "its picture ends in zeros")
         elif kind == b"EXIF":
             exif = data[start : start + length]
         elif kind == b"XMP ":
