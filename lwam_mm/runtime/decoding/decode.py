@@ -27,12 +27,8 @@ _READERS = (
     (b"BM", "BMP", bmp.read_bmp),
     (pnm.SIGNATURES, "PNM", pnm.read_pnm),
 )
-# OpenCV's own limits, by the environment variables that raise them.
-_LIMITS = {
-    "OPENCV_IO_MAX_IMAGE_WIDTH": 1 << 20,
-    "OPENCV_IO_MAX_IMAGE_HEIGHT": 1 << 20,
-    "OPENCV_IO_MAX_IMAGE_PIXELS": 1 << 30,
-}
+# OpenCV's own limits; environment variables such as OPENCV_IO_MAX_IMAGE_PIXELS change them.
+_LIMITS = {"WIDTH": 1 << 20, "HEIGHT": 1 << 20, "PIXELS": 1 << 30}
 # OpenCV 5 moved its log functions into a module of their own.
 _LOGGING = getattr(cv2.utils, "logging", cv2)
 _LOG_SILENT = 0
@@ -74,14 +70,14 @@ def read_header(data: bytes) -> Header:
     if min(header.width, header.height) < 1:
         raise truncated(header.container, f"it has {header.width} x {header.height} pixels")
     sizes = (header.width, header.height, header.width * header.height)
-    for (variable, limit), size in zip(_LIMITS.items(), sizes, strict=True):
-        limit = int(os.environ.get(variable, limit))
-        if size > limit:
-            what = variable.rpartition("_")[2].lower()
-            remedy = f"crop or split it, or set the environment variable {variable}={size}"
-            found = f"has {header.width} x {header.height} pixels, over OpenCV's limit"
+    for (name, limit), size in zip(_LIMITS.items(), sizes, strict=True):
+        variable = f"OPENCV_IO_MAX_IMAGE_{name}"
+        chosen = os.environ.get(variable, "")
+        if size > (int(chosen) if chosen.isdigit() else limit):
             raise unsupported(
-                f"{found} (a {what} of {limit})".replace("a pixels", "pixels"), remedy
+                f"has {header.width} x {header.height} pixels, more than OpenCV's limit "
+                f"({name.lower()}: {chosen or limit})",
+                f"split it, or set the environment variable {variable}={size} before the start",
             )
     return header
 
@@ -153,8 +149,10 @@ def to_bgr(pixels: np.ndarray, header: Header, white_level: int | None = None) -
     Raises:
         RefusedImageError: A value is above the white level.
     """
-    if header.maximum is not None or header.bits == 16:
-        pixels = to_8bit(pixels, header.maximum or white_level or 65535)
+    if header.maximum is not None:
+        pixels = to_8bit(pixels, header.maximum)
+    elif header.bits == 16:
+        pixels = to_8bit(pixels, 65535 if white_level is None else white_level)
     pixels = _upright(pixels, header.orientation)
     if pixels.ndim == 2:
         return cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_GRAY2BGR)
@@ -166,14 +164,18 @@ def to_8bit(image: np.ndarray, white_level: int = 65535) -> np.ndarray:
 
     Args:
         image: uint8 or uint16 of any shape.
-        white_level: The largest value that the camera can give, such as 4095 for 12 bits.
+        white_level: The largest value that the camera can give, 1..65535, such as 4095 for 12
+            bits.
 
     Returns:
         uint8 of the same shape.
 
     Raises:
         RefusedImageError: A value is above the white level.
+        ValueError: There is no such white level.
     """
+    if not 1 <= white_level <= 65535:
+        raise ValueError(f"white_level is {white_level}: give a value of 1..65535, such as 4095")
     top = int(image.max(initial=0))
     if top > white_level:
         raise RefusedImageError(
