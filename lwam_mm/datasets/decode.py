@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lwam_mm.datasets.classes import IGNORE_INDEX
-from lwam_mm.datasets.problem import DatasetError, Problem, error_for
+from lwam_mm.datasets.problem import Problem, error_for
 from lwam_mm.runtime.decoding import (
     Header,
     RefusedImageError,

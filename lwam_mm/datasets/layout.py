@@ -59,8 +59,8 @@ def checked_white_level(white_level: int | None) -> int | None:
     """Return a white level, after checking that it is None or in 1..65535."""
     if white_level is not None and not (type(white_level) is int and 1 <= white_level <= 65535):
         raise DatasetError(
-            f"white_level={white_level!r} is not a value of 1..65535. Remedy: give the largest value "
-            "that the camera can give, such as 4095 for 12 bits, or leave it out."
+            f"white_level={white_level!r} is not a value of 1..65535. Remedy: give the largest "
+            "value that the camera can give, such as 4095 for 12 bits, or leave it out."
         )
     return white_level
 
@@ -190,7 +190,7 @@ def _unicode_twins(named: Iterable[tuple[str, Path]]) -> tuple[list[Problem], se
     problems, stems = [], set()
     for stem, path in named:
         other, other_path = first.setdefault(_composed(stem), (stem, path))
-        if stem != other:
+        if stem != other and stem not in stems:
             found = f"differs from {other_path} only in the Unicode form of its name (NFC or NFD)."
             remedy = "rename one of them, copying the name from the other."
             problems.append(Problem("unicode name", path, found, remedy))

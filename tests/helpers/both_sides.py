@@ -23,8 +23,7 @@ def read_both(path: Path, data: bytes, white_level: int | None = None) -> np.nda
     try:
         image = read_image(path, white_level)
     except ImageError as error:
-        assert type(error) is ImageError
-        assert str(error).startswith(f"{path} ")
+        assert str(error).startswith(f"{path} ")  # noqa: PT017
         with pytest.raises(DatasetError) as caught:
             decode_image(data, path, white_level)
         assert str(caught.value).startswith(f"{path}: ")

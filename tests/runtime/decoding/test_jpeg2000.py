@@ -60,7 +60,9 @@ def test_other_depths_and_signed_samples_are_refused(path, noise, depth, told):
 def test_other_colour_spaces_are_refused(path, noise):
     data = pillow(noise[..., :3], "JPEG2000")
     place = data.index(b"colr") + 7
-    assert "colour space 18" in refusal(path, data[:place] + struct.pack(">I", 18) + data[place + 4 :])
+    assert "colour space 18" in refusal(
+        path, data[:place] + struct.pack(">I", 18) + data[place + 4 :]
+    )
 
 
 @pytest.mark.parametrize("zeros", [False, True])

@@ -60,7 +60,9 @@ def test_premultiplied_alpha_is_refused(path, noise, deep, channels, bits):
 def test_where_0_is_white_it_is_inverted(path, noise, deep, bits, order):
     pixels = (noise if bits == 8 else deep)[..., 0]
     data = make_tiff(pixels, {262: 0}, order=order)
-    np.testing.assert_array_equal(read_both(path, data), expected(np.iinfo(pixels.dtype).max - pixels))
+    np.testing.assert_array_equal(
+        read_both(path, data), expected(np.iinfo(pixels.dtype).max - pixels)
+    )
 
 
 @pytest.mark.parametrize("orientation", range(9))
