@@ -193,7 +193,11 @@ def _input_spec(fields: Fields) -> InputSpec:
         size_divisor=fields.integer("size_divisor", minimum=1),
         kind=fields.choice("kind", ["tensor", "frame"]),
         halo=fields.optional("halo", lambda name: fields.integer(name, minimum=0)),
-        white_level=fields.integer("white_level", minimum=1) if "white_level" in fields else None,
+        white_level=(
+            fields.optional("white_level", lambda name: fields.integer(name, minimum=1))
+            if "white_level" in fields
+            else None
+        ),
     )
     if spec.white_level is not None and spec.white_level > 65535:
         fields.fail("white_level", "give a value of 1..65535, or leave it out")

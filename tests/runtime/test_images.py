@@ -90,7 +90,7 @@ def test_a_thumbnails_end_is_not_the_images_end_and_a_cameras_tail_is_harmless(t
         try:
             return read_image(tmp_path / "a.jpg").shape == (64, 64, 3)
         except ImageError as error:
-            assert "a.jpg is a truncated JPEG" in str(error)
+            assert "a.jpg is a truncated JPEG" in str(error)  # noqa: PT017
             return False
 
     jpeg = cv2.imencode(".jpg", picture(64, 64))[1].tobytes()

@@ -107,7 +107,7 @@ def test_a_tiff_with_any_tags(tmp_path, noise, dtype, channels, tags, options):
     try:
         read_both(tmp_path / "layer", data)
     except ImageError as error:
-        assert ": " in str(error)
+        assert ": " in str(error)  # noqa: PT017
     try:
         mask = decode_mask(data, tmp_path / "layer", 255)
     except DatasetError as error:
