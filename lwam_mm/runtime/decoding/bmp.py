@@ -15,13 +15,12 @@ def read_bmp(data: bytes) -> Header:
         RefusedImageError: It is damaged or cut off, or of a kind that is not read.
     """
     start, size = struct.unpack_from("<II", data, 10)
-    compression = used = 0
+    compression = _PLAIN
     if size == 12:
-        width, height, planes, bits = struct.unpack_from("<HHHH", data, 18)
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
     else:
-        width, height, planes, bits, compression = struct.unpack_from("<iiHHI", data, 18)
-        (used,) = struct.unpack_from("<I", data, 46)
-    if width < 1 or planes != 1:
+        width, height, _, bits, compression = struct.unpack_from("<iiHHI", data, 18)
+    if width < 1:
         raise truncated("BMP", "its header is damaged")
     known = bits in (1, 4, 8, 24, 32)
     if compression == _BIT_FIELDS:
@@ -32,7 +31,7 @@ def read_bmp(data: bytes) -> Header:
     if needed > len(data):
         raise truncated("BMP", f"it has {len(data)} of {needed} bytes")
     colour = "RGB" if bits > 8 else "palette"
-    if bits == 8 and used in (0, 256):
+    if bits == 8:
         step = 3 if size == 12 else 4
         entries = data[14 + size : 14 + size + 256 * step]
         if all(entries[channel::step] == bytes(range(256)) for channel in range(3)):

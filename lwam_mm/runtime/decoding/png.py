@@ -31,9 +31,9 @@ def read_png(data: bytes) -> Header:
             xmp = data[start : start + length]
         elif kind == b"acTL":  # an animation
             (pages,) = struct.unpack_from(">I", data, start)
-        elif kind == b"IEND" and not data.startswith(_END, position):
-            raise truncated("PNG", "its end mark is damaged")
         position = start + length + 4
+    if not data.endswith(_END, 0, position):  # OpenCV 5 does not check it
+        raise truncated("PNG", "its end mark is damaged")
     return Header(
         "PNG",
         width,

@@ -125,7 +125,7 @@ def test_packed_samples_are_refused(path, noise, bits):
         (1, {262: 9999}, "9999 (unknown)"),
         (1, {262: None}, "tag 262 is missing"),
         (1, {266: 2}, "bit order 2"),
-        (3, {258: [8, 8, 16]}, "8 or 16 bits"),
+        (3, {258: [8, 8, 16]}, "8 or 16 bits a sample"),
         (3, {259: 34712}, "compression 34712"),
         (2, {262: 2, 338: None}, "2 channels"),
         (4, {338: [0, 0]}, "4 channels"),

@@ -34,6 +34,16 @@ def test_the_orientation_is_applied(path, noise):
     np.testing.assert_array_equal(read_both(path, data), bgr(noise[..., :3]).swapaxes(0, 1))
 
 
+def test_an_orientation_that_is_cut_off_is_not_lost(path, noise):
+    exif = Image.Exif()
+    exif[0x0112] = 5
+    data = pillow(noise[..., :3], "WEBP", lossless=True, exif=exif)
+    assert "is a truncated WebP (it has" in refusal(path, data[:-4])
+    assert "is a truncated WebP" in refusal(path, data[: data.index(b"EXIF")])
+    zeros = bytes(len(data) - data.index(b"EXIF"))
+    assert "filled up with zeros" in refusal(path, data[: data.index(b"EXIF")] + zeros)
+
+
 def test_an_animation_is_refused(path, noise):
     frames = [Image.fromarray(noise[..., i]) for i in range(3)]
     data = pillow(frames[0], "WEBP", save_all=True, append_images=frames[1:])
