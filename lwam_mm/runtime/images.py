@@ -26,7 +26,7 @@ def read_image(path: str | Path, white_level: int | None = None) -> np.ndarray:
     """Read an image file.
 
     Training reads images by the same rules. Grey becomes three equal channels, alpha is dropped,
-    16 bits become 8 (see `lwam_mm.runtime.decoding.to_8bit`), a PNM is scaled by its own maximum,
+    16 bits become 8 (see ``lwam_mm.runtime.decoding.to_8bit``), a PNM is scaled by its own maximum,
     and an orientation tag is applied. Everything that is not understood is refused: unusual
     samples and colour spaces, premultiplied alpha, several pages, and files that are cut off or
     filled up with zeros. Only in uncompressed files (BMP, PNM, TIFF) zeros at the end pass for
@@ -45,9 +45,10 @@ def read_image(path: str | Path, white_level: int | None = None) -> np.ndarray:
             that is not read, or has a value above the white level.
 
     Example:
-        >>> from pathlib import Path
-        >>> size = Path("layer.pgm").write_bytes(b"P5 2 1 7 " + bytes([0, 7]))
-        >>> read_image("layer.pgm").tolist()
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "layer.pgm"
+        >>> size = path.write_bytes(b"P5 2 1 7 " + bytes([0, 7]))  # white is 7
+        >>> read_image(path).tolist()
         [[[0, 0, 0], [255, 255, 255]]]
     """
     path = Path(path)

@@ -87,7 +87,7 @@ def read_pixels(data: bytes, header: Header) -> np.ndarray:
 
     Args:
         data: The file's content.
-        header: What `read_header` returned for it.
+        header: What ``read_header`` returned for it.
 
     Returns:
         uint8, or uint16 for 16 bits, of shape (H, W) for grey, else (H, W, 3), BGR. Grey of 1, 2
@@ -98,7 +98,7 @@ def read_pixels(data: bytes, header: Header) -> np.ndarray:
     """
     if header.container == "PNM":
         return pnm.pnm_pixels(data, header)
-    source = data
+    source: bytes | bytearray = data
     if header.patches:
         source = bytearray(data)
         for place, value in header.patches:
@@ -108,7 +108,8 @@ def read_pixels(data: bytes, header: Header) -> np.ndarray:
             # IMREAD_UNCHANGED alone keeps alpha apart and leaves the orientation to `to_bgr`.
             pixels = cv2.imdecode(np.frombuffer(source, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise RefusedImageError(f"cannot be decoded ({error.err or error})", SAVE_AS_PNG) from error
+        reason = getattr(error, "err", None) or error
+        raise RefusedImageError(f"cannot be decoded ({reason})", SAVE_AS_PNG) from error
     if pixels is None:
         raise RefusedImageError(
             f"is a damaged or truncated {header.container}, or of a kind that OpenCV cannot read",
@@ -138,7 +139,7 @@ def to_bgr(pixels: np.ndarray, header: Header, white_level: int | None = None) -
     """Turn stored samples into what a network sees.
 
     Args:
-        pixels: What `read_pixels` returned.
+        pixels: What ``read_pixels`` returned.
         header: The header that belongs to them.
         white_level: The 16-bit value that becomes 255, where the file declares none; None is
             65535.

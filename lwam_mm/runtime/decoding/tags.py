@@ -12,7 +12,7 @@ _CODES = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q"}
 
 
 class Tag(NamedTuple):
-    """The values of a tag, the offset of the first one and its type as `struct` writes it."""
+    """The values of a tag, the offset of the first one and its type as ``struct`` writes it."""
 
     values: tuple[int, ...]
     place: int
