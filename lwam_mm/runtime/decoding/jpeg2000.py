@@ -42,9 +42,8 @@ def read_jpeg2000(data: bytes) -> Header:
     bits = depth + 1  # the highest bit tells signed samples
     if len(depths) > 1 or sampling != [1, 1] or bits not in (8, 16):
         raise unsupported("is a JPEG 2000 whose channels are not all of 8 or 16 bits and one size")
-    alpha = _has_alpha(data, boxes, channels)
-    if channels - alpha not in (1, 3) or (alpha and channels == 2) or b"pclr" in boxes:
-        raise unsupported(f"is a JPEG 2000 of {channels} channels, neither grey nor RGB")
+    if channels not in (1, 3) or boxes.keys() & {b"pclr", b"cdef"}:
+        raise unsupported(f"is a JPEG 2000 of {channels} channels, with alpha or a palette")
     if b"colr" in boxes:
         method, _, _, space = struct.unpack_from(">BBBI", data, boxes[b"colr"][0])
         if method == 1 and space not in _SPACES:
@@ -55,7 +54,6 @@ def read_jpeg2000(data: bytes) -> Header:
         bottom - top,
         bits,
         "grey" if channels == 1 else "RGB",
-        alpha=alpha,
         orientation=orientation_of(exif),
         lossy=True,
     )
@@ -74,17 +72,3 @@ def _boxes(data: bytes, position: int, last: int) -> Iterator[tuple[bytes, int, 
             raise truncated("JPEG 2000", "a part reaches past its end")
         yield kind, start, end
         position = end
-
-
-def _has_alpha(data: bytes, boxes: dict[bytes, tuple[int, int]], channels: int) -> bool:
-    """Tell whether the last channel is alpha, by the channel definitions."""
-    if b"cdef" not in boxes:
-        return False
-    start, end = boxes[b"cdef"]
-    kinds = {index: kind for index, kind, _ in struct.iter_unpack(">3H", data[start + 2 : end])}
-    if 2 in kinds.values():
-        raise unsupported("has premultiplied alpha", "save it without alpha, from its source")
-    alpha = kinds.pop(channels - 1, 0) == 1
-    if any(kinds.values()):
-        raise unsupported("is a JPEG 2000 of unknown channels")
-    return alpha

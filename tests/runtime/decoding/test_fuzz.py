@@ -20,10 +20,17 @@ MODES = {
     "BMP": ["1", "L", "P", "RGB", "RGBA"],
     "WEBP": ["RGB", "RGBA"],
     "PPM": ["1", "L", "RGB", "I;16"],
-    "JPEG2000": ["L", "RGB", "RGBA", "I;16"],
+    "JPEG2000": ["L", "RGB", "I;16"],
 }
 REFUSED = [("TIFF", "1"), ("TIFF", "P"), ("TIFF", "F"), ("TIFF", "CMYK"), ("TIFF", "LAB")]
-REFUSED += [("JPEG", "CMYK"), ("GIF", "L"), ("JPEG2000", "LA"), ("PPM", "F"), ("TGA", "L")]
+REFUSED += [
+    ("JPEG", "CMYK"),
+    ("GIF", "L"),
+    ("JPEG2000", "LA"),
+    ("JPEG2000", "RGBA"),
+    ("PPM", "F"),
+    ("TGA", "L"),
+]
 
 
 @settings(**QUIET)
