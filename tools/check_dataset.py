@@ -1,8 +1,9 @@
-"""Check a data set: every problem in one pass, then what it holds. Exit status 0 if it is sound.
+"""Check a data set: every problem in one pass, then a summary. Exit status 0 if it is sound.
 
 Examples:
     check_dataset.py data/powder_bed
     check_dataset.py data/tiles --classes 6 --img-suffix .jpg
+    check_dataset.py data/mono12 --white-level 4095
     check_dataset.py --config configs/_base_/datasets/magnetic_tile.py
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from lwam_mm.datasets.check import check_dataset
 from lwam_mm.datasets.classes import CLASSES
+from lwam_mm.datasets.layout import checked_white_level
 from lwam_mm.datasets.problem import DatasetError
 from lwam_mm.datasets.splits import splits_from_config, splits_from_root
 
@@ -26,10 +28,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "root", type=Path, nargs="?", help="folder with images/ and masks/; before any data_root"
+        "root", type=Path, nargs="?", help="folder with images/ and masks/; replaces any data_root"
     )
     parser.add_argument(
-        "--config", type=Path, help="take folders, split files, suffixes and classes from it"
+        "--config",
+        type=Path,
+        help="take folders, split files, suffixes, classes, white level from it",
     )
     parser.add_argument(
         "--classes", type=int, metavar="N", help="number of classes (default: the released six)"
@@ -40,12 +44,18 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seg-map-suffix", metavar="SUFFIX", help="what masks end with (default .png)"
     )
+    parser.add_argument(
+        "--white-level",
+        type=int,
+        metavar="V",
+        help="largest value of the camera in 16-bit files, such as 4095 (default 65535)",
+    )
     args = parser.parse_args(argv)
     if args.root is None and args.config is None:
         parser.error("name a ROOT folder or a --config")
     if args.config is not None:
-        if args.classes or args.img_suffix or args.seg_map_suffix:
-            parser.error("--config already says classes and suffixes")
+        if args.classes or args.img_suffix or args.seg_map_suffix or args.white_level:
+            parser.error("--config already says classes, suffixes and white level")
         if not args.config.is_file():
             parser.error(f"{args.config}: no such config")
     if args.classes is not None and not 1 <= args.classes <= 255:
@@ -54,7 +64,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 class Progress:
-    """Writes a line on stderr now and then: often enough to watch, seldom enough for a log."""
+    """Prints a line on stderr every few seconds."""
 
     def __init__(self, every_s: float = 2.0) -> None:
         self.every_s = every_s
@@ -80,7 +90,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             specs, class_names = splits_from_config(config, args.root)
         else:
             specs = splits_from_root(
-                args.root, args.img_suffix or (".png",), args.seg_map_suffix or ".png"
+                args.root,
+                args.img_suffix or (".png",),
+                args.seg_map_suffix or ".png",
+                checked_white_level(args.white_level),
             )
             # A number says nothing about names: another data set may have as many classes.
             numbered = tuple(f"class {index}" for index in range(args.classes or 0))

@@ -12,9 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from lwam_mm.datasets.classes import IGNORE_INDEX
-from lwam_mm.datasets.decode import check_same_size, decode_image, decode_mask, read_bytes
+from lwam_mm.datasets.decode import check_same_size, decode_mask, decode_with_maximum, read_bytes
 from lwam_mm.datasets.layout import Pair, SplitSpec, pair_files
 from lwam_mm.datasets.problem import DatasetError, Problem
+
+# A picture whose last eighth is black may be a copy that broke off: formats without compression
+# have nothing else that tells.
+_TAIL = 8
+_CAMERA_BITS = (8, 10, 12, 14)
 
 
 @dataclass
@@ -23,7 +28,7 @@ class SplitSummary:
 
     Attributes:
         name: ``train``, ``val`` or ``test``.
-        images: How many image and mask pairs there are, sound or not.
+        images: Number of image and mask pairs, sound or not.
         pixels: int64 ``(256,)``: mask pixels of each value, in the pairs whose mask is sound.
     """
 
@@ -33,14 +38,14 @@ class SplitSummary:
 
 
 @dataclass
-class Report:
+class DatasetReport:
     """Everything that was found.
 
     Attributes:
         class_names: The classes in index order.
-        splits: One summary a side.
-        problems: What has to be mended; empty if the data set is sound.
-        notes: What is worth knowing but may be meant.
+        splits: One summary per side.
+        problems: What has to be corrected; empty if the data set is sound.
+        notes: What is worth knowing but may be intended.
     """
 
     class_names: tuple[str, ...]
@@ -64,80 +69,105 @@ class Report:
 
 
 @dataclass
-class _PairResult:
-    problems: list[Problem]
-    digest: bytes | None
-    pixels: np.ndarray | None
+class _PairFindings:
+    problems: list[Problem] = field(default_factory=list)
+    digest: bytes | None = None
+    maximum: int | None = None
+    black_tail: bool = False
+    pixels: np.ndarray | None = None
 
 
 def check_dataset(
     specs: Sequence[SplitSpec],
     class_names: Sequence[str],
     progress: Callable[[int, int], None] | None = None,
-) -> Report:
+) -> DatasetReport:
     """Check every file of every split.
 
-    What training would refuse is found by the functions that training itself loads with; beyond
-    that, a picture on two sides of the split (by its pixels, whatever its name or format), and
-    masks that hold no class but only 0 and 255.
+    What training would refuse is found by the functions that training itself loads with. Beyond
+    that, it finds a picture on two sides of the split (by its pixels, whatever its name or format)
+    and masks that hold no class but only 0 and 255. It notes pictures that occur twice on one
+    side, classes without pixels, black tails, and 16-bit values that use a part of their range.
 
     Args:
         specs: The sides of the split.
         class_names: The classes in index order.
-        progress: Called with the pairs done and the pairs in all, after each pair.
+        progress: Called with the numbers of pairs done and of all pairs, after each pair.
 
     Returns:
         The report; ``report.problems`` is empty if the data set is sound.
+
+    Example:
+        >>> import tempfile
+        >>> from lwam_mm.datasets.classes import CLASSES
+        >>> from lwam_mm.datasets.splits import splits_from_root
+        >>> from lwam_mm.datasets.synthetic import generate_dataset
+        >>> root = Path(tempfile.mkdtemp()) / "layers"
+        >>> _ = generate_dataset(root, images=20, size=64, seed=0)
+        >>> check_dataset(splits_from_root(root), CLASSES).problems
+        []
     """
-    report = Report(tuple(class_names))
-    jobs: list[tuple[SplitSummary, Pair]] = []
+    report = DatasetReport(tuple(class_names))
+    jobs: list[tuple[SplitSummary, SplitSpec, Pair]] = []
     for spec in specs:
         pairs, problems = pair_files(spec)
         report.problems += problems
         split = SplitSummary(spec.name, len(pairs))
         report.splits.append(split)
-        jobs += [(split, pair) for pair in pairs]
+        jobs += [(split, spec, pair) for pair in pairs]
 
     first_seen: dict[bytes, tuple[SplitSummary, Path]] = {}
+    twins: list[str] = []
+    tails: list[str] = []
+    maximum = 0
     # Decoding and hashing release the interpreter lock, so threads are enough.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        results = pool.map(lambda job: _check_pair(job[1], len(class_names)), jobs)
-        for done, ((split, pair), result) in enumerate(zip(jobs, results, strict=True), start=1):
-            report.problems += result.problems
-            if result.pixels is not None:
-                split.pixels += result.pixels
-            if result.digest is not None:
-                other, path = first_seen.setdefault(result.digest, (split, pair.image))
+        found = pool.map(lambda job: _check_pair(*job[1:], len(class_names)), jobs)
+        for done, ((split, spec, pair), findings) in enumerate(zip(jobs, found, strict=True), 1):
+            report.problems += findings.problems
+            if findings.pixels is not None:
+                split.pixels += findings.pixels
+            if findings.digest is not None:
+                other, path = first_seen.setdefault(findings.digest, (split, pair.image))
                 if other is not split:
                     report.problems.append(_same_image(pair.image, split, path, other))
+                elif path != pair.image:
+                    twins.append(f"{pair.image} and {path}")
+            if findings.black_tail:
+                tails.append(str(pair.image))
+            if findings.maximum is not None and spec.white_level is None:
+                maximum = max(maximum, findings.maximum)
             if progress is not None:
                 progress(done, len(jobs))
-    _look_at_classes(report, specs)
+    report.notes += _notes(twins, tails, maximum)
+    _check_classes(report, specs)
     return report
 
 
-def _check_pair(pair: Pair, num_classes: int) -> _PairResult:
-    result = _PairResult([], None, None)
-    image_size = mask = None
+def _check_pair(spec: SplitSpec, pair: Pair, num_classes: int) -> _PairFindings:
+    findings = _PairFindings()
+    image_size = None
     try:
-        image = decode_image(read_bytes(pair.image), pair.image)
+        data = read_bytes(pair.image)
+        image, findings.maximum = decode_with_maximum(data, pair.image, spec.white_level)
         image_size = image.shape[:2]
+        findings.black_tail = not image[-max(1, image_size[0] // _TAIL) :].any()
         # The size is part of the picture: the same bytes may make another shape.
         content = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
         content.update(image)
-        result.digest = content.digest()
+        findings.digest = content.digest()
     except DatasetError as error:
-        result.problems += error.problems
+        findings.problems += error.problems
     if pair.mask is None:
-        return result
+        return findings
     try:
         mask = decode_mask(read_bytes(pair.mask), pair.mask, num_classes)
-        result.pixels = np.bincount(mask.ravel(), minlength=256)
+        findings.pixels = np.bincount(mask.ravel(), minlength=256)
         if image_size is not None:
             check_same_size(image_size, mask.shape, pair.image, pair.mask)
     except DatasetError as error:
-        result.problems += error.problems
-    return result
+        findings.problems += error.problems
+    return findings
 
 
 def _same_image(image: Path, split: SplitSummary, first: Path, other: SplitSummary) -> Problem:
@@ -146,8 +176,26 @@ def _same_image(image: Path, split: SplitSummary, first: Path, other: SplitSumma
     return Problem("same image", image, found, remedy)
 
 
-def _look_at_classes(report: Report, specs: Sequence[SplitSpec]) -> None:
-    """Find classes without pixels, and masks whose 255 was meant as a class."""
+def _notes(twins: Sequence[str], tails: Sequence[str], maximum: int) -> list[str]:
+    notes = []
+    if twins:
+        notes.append(f"{len(twins)} pictures occur twice on one side, such as {twins[0]}.")
+    if tails:
+        notes.append(
+            f"{len(tails)} images end in black rows, such as {tails[0]}: unless the scene is black "
+            "there, their copies broke off."
+        )
+    bits = next((bits for bits in _CAMERA_BITS if 0 < maximum < 2**bits), None)
+    if bits is not None:
+        notes.append(
+            f"the values of 16-bit images never exceed {maximum}: a {bits}-bit camera? Then set "
+            f"white_level={2**bits - 1} in the data sets of the config."
+        )
+    return notes
+
+
+def _check_classes(report: DatasetReport, specs: Sequence[SplitSpec]) -> None:
+    """Find classes without pixels, and masks whose 255 was intended as a class."""
     known = range(len(report.class_names))
     for split, spec in zip(report.splits, specs, strict=True):
         if split.pixels[IGNORE_INDEX] and not split.pixels[1 : len(known)].any():

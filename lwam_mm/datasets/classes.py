@@ -1,4 +1,4 @@
-"""The released classes and colours, and colours for class lists that come without any."""
+"""The released classes and colours, and colours for other class lists."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ PALETTE: tuple[tuple[int, int, int], ...] = (
     (0, 255, 255),
     (0, 0, 255),
 )
-"""One RGB colour (0..255) a class, in the order of :data:`CLASSES`."""
+"""One RGB colour (0..255) per class, in the order of :data:`CLASSES`."""
 
 IGNORE_INDEX = 255
-"""Mask value of pixels that neither loss nor metric looks at."""
+"""Mask value of pixels that loss and metrics ignore."""
 
 _GOLDEN_RATIO = 0.618033988749895
 
 
 def default_palette(num_classes: int) -> list[list[int]]:
-    """Give every class a colour of its own, the same on every run.
+    """Return a different colour for each class, the same on every run.
 
     Args:
-        num_classes: How many colours, at least 1.
+        num_classes: Number of colours, at least 1.
 
     Returns:
-        ``num_classes`` RGB colours (0..255): black for class 0, then hues that stay well apart
-        however many follow (steps of the golden ratio round the colour circle).
+        ``num_classes`` RGB colours (0..255): black for class 0, then hues in steps of the golden
+        ratio, which are well apart for any number of classes.
     """
     hues = ((index * _GOLDEN_RATIO) % 1.0 for index in range(num_classes - 1))
     colours = (colorsys.hsv_to_rgb(hue, 0.85, 1.0) for hue in hues)

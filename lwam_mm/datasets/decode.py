@@ -1,28 +1,23 @@
-"""Strict decoding of images and masks: what training loads is what the dataset check accepts.
-
-Pillow decodes strictly; OpenCV, depending on its version, hands out the readable part of a
-truncated file. OpenCV does the 16-bit colour files, which Pillow would cut to 8 bits.
-"""
+"""Decodes images and masks for training and for the data set check, as the runtime does."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
-from PIL import Image
 
 from lwam_mm.datasets.classes import IGNORE_INDEX
-from lwam_mm.datasets.problem import DatasetError, Problem, error_for
-
-_EXIF_ORIENTATION = 0x0112
-_PNG_END = b"IEND\xaeB\x60\x82"
-_JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
-_JPEG_FORMATS = ("JPEG", "MPO")
-_GREY_MODES = ("1", "L", "LA", "La")
-_COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX")
-_READABLE = "copy the file again from its source, or remove the image and its mask."
+from lwam_mm.datasets.problem import Problem, error_for
+from lwam_mm.runtime.decoding import (
+    Header,
+    RefusedImageError,
+    read_file,
+    read_header,
+    read_pixels,
+    to_bgr,
+)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -31,48 +26,45 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         DatasetError: If the file cannot be read or is empty.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, f"cannot be read ({error.strerror or error}).") from error
-    if not data:
-        raise _unreadable(path, "is empty (0 bytes).")
-    return data
+    with _refusals_of(path, "image mode"):
+        return read_file(path)
 
 
-def decode_image(data: bytes, path: Path) -> np.ndarray:
-    """Decode an image to three 8-bit channels.
-
-    Grey is repeated over the channels and an alpha channel is dropped. A 16-bit value ``v``
-    becomes ``(v + 128) // 257``, that is ``v / 257`` rounded, so that 65535 becomes 255.
+def decode_image(data: bytes, path: Path, white_level: int | None = None) -> np.ndarray:
+    """Decode an image to three 8-bit channels; see :func:`lwam_mm.runtime.read_image`.
 
     Args:
         data: The file's content.
         path: The file's name, for messages.
+        white_level: The 16-bit value that becomes 255; 65535 if None.
 
     Returns:
         ``(H, W, 3)`` uint8, channels in the order blue, green, red.
 
     Raises:
-        DatasetError: If the file is truncated or no image, if its pixels are neither grey nor
-            colour of 8 or 16 bits, or if an EXIF tag turns it, which would leave its mask behind.
+        DatasetError: If the runtime would refuse the file, or if a tag turns it, which would leave
+            its mask behind.
     """
-    image, rawmode = _open(data, path)
-    orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-    if orientation not in (0, 1):
-        found = f"is stored turned (EXIF orientation {orientation}); its mask is not."
-        remedy = "save the image upright without the tag, and check that the mask fits."
-        raise error_for(Problem("image mode", path, found, remedy))
-    if "16" in rawmode:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if pixels is None or pixels.dtype != np.uint16:
-            raise _image_mode(path, f"16-bit layout {rawmode!r}")
-        return _three_channels(((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))
-    if image.mode in _GREY_MODES:
-        return _three_channels(np.asarray(image.convert("L")))
-    if image.mode in _COLOUR_MODES:
-        return np.ascontiguousarray(np.asarray(image.convert("RGB"))[..., ::-1])
-    raise _image_mode(path, f"pixel mode {image.mode!r}")
+    return decode_with_maximum(data, path, white_level)[0]
+
+
+def decode_with_maximum(
+    data: bytes, path: Path, white_level: int | None = None
+) -> tuple[np.ndarray, int | None]:
+    """Decode an image, and return its largest value as well.
+
+    Args, Raises: As for :func:`decode_image`.
+
+    Returns:
+        The image, and the largest stored value where ``white_level`` matters: in a file of 16 bits
+        that does not declare its maximum; else None.
+    """
+    with _refusals_of(path, "image mode"):
+        header = read_header(data)
+        _refuse_turned(header, path, "image mode", "its mask is not")
+        pixels = read_pixels(data, header)
+        undeclared = header.bits == 16 and header.maximum is None
+        return to_bgr(pixels, header, white_level), int(pixels.max()) if undeclared else None
 
 
 def decode_mask(data: bytes, path: Path, num_classes: int) -> np.ndarray:
@@ -88,25 +80,14 @@ def decode_mask(data: bytes, path: Path, num_classes: int) -> np.ndarray:
 
     Raises:
         DatasetError: If the file is truncated or no image, holds colours, palette entries or
-            packed bits where indices are due, was stored with loss, or holds another value.
+            packed bits instead of indices, may be stored with loss, is turned by a tag, or holds
+            another value.
     """
-    image, rawmode = _open(data, path)
-    if image.format in _JPEG_FORMATS:
-        raise _mask_mode(path, "a JPEG, whose lossy compression blurs class indices", "PNG")
-    if image.mode in ("P", "PA"):
-        found = "is a palette image, whose readers disagree: some see indices, some colours."
-        remedy = (
-            "if its indices are the classes, save them plainly: "
-            "Image.fromarray(numpy.array(Image.open(mask))).save(mask)."
-        )
-        raise error_for(Problem("mask mode", path, found, remedy))
-    if image.mode in ("RGB", "RGBA", "RGBX", "RGBa", "LA", "La"):
-        found = f"is a colour image ({image.mode}), but a mask of class indices is due."
-        remedy = "turn each class's colour into its index and save one 8-bit grey channel."
-        raise error_for(Problem("mask mode", path, found, remedy))
-    if rawmode != "L" and not image.mode.startswith("I"):
-        raise _mask_mode(path, f"{image.mode!r} pixels stored as {rawmode!r}", "8-bit grey PNG")
-    mask = np.asarray(image)
+    with _refusals_of(path, "mask mode"):
+        header = read_header(data)
+        _refuse_mask(header, path)
+        _refuse_turned(header, path, "mask mode", "its image is not")
+        mask = read_pixels(data, header)
     check_mask_values(mask, path, num_classes)
     return mask.astype(np.uint8)
 
@@ -122,21 +103,16 @@ def check_mask_values(mask: np.ndarray, path: Path, num_classes: int) -> None:
     Raises:
         DatasetError: Names the values, their pixel counts and the allowed range.
     """
-    if mask.dtype == np.uint8:
-        counts = np.bincount(mask.ravel(), minlength=256)
-        values = np.flatnonzero(counts)
-        counts = counts[values]
-    else:
-        values, counts = np.unique(mask, return_counts=True)
-    wrong = ((values < 0) | (values >= num_classes)) & (values != IGNORE_INDEX)
-    if not wrong.any():
+    counts = np.bincount(mask.ravel(), minlength=256)
+    wrong = counts > 0
+    wrong[:num_classes] = wrong[IGNORE_INDEX] = False
+    values = np.flatnonzero(wrong)
+    if not values.size:
         return
-    listed = [
-        f"{v} ({n} pixels)" for v, n in zip(values[wrong][:5], counts[wrong][:5], strict=True)
-    ]
-    more = f" and {wrong.sum() - 5} more values" if wrong.sum() > 5 else ""
+    listed = ", ".join(f"{value} ({counts[value]} pixels)" for value in values[:5])
+    more = f" and {values.size - 5} more values" if values.size > 5 else ""
     allowed = f"0..{num_classes - 1} and {IGNORE_INDEX} (ignore)"
-    found = f"mask value {', '.join(listed)}{more}; allowed are {allowed}."
+    found = f"mask value {listed}{more}; allowed are {allowed}."
     remedy = (
         "redraw these pixels with an allowed value, or name the missing classes "
         "(metainfo=dict(classes=...) in the config, --classes in the check)."
@@ -167,61 +143,42 @@ def check_same_size(
         raise error_for(Problem("size", mask, found, remedy))
 
 
-def _open(data: bytes, path: Path) -> tuple[Image.Image, str]:
-    """Open and decode; returns the image and the pixel layout in the file ("L;4", "RGB;16B")."""
+def _refuse_mask(header: Header, path: Path) -> None:
+    remedy = "draw it and save it as an 8-bit grey PNG."
+    if header.colour == "palette":
+        found = "is a palette image, whose readers disagree: some see indices, some colours."
+        remedy = (
+            "if its indices are the classes, save them plainly: "
+            "Image.fromarray(numpy.array(Image.open(mask))).save(mask)."
+        )
+    elif header.colour == "RGB" or header.alpha:
+        kind = header.colour + (" with alpha" if header.alpha else "")
+        found = f"is a colour image ({kind}) instead of a mask of class indices."
+        remedy = "turn each class's colour into its index and save one 8-bit grey channel."
+    elif header.lossy:
+        found = f"is a {header.container} file, whose lossy compression blurs class indices."
+    elif header.bits < 8:
+        found = f"has {header.bits}-bit pixels, which readers stretch to 0..255."
+    elif header.inverted:
+        found = "is stored inverted (0 is white), so its indices are ambiguous."
+    else:
+        return
+    raise error_for(Problem("mask mode", path, found, remedy))
+
+
+def _refuse_turned(header: Header, path: Path, kind: str, other: str) -> None:
+    if header.orientation > 1:
+        found = f"is stored turned (EXIF orientation {header.orientation}); {other}."
+        remedy = "save it upright without the tag, and check that image and mask fit."
+        raise error_for(Problem(kind, path, found, remedy))
+
+
+@contextmanager
+def _refusals_of(path: Path, mode: str) -> Iterator[None]:
+    """Raise what the decoder refuses as a `DatasetError`; an odd kind of pixel is a ``mode``."""
     try:
-        image = Image.open(io.BytesIO(data))
-        # A few JPEGs hold a preview as a second picture; the pages of a TIFF are all alike.
-        pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-        args = image.tile[0].args if image.tile else ""
-        image.load()
-    # Pillow has a different exception for each way in which a file can be broken.
-    except Exception as error:
-        raise _unreadable(path, f"is no readable image ({_reason(error)}).") from error
-    if _lacks_end(data, image.format):
-        raise _unreadable(path, f"is truncated (a {image.format} without its end mark).")
-    if pages > 1:
-        remedy = "split it into files of one page."
-        raise error_for(Problem("unreadable", path, f"holds {pages} pages.", remedy))
-    rawmode = args[0] if isinstance(args, tuple) else args
-    return image, str(rawmode)
-
-
-def _lacks_end(data: bytes, format_name: str | None) -> bool:
-    """Tell whether the end mark is missing, as when a copy broke off and zeros fill the rest.
-
-    Pillow sees a JPEG or PNG cut short, but not one whose last bytes alone are gone, nor a JPEG
-    filled up with zeros, which decode as grey.
-    """
-    if format_name == "PNG":
-        return _PNG_END not in data
-    if format_name in _JPEG_FORMATS:
-        return data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN)
-    return False
-
-
-def _reason(error: Exception) -> str:
-    # Pillow's text for an unknown file names a memory buffer, which helps nobody.
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "not in an image format"
-    return str(error) or type(error).__name__
-
-
-def _three_channels(pixels: np.ndarray) -> np.ndarray:
-    if pixels.ndim == 2:
-        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
-    return np.ascontiguousarray(pixels[..., :3])
-
-
-def _unreadable(path: Path, found: str) -> DatasetError:
-    return error_for(Problem("unreadable", path, found, _READABLE))
-
-
-def _image_mode(path: Path, what: str) -> DatasetError:
-    remedy = "save it as grey or RGB with 8 or 16 bits a channel."
-    return error_for(Problem("image mode", path, f"has the {what}.", remedy))
-
-
-def _mask_mode(path: Path, what: str, wanted: str) -> DatasetError:
-    found = f"is {what}, but a mask of class indices is due."
-    return error_for(Problem("mask mode", path, found, f"draw and save it as {wanted}."))
+        yield
+    except RefusedImageError as error:
+        kind = mode if error.kind == "mode" else error.kind
+        problem = Problem(kind, path, f"{error.found}.", f"{error.remedy}.")
+        raise error_for(problem) from error

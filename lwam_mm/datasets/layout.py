@@ -1,22 +1,21 @@
-"""Which image belongs to which mask: the folder layout, with everything that can be wrong in it.
+"""Pairs images with masks by the folder layout, and finds everything that is wrong in it.
 
 The released layout is ``ROOT/{images,masks}/{train,val,test}/NAME``; an image and its mask have
-the same stem. Sub-folders are allowed, the stem is then the relative path without suffix.
+the same stem. Sub-folders are allowed; the stem is then the relative path without suffix.
 """
 
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lwam_mm.datasets.problem import Problem
-
-IMAGE_EXTENSIONS = frozenset(
-    {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
+from lwam_mm.datasets.problem import DatasetError, Problem
+from lwam_mm.datasets.text_lists import read_names
+from lwam_mm.runtime.images import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,8 @@ class SplitSpec:
         mask_dir: Folder of the masks; ``None`` for pure prediction, where there are none.
         img_suffixes: An image ends with one of these, such as ``(".png", ".jpg")``.
         mask_suffix: A mask ends with this.
-        split_file: Text file with the stems to use, one a line; ``None`` means all images.
+        split_file: Text file with the stems to use, one per line; ``None`` means all images.
+        white_level: The 16-bit value that becomes 255; ``None`` means 65535.
     """
 
     name: str
@@ -38,6 +38,7 @@ class SplitSpec:
     img_suffixes: tuple[str, ...] = (".png",)
     mask_suffix: str = ".png"
     split_file: Path | None = None
+    white_level: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,16 +55,29 @@ def as_suffixes(suffixes: str | Sequence[str]) -> tuple[str, ...]:
     return (suffixes,) if isinstance(suffixes, str) else tuple(suffixes)
 
 
+def checked_white_level(white_level: int | None) -> int | None:
+    """Return a white level, after checking that it is None or in 1..65535."""
+    if white_level is not None and not (type(white_level) is int and 1 <= white_level <= 65535):
+        raise DatasetError(
+            f"white_level={white_level!r} is not a value of 1..65535. Remedy: give the largest "
+            "value that the camera can give, such as 4095 for 12 bits, or leave it out."
+        )
+    return white_level
+
+
 def pair_files(spec: SplitSpec) -> tuple[list[Pair], list[Problem]]:
     """Pair the images of a split with their masks. Reads folders, opens no image.
+
+    Hidden files and folders (``.DS_Store``, ``._a.png``) are ignored.
 
     Args:
         spec: Where the split lies.
 
     Returns:
         The sound pairs (sorted by stem, or in the order of the split file), and every problem:
-        missing folder, empty split, image without mask, mask without image, two images of one
-        stem, an image whose suffix is not among those to use, and in the split file unreadable
+        missing or unreadable folders, links that lead nowhere, an empty split, images without
+        mask and masks without image, two images of one stem, names that differ only in Unicode
+        form, images whose suffix is not among those to use, and in the split file unreadable
         text, blank lines, repeated stems and stems that do not exist.
     """
     folders = [spec.image_dir] if spec.mask_dir is None else [spec.image_dir, spec.mask_dir]
@@ -75,43 +89,74 @@ def pair_files(spec: SplitSpec) -> tuple[list[Pair], list[Problem]]:
         remedy = "name two folders in data_prefix: dict(img_path=..., seg_map_path=...)."
         return [], [Problem("same folder", spec.image_dir, found, remedy)]
 
-    images, problems = _find_images(spec)
-    masks = {} if spec.mask_dir is None else _find_masks(spec)
+    image_files, problems = _walk(spec.image_dir)
+    images, unused = _find_images(image_files, spec)
+    masks: dict[str, Path] = {}
+    if spec.mask_dir is not None:
+        mask_files, found_there = _walk(spec.mask_dir)
+        masks = {
+            _stem(path, spec.mask_dir, spec.mask_suffix): path
+            for path in mask_files
+            if path.name.endswith(spec.mask_suffix)
+        }
+        problems += [problem for problem in found_there if problem not in problems]
     if spec.split_file is None:
         stems = sorted(images)
+        problems += unused
         if not images:
-            problems.append(_empty_folder(spec))
+            problems.append(_empty_folder(spec, image_files))
     else:
         stems, listed = _read_split_file(spec.split_file, images, spec)
-        # Files that the list leaves out on purpose are none of its business.
-        problems = [p for p in problems if p.kind == "stem twice"] + listed
-    pairs = [Pair(stem, images[stem], masks.get(stem)) for stem in stems]
-    if spec.mask_dir is not None:
-        problems += [_image_without_mask(p, spec) for p in pairs if p.mask is None]
-        pairs = [pair for pair in pairs if pair.mask is not None]
-        if spec.split_file is None:
-            orphans = sorted(set(masks) - set(images))
-            problems += [_mask_without_image(masks[stem], spec) for stem in orphans]
-    return pairs, problems
+        # Files that the list leaves out may be of any kind.
+        problems += [problem for problem in unused if problem.kind != "image suffix"] + listed
+    twins, odd = _unicode_twins([*images.items(), *masks.items()])
+    problems += twins
+    if spec.mask_dir is None:
+        return [Pair(stem, images[stem], None) for stem in stems], problems
+    alone = [stem for stem in stems if stem not in masks and stem not in odd]
+    problems += [_image_without_mask(images[stem], stem, spec) for stem in alone]
+    if spec.split_file is None:
+        orphans = sorted(stem for stem in masks if stem not in images and stem not in odd)
+        problems += [_mask_without_image(masks[stem], spec) for stem in orphans]
+    return [Pair(stem, images[stem], masks[stem]) for stem in stems if stem in masks], problems
 
 
-def _walk(folder: Path) -> list[Path]:
-    """All files below a folder, sorted; hidden ones (``.DS_Store``) are no data."""
-    # os.walk follows links to folders, which Path.rglob does not.
-    files = [
-        Path(parent) / name
-        for parent, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if not name.startswith(".")
-    ]
-    return sorted(files)
+def _walk(folder: Path, parents: tuple[str, ...] = ()) -> tuple[list[Path], list[Problem]]:
+    """List the files below a folder, through links to folders too, with what cannot be read."""
+    files, problems = [], []
+    parents += (os.path.realpath(folder),)
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        found = f"the folder cannot be read ({error.strerror})."
+        return [], [Problem("unreadable folder", folder, found, "correct its permissions.")]
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        path = Path(entry.path)
+        if entry.is_symlink() and os.path.realpath(path) in parents:
+            found, remedy = "links to a folder that it lies in.", "remove the link."
+            problems.append(Problem("link", path, found, remedy))
+        elif path.is_dir() if entry.is_symlink() else entry.is_dir():
+            more_files, more_problems = _walk(path, parents)
+            files += more_files
+            problems += more_problems
+        elif path.is_file() if entry.is_symlink() else entry.is_file():
+            files.append(path)
+        else:
+            found = "is neither a file nor a folder, but a pipe or a device."
+            if entry.is_symlink():
+                found = f"links to {path.readlink()}, which does not exist or cannot be reached."
+            remedy = "bring back what it leads to, or remove it."
+            problems.append(Problem("link", path, found, remedy))
+    return files, problems
 
 
 def _stem(path: Path, folder: Path, suffix: str) -> str:
     return path.relative_to(folder).as_posix()[: -len(suffix)]
 
 
-def _find_images(spec: SplitSpec) -> tuple[dict[str, Path], list[Problem]]:
+def _find_images(files: Iterable[Path], spec: SplitSpec) -> tuple[dict[str, Path], list[Problem]]:
     # The longest suffix wins, so that "_cam.png" is not taken for ".png".
     suffixes = sorted(spec.img_suffixes, key=len, reverse=True)
     extensions = {Path("x" + suffix).suffix for suffix in suffixes}
@@ -119,63 +164,56 @@ def _find_images(spec: SplitSpec) -> tuple[dict[str, Path], list[Problem]]:
         extensions.add(Path("x" + spec.mask_suffix).suffix)
     images: dict[str, Path] = {}
     problems = []
-    for path in _walk(spec.image_dir):
+    for path in files:
         suffix = next((s for s in suffixes if path.name.endswith(s)), None)
         if suffix is None:
-            if path.suffix.lower() in IMAGE_EXTENSIONS and path.suffix not in extensions:
+            if path.suffix.lower() in IMAGE_SUFFIXES and path.suffix not in extensions:
                 problems.append(_other_suffix(path, spec))
             continue
         stem = _stem(path, spec.image_dir, suffix)
         if stem in images:
-            problems.append(_stem_twice(path, images[stem]))
+            found = f"has the same stem as {images[stem].name}, so both would share one mask."
+            remedy = "remove or rename one of the two images."
+            problems.append(Problem("stem twice", path, found, remedy))
         else:
             images[stem] = path
     return images, problems
 
 
-def _find_masks(spec: SplitSpec) -> dict[str, Path]:
-    assert spec.mask_dir is not None
-    return {
-        _stem(path, spec.mask_dir, spec.mask_suffix): path
-        for path in _walk(spec.mask_dir)
-        if path.name.endswith(spec.mask_suffix)
-    }
+def _composed(stem: str) -> str:
+    return unicodedata.normalize("NFC", stem)
+
+
+def _unicode_twins(named: Iterable[tuple[str, Path]]) -> tuple[list[Problem], set[str]]:
+    """Find names that look alike but differ in Unicode form; return their stems as well."""
+    first: dict[str, tuple[str, Path]] = {}
+    problems, stems = [], set()
+    for stem, path in named:
+        other, other_path = first.setdefault(_composed(stem), (stem, path))
+        if stem != other and stem not in stems:
+            found = f"differs from {other_path} only in the Unicode form of its name (NFC or NFD)."
+            remedy = "rename one of them, copying the name from the other."
+            problems.append(Problem("unicode name", path, found, remedy))
+            stems |= {stem, other}
+    return problems, stems
 
 
 def _read_split_file(
     split_file: Path, images: dict[str, Path], spec: SplitSpec
 ) -> tuple[list[str], list[Problem]]:
-    kind = "split file"
-    try:
-        lines = split_file.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        remedy = "correct ann_file, or leave it out to use every image."
-        return [], [Problem(kind, split_file, "no such split file.", remedy)]
-    except (OSError, UnicodeDecodeError) as error:
-        remedy = "save it as UTF-8 text, one stem a line."
-        return [], [Problem(kind, split_file, f"unreadable ({error}).", remedy)]
-    if not any(line.strip() for line in lines):
-        remedy = "list one stem a line, or leave ann_file out to use every image."
-        return [], [Problem("empty split", split_file, "the split file is empty.", remedy)]
-
-    stems: dict[str, int] = {}
-    problems = []
-    for number, line in enumerate(lines, start=1):
-        stem = line.strip()
-        if not stem:
-            found, remedy = f"line {number} is blank.", "remove the line."
-        elif stem in stems:
-            found = f"line {number} repeats {stem!r} of line {stems[stem]}."
-            remedy = "keep one of the two lines."
-        elif stem not in images:
-            found = f"line {number} names {stem!r}, but {spec.image_dir} has no such image."
-            remedy = f"write stems without suffix (images end with {_or(spec.img_suffixes)}), "
-            remedy += "or add the image."
-        else:
-            stems[stem] = number
+    names, problems = read_names(split_file, "split file")
+    forms = {_composed(stem) for stem in images}
+    for number, stem in names.items():
+        if stem in images:
             continue
-        problems.append(Problem(kind, split_file, found, remedy))
-    return list(stems), problems
+        found = f"line {number} names {stem!r}, but {spec.image_dir} has no such image."
+        remedy = f"write stems without suffix (images end with {_or(spec.img_suffixes)}), "
+        remedy += "or add the image."
+        if _composed(stem) in forms:
+            found = f"line {number} names {stem!r}, and the image's name has another Unicode form."
+            remedy = "copy the stem from the image's name."
+        problems.append(Problem("split file", split_file, found, remedy))
+    return [stem for stem in names.values() if stem in images], problems
 
 
 def _or(suffixes: Sequence[str]) -> str:
@@ -189,8 +227,8 @@ def _missing_folder(folder: Path, spec: SplitSpec) -> Problem:
     return Problem("missing folder", folder, f"no such folder (split {spec.name!r}).", remedy)
 
 
-def _empty_folder(spec: SplitSpec) -> Problem:
-    there = Counter(path.suffix or "no suffix" for path in _walk(spec.image_dir))
+def _empty_folder(spec: SplitSpec, files: Iterable[Path]) -> Problem:
+    there = Counter(path.suffix or "no suffix" for path in files)
     counted = ", ".join(f"{count} x {suffix}" for suffix, count in there.most_common(5))
     found = f"split {spec.name!r} is empty: no file ends with {_or(spec.img_suffixes)}"
     found += f" (there: {counted})." if counted else " (the folder is empty)."
@@ -204,16 +242,11 @@ def _other_suffix(path: Path, spec: SplitSpec) -> Problem:
     return Problem("image suffix", path, found, remedy)
 
 
-def _stem_twice(path: Path, first: Path) -> Problem:
-    found = f"has the same stem as {first.name}, so both would share one mask."
-    return Problem("stem twice", path, found, "remove or rename one of the two images.")
-
-
-def _image_without_mask(pair: Pair, spec: SplitSpec) -> Problem:
+def _image_without_mask(image: Path, stem: str, spec: SplitSpec) -> Problem:
     assert spec.mask_dir is not None
-    wanted = spec.mask_dir / (pair.stem + spec.mask_suffix)
+    wanted = spec.mask_dir / (stem + spec.mask_suffix)
     remedy = f"add the mask, or remove the image, or set seg_map_suffix ({spec.mask_suffix!r} now)."
-    return Problem("image without mask", pair.image, f"there is no mask {wanted}.", remedy)
+    return Problem("image without mask", image, f"there is no mask {wanted}.", remedy)
 
 
 def _mask_without_image(mask: Path, spec: SplitSpec) -> Problem:

@@ -12,10 +12,11 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from lwam_mm.datasets.classes import CLASSES, IGNORE_INDEX, PALETTE, default_palette
-from lwam_mm.datasets.layout import SplitSpec, as_suffixes, pair_files
+from lwam_mm.datasets.layout import SplitSpec, as_suffixes, checked_white_level, pair_files
 from lwam_mm.datasets.problem import DatasetError, raise_for
 from lwam_mm.datasets.samplers.oversample import repeat_rare
 from lwam_mm.datasets.seeded_dataset import AugmentsByDraw
+from lwam_mm.datasets.text_lists import read_names
 
 _DONORS = 8
 
@@ -24,26 +25,29 @@ _DONORS = 8
 class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
     """Images of powder layers with masks of class indices, ``ROOT/{images,masks}/SPLIT/NAME``.
 
-    An image and its mask have the same stem; sub-folders are allowed. Everything that can be
-    found without opening an image is found when the data set is built: missing folder, empty
-    split, image without mask, mask without image, and a split file with blank, repeated or
-    unknown lines. Each sample carries ``num_classes``, against which
+    An image and its mask have the same stem; sub-folders are allowed. Everything that
+    :func:`~lwam_mm.datasets.layout.pair_files` can find without opening an image is an error when
+    the data set is built. Each sample carries ``num_classes``, against which
     :class:`~lwam_mm.datasets.transforms.loading.LoadIndexMask` checks the masks.
 
     Without ``seg_map_path`` in ``data_prefix`` and with ``test_mode=True`` the data set is for
-    pure prediction: images without masks. In training, masks are always due.
+    pure prediction: images without masks. Training needs masks.
 
     Args:
         img_suffix: What images end with; several are allowed.
         seg_map_suffix: What masks end with.
         metainfo: ``dict(classes=..., palette=...)`` **replaces** the released classes: the names
-            in index order, and an RGB colour (0..255) each. Without ``palette`` colours are made.
+            in index order, or a text file with one name per line, and an RGB colour (0..255) each.
+            Without ``palette``, colours are made.
+        white_level: The largest value that the camera can give in 16-bit files, 1..65535, such as
+            4095 for 12 bits; it becomes 255. None means 65535. Files of 8 bits and PNM files do
+            not need it.
         oversample_thr: For training on rare classes: an image is listed
             ``ceil(sqrt(oversample_thr / f))`` times, where ``f`` is the share of images that have
             its rarest class (Gupta et al. 2019, arXiv 1908.03195, as mmengine's
             ``ClassBalancedDataset`` does). 0..1; 0 lists each image once.
         **kwargs: The arguments of mmseg's ``BaseSegDataset``: ``data_root``, ``data_prefix``,
-            ``ann_file`` (split file: the stems to use, one a line), ``pipeline``, ``test_mode``,
+            ``ann_file`` (split file: the stems to use, one per line), ``pipeline``, ``test_mode``,
             ``indices`` and so on. Files are local: ``backend_args`` is refused. So are
             ``reduce_zero_label`` (class 0 is the background) and any ``ignore_index`` but 255.
 
@@ -59,13 +63,15 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
         seg_map_suffix: str = ".png",
         metainfo: Mapping | Config | None = None,
         oversample_thr: float = 0.0,
+        white_level: int | None = None,
         **kwargs: Any,
     ) -> None:
         if not 0 <= oversample_thr <= 1:
             raise DatasetError(
-                f"{type(self).__name__}: oversample_thr={oversample_thr!r} is no share of images. "
-                "Remedy: give a value in 0..1; 0 repeats none."
+                f"{type(self).__name__}: oversample_thr={oversample_thr!r} is not a share of "
+                "images. Remedy: give a value in 0..1; 0 repeats none."
             )
+        self.white_level = checked_white_level(white_level)
         self.oversample_thr = oversample_thr
         for name, wanted in (
             ("reduce_zero_label", False),
@@ -91,9 +97,13 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
 
     @classmethod
     def _load_metainfo(cls, metainfo: Mapping | Config | None = None) -> dict:
-        # MMDeploy asks this method too, so the whole answer has to be made here.
-        loaded = super()._load_metainfo(metainfo)
-        given = metainfo or {}
+        # MMDeploy calls this method too, so everything has to be done here.
+        given = dict(metainfo.items()) if metainfo else {}
+        if isinstance(given.get("classes"), str) and Path(given["classes"]).is_file():
+            names, problems = read_names(Path(given["classes"]), "class file")
+            raise_for(problems, "The class list")
+            given["classes"] = list(names.values())
+        loaded = super()._load_metainfo(given)
         _check_classes(loaded["classes"])
         if "classes" in given and "palette" not in given:
             loaded["palette"] = default_palette(len(loaded["classes"]))
@@ -104,8 +114,8 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
         """List the samples.
 
         Returns:
-            One dict a sample: ``img_path``, ``seg_map_path`` (not in pure prediction),
-            ``num_classes``, and the keys that mmseg's transforms expect.
+            One dict per sample: ``img_path``, ``seg_map_path`` (not in pure prediction),
+            ``num_classes``, ``white_level``, and the keys that mmseg's transforms expect.
 
         Raises:
             DatasetError: Lists the first problems of each kind and counts the rest.
@@ -130,6 +140,7 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
         for pair in pairs:
             sample = dict(
                 img_path=str(pair.image),
+                white_level=self.white_level,
                 num_classes=len(self._metainfo["classes"]),
                 label_map=None,
                 reduce_zero_label=False,
@@ -144,11 +155,11 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
         """Load and augment one sample.
 
         In training it gets the key ``donors``: a few other samples as they are listed, drawn at
-        random, for transforms that mix two.
+        random, for transforms that combine two.
 
         Raises:
-            DatasetError: If a transform drops the sample, which MMEngine would otherwise replace
-                by another one without a word.
+            DatasetError: If a transform drops the sample, which MMEngine would otherwise silently
+                replace by another one.
         """
         sample = self.get_data_info(idx)
         path = sample["img_path"]
@@ -159,7 +170,7 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
         if data is None:
             raise DatasetError(
                 f"{path}: the pipeline dropped this sample (a transform returned None). Remedy: "
-                "mend the transform; samples are never left out silently."
+                "repair the transform; samples are never left out silently."
             )
         return data
 
@@ -168,7 +179,11 @@ def _check_classes(classes: object) -> None:
     if isinstance(classes, str) or not isinstance(classes, Sequence) or not classes:
         raise DatasetError(
             f"metainfo: classes={classes!r} is no list of names. "
-            "Remedy: give the class names in index order, or a text file with one a line."
+            "Remedy: give the class names in index order, or a text file with one per line."
+        )
+    if not all(isinstance(name, str) and name.strip() for name in classes):
+        raise DatasetError(
+            f"metainfo: classes={classes!r} has a blank name. Remedy: name each class."
         )
     if len(set(classes)) != len(classes):
         raise DatasetError(f"metainfo: classes={classes!r} repeats a name. Remedy: rename one.")
@@ -184,7 +199,7 @@ def _check_palette(palette: object, num_classes: int) -> None:
     if not fits or not all(_is_colour(colour) for colour in palette):
         raise DatasetError(
             f"metainfo: palette={palette!r} does not fit {num_classes} classes. Remedy: give one "
-            "[red, green, blue] (0..255) a class, or leave palette out to have colours made."
+            "[red, green, blue] (0..255) per class, or leave palette out to have colours made."
         )
 
 

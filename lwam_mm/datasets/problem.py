@@ -1,4 +1,4 @@
-"""What is wrong with a data set, said the same way by the checker and by training."""
+"""Problems of a data set, and the error that reports them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Problem:
     """One thing wrong with one file or folder.
 
     Attributes:
-        kind: A short name that groups alike problems, such as ``"image without mask"``.
+        kind: A short name that groups similar problems, such as ``"image without mask"``.
         path: The file or folder.
         found: What was found there, with the offending value.
         remedy: What to do about it.
@@ -32,12 +32,12 @@ class Problem:
 class DatasetError(UserError, ValueError):
     """Data that cannot be used as it is.
 
-    The message alone builds the error, because data loader workers and MMEngine's registry
-    rebuild exceptions from their text.
+    The error can be built from the message alone, because data loader workers and MMEngine's
+    registry rebuild exceptions from their text.
 
     Args:
         message: Names the file, the value and the remedy.
-        problems: The problems behind it, for callers that collect them.
+        problems: The problems that it reports, for callers that collect them.
     """
 
     def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
@@ -46,7 +46,7 @@ class DatasetError(UserError, ValueError):
 
 
 def error_for(problem: Problem) -> DatasetError:
-    """Make the error for a single problem."""
+    """Return the error for a single problem."""
     return DatasetError(str(problem), [problem])
 
 
@@ -55,10 +55,10 @@ def summarise(problems: Iterable[Problem], show: int = 3) -> str:
 
     Args:
         problems: Any number of problems.
-        show: How many of each kind are written out.
+        show: Number of problems of each kind to write out.
 
     Returns:
-        Several lines; kinds stand in the order in which they first occur.
+        Several lines; kinds in the order in which they first occur.
     """
     by_kind: dict[str, list[Problem]] = {}
     for problem in problems:
@@ -76,8 +76,8 @@ def raise_for(problems: Sequence[Problem], what: str) -> None:
     """Raise one error for all problems, or return when there are none.
 
     Args:
-        problems: What was found.
-        what: What cannot be used, the start of the message.
+        problems: The problems.
+        what: What cannot be used; the message begins with it.
 
     Raises:
         DatasetError: If there is at least one problem.

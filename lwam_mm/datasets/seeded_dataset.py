@@ -1,4 +1,4 @@
-"""Data sets that augment each draw in its own way, always the same."""
+"""Data sets whose augmentation depends on the draw alone."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from lwam_mm.utils.seeding import seeded
 
 
 class AugmentsByDraw:
-    """For a data set's bases, in front: samples that ``SeededSampler`` drew come by their key.
+    """Mix-in: seed the augmentation of a sample with the key that ``SeededSampler`` drew.
 
-    What the pipeline draws at random then depends on nothing that went before.
+    The random numbers of the pipeline then do not depend on earlier samples. It has to come first
+    among the base classes.
     """
 
     augments_by_draw = True
 
     def __getitem__(self, idx: int) -> Any:
-        """Load and augment one sample; one that ``SeededSampler`` drew always in the same way."""
+        """Load and augment one sample; equal draws of ``SeededSampler`` give equal samples."""
         if not isinstance(idx, Draw):
             return super().__getitem__(idx)
         with seeded(*idx.key):
@@ -27,7 +28,7 @@ class AugmentsByDraw:
 
 
 class _Wrapper:
-    """Any data set, seen through."""
+    """Wraps any data set; unknown attributes are looked up in it."""
 
     def __init__(self, dataset: dict | Any) -> None:
         self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
@@ -39,22 +40,22 @@ class _Wrapper:
         return len(self.dataset)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "dataset":  # asked for while unpickling, when it is not there yet
+        if name == "dataset":  # looked up while unpickling, before it exists
             raise AttributeError(name)
         return getattr(self.dataset, name)
 
 
 @DATASETS.register_module()
 class SeededDataset(AugmentsByDraw, _Wrapper):
-    """Makes any data set one for ``SeededSampler``, and so for trainings that go on exactly.
+    """Wraps any data set for ``SeededSampler``, so that training resumes exactly.
 
-    ``PowderBedDataset`` needs it only inside of others: mmengine's ``ConcatDataset``,
-    ``RepeatDataset`` and ``ClassBalancedDataset`` hand plain indices on. Put it around them::
+    ``PowderBedDataset`` needs it only inside other wrappers, because mmengine's ``ConcatDataset``,
+    ``RepeatDataset`` and ``ClassBalancedDataset`` pass plain indices on. Put it around them::
 
         dataset=dict(type="SeededDataset", dataset=dict(type="ConcatDataset", datasets=[...]))
 
-    Everything else is asked of the data set inside: ``metainfo``, ``get_data_info``, ...
+    Everything else, such as ``metainfo`` and ``get_data_info``, comes from the wrapped data set.
 
     Args:
-        dataset: the data set, or its config.
+        dataset: The data set, or its config.
     """

@@ -1,4 +1,4 @@
-"""Where the sides of a split lie: from a root folder, or from a training config."""
+"""Finds the sides of a split: in a root folder, or in a training config."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from lwam_mm.datasets.classes import CLASSES
-from lwam_mm.datasets.layout import SplitSpec, as_suffixes
+from lwam_mm.datasets.layout import SplitSpec, as_suffixes, checked_white_level
 from lwam_mm.datasets.problem import DatasetError, Problem, error_for
 
 SPLITS = ("train", "val", "test")
 
 
 def splits_from_root(
-    root: Path, img_suffixes: Sequence[str] = (".png",), mask_suffix: str = ".png"
+    root: Path,
+    img_suffixes: Sequence[str] = (".png",),
+    mask_suffix: str = ".png",
+    white_level: int | None = None,
 ) -> list[SplitSpec]:
     """Find the splits of a data set in the released layout.
 
@@ -22,12 +25,13 @@ def splits_from_root(
         root: Folder with ``images`` and ``masks`` in it.
         img_suffixes: What images end with.
         mask_suffix: What masks end with.
+        white_level: The 16-bit value that becomes 255; 65535 if None.
 
     Returns:
         ``train`` and ``val``, whether they are there or not, and ``test`` where it is.
 
     Raises:
-        DatasetError: If ``root`` is no folder.
+        DatasetError: If ``root`` is not a folder.
     """
     if not root.is_dir():
         remedy = "name the folder that holds images/ and masks/."
@@ -40,6 +44,7 @@ def splits_from_root(
             root / "masks" / name,
             as_suffixes(img_suffixes),
             mask_suffix,
+            white_level=white_level,
         )
         for name in (SPLITS if has_test else SPLITS[:2])
     ]
@@ -60,10 +65,11 @@ def splits_from_config(
 
     Raises:
         DatasetError: If there is no ``PowderBedDataset`` in the config, if one has no folder of
-            masks to check, or if the sides differ in their classes.
+            masks to check, or if the sides differ in their classes or their white level.
     """
     specs: list[SplitSpec] = []
     class_lists: dict[tuple[str, ...], str] = {}
+    white_levels: dict[int | None, str] = {}
     for name in SPLITS:
         loader = config.get(f"{name}_dataloader") or {}
         for dataset in _unwrap(loader.get("dataset")):
@@ -78,17 +84,22 @@ def splits_from_config(
                     "Remedy: list the class names in the config."
                 )
             class_lists.setdefault(tuple(classes), name)
+            white_levels.setdefault(spec.white_level, name)
     if not specs:
         raise DatasetError(
             "The config names no PowderBedDataset in train_, val_ or test_dataloader. "
             "Remedy: give a training config, or a ROOT without --config."
         )
-    if len(class_lists) > 1:
-        told = "; ".join(f"{name}: {list(classes)}" for classes, name in class_lists.items())
-        raise DatasetError(
-            f"The sides of the split have different classes ({told}). "
-            "Remedy: give the same metainfo to all of them."
-        )
+    for what, setting, found in (
+        ("classes", "metainfo", class_lists),
+        ("white levels", "white_level", white_levels),
+    ):
+        if len(found) > 1:
+            told = "; ".join(f"{name}: {value}" for value, name in found.items())
+            raise DatasetError(
+                f"The sides of the split have different {what} ({told}). "
+                f"Remedy: give the same {setting} to all of them."
+            )
     return specs, next(iter(class_lists))
 
 
@@ -125,4 +136,5 @@ def _spec_of(dataset: Mapping[str, Any], name: str, root: Path | None) -> SplitS
         img_suffixes=as_suffixes(dataset.get("img_suffix", ".png")),
         mask_suffix=dataset.get("seg_map_suffix", ".png"),
         split_file=base / ann_file if ann_file else None,
+        white_level=checked_white_level(dataset.get("white_level")),
     )

@@ -287,6 +287,7 @@ def _manifest(
             resize="stretch" if size else "pad",
             size_divisor=STRIDE,
             halo=None if size else tile_halo(folded, STRIDE),
+            white_level=config.val_dataloader.dataset.get("white_level"),
         ),
         output=OutputSpec(logits=onnx_config["output_names"][0]),
         provenance=dict(

@@ -33,4 +33,4 @@ def calibration_images(config: Config, spec: InputSpec, count: int) -> list[np.n
     paths = [
         dataset.get_data_info(int((i + 0.5) * total / chosen))["img_path"] for i in range(chosen)
     ]
-    return [to_batch(read_image(path), spec) for path in paths]
+    return [to_batch(read_image(path, spec.white_level), spec) for path in paths]

@@ -1,84 +1,63 @@
-"""Reads images as the network was taught to see them: uint8, BGR, upright."""
+"""Images as the network was taught to see them: uint8, BGR, upright."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from lwam_mm.runtime.decoding import (
+    RefusedImageError,
+    read_file,
+    read_header,
+    read_pixels,
+    to_8bit,
+    to_bgr,
+)
 from lwam_mm.runtime.errors import ImageError
+
+__all__ = ["IMAGE_SUFFIXES", "check_array", "read_image", "to_8bit"]
 
 # Suffixes taken from a folder; a file that is named itself may have any suffix.
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".jpeg", ".jpg", ".jp2", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 )
 
-# OpenCV 5 moved its log functions into a module of their own.
-_LOGGING = getattr(cv2.utils, "logging", cv2)
-_LOG_SILENT = 0
 
-_JPEG_START = b"\xff\xd8\xff"
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, white_level: int | None = None) -> np.ndarray:
     """Read an image file.
 
-    Grey becomes three equal channels, alpha is dropped, 16 bit becomes 8 bit by `to_8bit`, and an
-    EXIF orientation is applied.
-
-    A half-written file is refused, where its format can tell: a JPEG needs its end marker (OpenCV
-    would fill the rest with grey), PNG and TIFF have checks of their own. BMP has none, so one
-    whose tail was overwritten by zeros is read as it stands.
+    Training reads images by the same rules. Grey becomes three equal channels, alpha is dropped,
+    16 bits become 8 (see ``lwam_mm.runtime.decoding.to_8bit``), a PNM is scaled by its own maximum,
+    and an orientation tag is applied. Everything that is not understood is refused: unusual
+    samples and colour spaces, premultiplied alpha, several pages, and files that are cut off or
+    filled up with zeros. Only in uncompressed files (BMP, PNM, TIFF) zeros at the end pass for
+    black pixels.
 
     Args:
-        path: The file, in any format that OpenCV reads.
+        path: A PNG, JPEG, TIFF, BMP, PNM, WebP or JPEG 2000 file.
+        white_level: The 16-bit value that becomes 255, such as 4095 for a 12-bit camera; 65535 if
+            None. Files of 8 bits, and those that declare their maximum (PNM), ignore it.
 
     Returns:
         uint8 of shape (H, W, 3), BGR.
 
     Raises:
-        ImageError: The file is missing, empty, no image, truncated, of several pages, or its
-            pixels are neither 8 nor 16 bit.
+        ImageError: The file is missing, empty, no image, truncated, of several pages, of a kind
+            that is not read, or has a value above the white level.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "layer.pgm"
+        >>> size = path.write_bytes(b"P5 2 1 7 " + bytes([0, 7]))  # white is 7
+        >>> read_image(path).tolist()
+        [[[0, 0, 0], [255, 255, 255]]]
     """
     path = Path(path)
     try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ImageError(f"{path} does not exist: check the path") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"{path} is a folder: give an image file") from error
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{path} cannot be read: {error}") from error
-    if not data:
-        raise ImageError(f"{path} is empty (0 bytes): copy or record it again")
-    if data.startswith(_JPEG_START) and not jpeg_is_complete(data):
-        raise ImageError(
-            f"{path} is a truncated JPEG, its end is missing after {len(data)} bytes: copy or "
-            "record it again"
-        )
-    image = _decode(path, data)
-    if image.dtype == np.uint16:
-        return to_8bit(image)
-    if image.dtype != np.uint8:
-        raise ImageError(f"{path} has {image.dtype} pixels: save it with 8 or 16 bit a channel")
-    return image
-
-
-def to_8bit(image: np.ndarray) -> np.ndarray:
-    """Scale 16 bit to 8 bit: divide by 257 and round, so 0 stays 0 and 65535 becomes 255.
-
-    The whole 16-bit range is mapped, whatever of it is used: a 12-bit camera that leaves the upper
-    four bits empty gives dark images and should be set to fill them.
-
-    Args:
-        image: uint16 of any shape.
-
-    Returns:
-        uint8 of the same shape.
-    """
-    return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        data = read_file(path)
+        header = read_header(data)
+        return to_bgr(read_pixels(data, header), header, white_level)
+    except RefusedImageError as error:
+        raise ImageError(f"{path} {error.found}: {error.remedy}") from error
 
 
 def check_array(image: np.ndarray) -> np.ndarray:
@@ -109,54 +88,3 @@ def check_array(image: np.ndarray) -> np.ndarray:
     if image.ndim == 2:
         return np.repeat(image[:, :, None], 3, axis=2)
     return np.ascontiguousarray(image)
-
-
-def jpeg_is_complete(data: bytes) -> bool:
-    """Tell whether a JPEG stream runs up to its end marker.
-
-    The segments are walked by their lengths, so the end marker of a thumbnail inside one does not
-    count, and neither do bytes that a camera appends behind the end.
-    """
-    position = 2
-    while True:
-        position = data.find(b"\xff", position)
-        if position < 0 or position + 1 >= len(data):
-            return False
-        marker = data[position + 1]
-        if marker == 0xD9:  # end of image
-            return True
-        if marker == 0xFF:  # fill byte
-            position += 1
-        elif marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:  # stuffed byte; without a length
-            position += 2
-        else:
-            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-
-
-def _decode(path: Path, data: bytes) -> np.ndarray:
-    # Not IMREAD_UNCHANGED: that would leave the EXIF orientation unapplied.
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    with _quiet_opencv():
-        try:
-            if data.startswith(_TIFF_STARTS) and (pages := cv2.imcount(str(path))) > 1:
-                raise ImageError(f"{path} has {pages} pages: split it into files of one page")
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-        except cv2.error as error:
-            raise ImageError(f"{path} cannot be decoded: {error.err or error}") from error
-    if image is None or image.size == 0:
-        raise ImageError(
-            f"{path} is no image that OpenCV can read, or it is damaged or truncated: copy or "
-            "record it again, or convert it to an 8- or 16-bit PNG"
-        )
-    return image
-
-
-@contextmanager
-def _quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV's own log off the terminal: the ImageError says what there is to say."""
-    level = _LOGGING.getLogLevel()
-    _LOGGING.setLogLevel(_LOG_SILENT)
-    try:
-        yield
-    finally:
-        _LOGGING.setLogLevel(level)

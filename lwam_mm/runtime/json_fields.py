@@ -35,6 +35,10 @@ class Fields:
         self._data: dict[str, Any] = data
         self._read: set[str] = set()
 
+    def __contains__(self, name: str) -> bool:
+        """Tell whether there is a field of this name; one that may be missing is asked first."""
+        return name in self._data
+
     def fail(self, name: str, remedy: str) -> NoReturn:
         """Raise the BundleError for a field that is present but wrong."""
         value = _short(self._data[name])

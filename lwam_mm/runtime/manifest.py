@@ -44,6 +44,8 @@ class InputSpec:
             ``size_divisor``: large images are predicted in tiles that overlap by as much, with
             the result of the whole image. None where it is unknown, or where each pixel's result
             depends on the whole image.
+        white_level: The value in 16-bit image files that becomes 255, 1..65535; None is 65535.
+            See ``lwam_mm.runtime.read_image``. Left out of ``bundle.json`` where it is None.
     """
 
     name: str
@@ -54,6 +56,7 @@ class InputSpec:
     size_divisor: int = 16
     kind: str = "tensor"
     halo: int | None = None
+    white_level: int | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,10 @@ class Manifest:
             BundleError: ``provenance`` or ``figures`` holds what JSON cannot express, such as NaN.
         """
         try:
-            return json.dumps(asdict(self), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+            data = asdict(self)
+            if self.input.white_level is None:  # versions without this field can read it then
+                del data["input"]["white_level"]
+            return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
         except (TypeError, ValueError) as error:
             raise BundleError(
                 f"the manifest cannot be written as JSON: {error}. Give provenance and figures as "
@@ -191,7 +197,14 @@ def _input_spec(fields: Fields) -> InputSpec:
         size_divisor=fields.integer("size_divisor", minimum=1),
         kind=fields.choice("kind", ["tensor", "frame"]),
         halo=fields.optional("halo", lambda name: fields.integer(name, minimum=0)),
+        white_level=(
+            fields.optional("white_level", lambda name: fields.integer(name, minimum=1))
+            if "white_level" in fields
+            else None
+        ),
     )
+    if spec.white_level is not None and spec.white_level > 65535:
+        fields.fail("white_level", "give a value of 1..65535, or leave it out")
     if min(spec.std) <= 0:
         fields.fail("std", "give positive numbers, in units of 0..255")
     if (spec.resize == "stretch") != (spec.size is not None):

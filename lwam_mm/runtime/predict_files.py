@@ -150,7 +150,7 @@ def _predict_file(
             f"{file} is a link to {file.readlink()}, which does not exist: restore that file, or "
             "remove the link"
         )
-    image = read_image(file)
+    image = read_image(file, predictor.bundle.manifest.input.white_level)
     start = time.perf_counter()
     prediction = predictor(image, probabilities=probabilities)
     milliseconds = (time.perf_counter() - start) * 1e3

@@ -145,7 +145,7 @@ class Predictor:
             BundleError: The model's output contradicts the bundle.
             EngineError: The engine failed, or the model returned NaN or infinity.
         """
-        pixels = _pixels(image)
+        pixels = _pixels(image, self.bundle.manifest.input.white_level)
         if probabilities:
             logits = self._logits(pixels)
             labels = argmax(logits)
@@ -174,7 +174,7 @@ class Predictor:
         Raises:
             ImageError, BundleError, EngineError: As for a call.
         """
-        return self._logits(_pixels(image))
+        return self._logits(_pixels(image, self.bundle.manifest.input.white_level))
 
     def _labels(self, pixels: np.ndarray) -> np.ndarray:
         size = pixels.shape[:2]
@@ -237,5 +237,5 @@ class Predictor:
             )
 
 
-def _pixels(image: str | Path | np.ndarray) -> np.ndarray:
-    return read_image(image) if isinstance(image, str | Path) else check_array(image)
+def _pixels(image: str | Path | np.ndarray, white_level: int | None) -> np.ndarray:
+    return read_image(image, white_level) if isinstance(image, str | Path) else check_array(image)

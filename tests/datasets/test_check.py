@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lwam_mm.datasets.check import Report, check_dataset
+from lwam_mm.datasets.check import DatasetReport, check_dataset
 from lwam_mm.datasets.classes import CLASSES
 from lwam_mm.datasets.splits import splits_from_root
 
 
-def check(root: Path, classes=CLASSES) -> Report:
+def check(root: Path, classes=CLASSES) -> DatasetReport:
     return check_dataset(splits_from_root(root), classes)
 
 
-def kinds(report: Report) -> list[tuple[str, str]]:
+def kinds(report: DatasetReport) -> list[tuple[str, str]]:
     return [(problem.kind, problem.path.name) for problem in report.problems]
 
 
@@ -119,6 +119,61 @@ def test_twins_on_one_side_are_fine(tiny_root):
     twin = tiny_root / "images" / "train" / "b.png"
     twin.write_bytes((tiny_root / "images" / "train" / "a.png").read_bytes())
     assert check(tiny_root).problems == []
+
+
+def test_pictures_that_occur_twice_on_one_side_are_a_note(tiny_root):
+    images = tiny_root / "images" / "train"
+    (images / "b.png").unlink()
+    (images / "b.png").symlink_to(images / "a.png")
+    report = check(tiny_root)
+    assert report.problems == []
+    assert report.notes == [
+        f"1 pictures occur twice on one side, such as {images / 'b.png'} and {images / 'a.png'}."
+    ]
+
+
+def test_black_rows_at_the_end_are_a_note(tiny_root):
+    path = tiny_root / "images" / "val" / "e.png"
+    pixels = np.array(Image.open(path))
+    pixels[-3:] = 0
+    save(pixels, path)
+    assert f"1 images end in black rows, such as {path}" in " ".join(check(tiny_root).notes)
+    pixels[-1, -1] = 1
+    save(pixels, path)
+    assert check(tiny_root).notes == []
+
+
+@pytest.mark.parametrize(
+    ("top", "bits"), [(255, 8), (900, 10), (1024, 12), (4093, 12), (4095, 12), (4096, 14)]
+)
+def test_a_camera_that_fills_a_part_of_16_bits_is_a_note(tiny_root, top, bits):
+    values = np.random.default_rng(0).integers(1, top, (24, 24)).astype(np.uint16)
+    values[0, 0] = top
+    save(values, tiny_root / "images" / "val" / "e.png")
+    (note,) = check(tiny_root).notes
+    assert f"never exceed {top}: a {bits}-bit camera? Then set white_level={2**bits - 1}" in note
+    specs = splits_from_root(tiny_root, white_level=2**bits - 1)
+    report = check_dataset(specs, CLASSES)
+    assert report.notes == report.problems == []
+    (problem,) = check_dataset(splits_from_root(tiny_root, white_level=top - 1), CLASSES).problems
+    assert problem.kind == "white level"
+    assert f"has a value of {top}, above the white level {top - 1}" in str(problem)
+
+
+def test_a_16_bit_set_that_fills_its_range_needs_no_note(tiny_root):
+    values = np.full((24, 24), 16384, np.uint16)
+    save(values, tiny_root / "images" / "val" / "e.png")
+    assert check(tiny_root).notes == []
+
+
+def test_an_image_or_mask_that_is_turned_by_a_tag(tiny_root):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    for kind in ("images", "masks"):
+        path = tiny_root / kind / "val" / "e.png"
+        Image.open(path).save(path, exif=exif)
+    assert kinds(check(tiny_root)) == [("image mode", "e.png"), ("mask mode", "e.png")]
+    assert all("is stored turned" in p.found for p in check(tiny_root).problems)
 
 
 def test_missing_class_is_a_note(tiny_root):

@@ -16,6 +16,7 @@ from lwam_mm.datasets.decode import (
     read_bytes,
 )
 from lwam_mm.datasets.problem import DatasetError
+from lwam_mm.runtime.images import to_8bit
 
 NAME = Path("images/train/layer_0007.png")
 RNG = np.random.default_rng(0)
@@ -124,7 +125,7 @@ def test_jpeg_with_a_preview_is_judged_by_its_own_end():
     assert data.count(b"\xff\xd9") == 2
     assert decode_image(data + b"padding of a camera", NAME).shape == (400, 400, 3)
     _, text = fails(data[:-5000] + bytes(5000))
-    assert "is truncated (a JPEG without its end mark)" in text
+    assert "is a truncated JPEG (its end marker is missing)" in text
 
 
 def test_no_image_at_all():
@@ -136,7 +137,7 @@ def test_no_image_at_all():
 def test_pages():
     pages = [Image.fromarray(COLOUR), Image.fromarray(COLOUR)]
     _, text = fails(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
-    assert "holds 2 pages" in text
+    assert "has 2 pages" in text
 
 
 def test_turned_by_exif():
@@ -150,11 +151,11 @@ def test_turned_by_exif():
 def test_floating_point_image():
     kind, text = fails(encode(COLOUR[..., 0].astype(np.float32), "TIFF"))
     assert kind == "image mode"
-    assert "'F'" in text
+    assert "floating-point samples" in text
 
 
 def test_read_bytes(tmp_path):
-    with pytest.raises(DatasetError, match=r"gone\.png: cannot be read \(No such file"):
+    with pytest.raises(DatasetError, match=r"gone\.png: does not exist"):
         read_bytes(tmp_path / "gone.png")
     empty = tmp_path / "empty.png"
     empty.touch()
@@ -214,11 +215,11 @@ def palette_mask() -> Image.Image:
     [
         (encode(palette_mask()), "is a palette image"),
         (encode(COLOUR), "is a colour image (RGB)"),
-        (encode(np.dstack([COLOUR, COLOUR[..., 0]])), "is a colour image (RGBA)"),
-        (encode(COLOUR[..., :2]), "is a colour image (LA)"),
-        (encode(INDICES.astype(bool)), "'1' pixels stored as '1'"),
+        (encode(np.dstack([COLOUR, COLOUR[..., 0]])), "is a colour image (RGB with alpha)"),
+        (encode(COLOUR[..., :2]), "is a colour image (grey with alpha)"),
+        (encode(INDICES.astype(bool)), "has 1-bit pixels"),
         (encode(INDICES, "JPEG"), "is a JPEG"),
-        (encode(INDICES.astype(np.float32), "TIFF"), "'F' pixels"),
+        (encode(INDICES.astype(np.float32), "TIFF"), "floating-point samples"),
     ],
     ids=["palette", "rgb", "rgba", "grey with alpha", "one bit", "jpeg", "float"],
 )
@@ -252,7 +253,7 @@ def test_packed_bits_are_not_taken_for_indices():
     data += chunk(b"IDAT", zlib.compress(b"\0\x01\x23")) + chunk(b"IEND", b"")
     kind, text = fails(data, mask=True)
     assert kind == "mask mode"
-    assert "'L;4'" in text
+    assert "has 4-bit pixels" in text
 
 
 def test_truncated_mask():
@@ -270,7 +271,6 @@ def test_sizes():
 
 
 def test_sixteen_bit_rule_is_the_runtimes():
-    to_8bit = pytest.importorskip("lwam_mm.runtime.images").to_8bit
     every = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     np.testing.assert_array_equal(
         decode_image(encode_cv2(every, ".png"), NAME)[..., 0], to_8bit(every)

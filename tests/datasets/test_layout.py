@@ -1,9 +1,11 @@
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
 
-from lwam_mm.datasets.layout import SplitSpec, as_suffixes, pair_files
+from lwam_mm.datasets.layout import SplitSpec, as_suffixes, checked_white_level, pair_files
+from lwam_mm.datasets.problem import DatasetError
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -189,3 +191,121 @@ def test_split_file_entry_without_mask(spec):
     kind, text = only_problem(with_split_file(spec, "a\nlonely\n"))
     assert kind == "image without mask"
     assert "lonely.png" in text
+
+
+@pytest.mark.parametrize("which", ["image_dir", "mask_dir"])
+@pytest.mark.parametrize("name", ["z.png", "builds"])
+def test_a_link_that_leads_nowhere_is_named(spec, which, name):
+    (getattr(spec, which) / name).symlink_to("/mnt/gone/frame.png")
+    pairs, problems = pair_files(spec)
+    assert len(pairs) == 3
+    (problem,) = problems
+    assert (problem.kind, problem.path) == ("link", getattr(spec, which) / name)
+    assert "links to /mnt/gone/frame.png, which does not exist" in problem.found
+
+
+def test_links_in_a_circle_are_named(spec):
+    (spec.image_dir / "build2" / "again").symlink_to(spec.image_dir)
+    (spec.image_dir / "itself").symlink_to("itself")
+    pairs, problems = pair_files(spec)
+    assert [pair.stem for pair in pairs] == ["a", "b", "build2/a"]
+    assert sorted((p.kind, p.path.name) for p in problems) == [
+        ("link", "again"),
+        ("link", "itself"),
+    ]
+
+
+def test_a_pipe_is_named_and_not_opened(spec):
+    os.mkfifo(spec.image_dir / "c.png")
+    kind, text = only_problem(spec)
+    assert kind == "link"
+    assert "c.png: is neither a file nor a folder" in text
+
+
+def test_a_link_to_a_frame_is_a_frame(spec):
+    (spec.image_dir / "c.png").symlink_to(spec.image_dir / "a.png")
+    touch(spec.mask_dir, "c.png")
+    pairs, problems = pair_files(spec)
+    assert problems == []
+    assert [pair.stem for pair in pairs] == ["a", "b", "build2/a", "c"]
+
+
+def test_an_unreadable_folder_is_named(spec, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(folder):
+        if Path(folder).name == "build2" and Path(folder).parent.name == "images":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    _, problems = pair_files(spec)
+    assert [(p.kind, p.path) for p in problems] == [
+        ("unreadable folder", spec.image_dir / "build2"),
+        ("mask without image", spec.mask_dir / "build2/a.png"),
+    ]
+    assert "Permission denied" in problems[0].found
+    # A split file does not hide it: its stems may lie there.
+    _, problems = pair_files(with_split_file(spec, "a\n"))
+    assert [p.kind for p in problems] == ["unreadable folder"]
+
+
+def test_hidden_folders_are_ignored(spec):
+    touch(spec.image_dir, ".thumbnails/a.png", "build2/.cache/x.png")
+    touch(spec.mask_dir, ".trash/z.png")
+    pairs, problems = pair_files(spec)
+    assert problems == []
+    assert len(pairs) == 3
+
+
+COMPOSED, DECOMPOSED = "schicht_\u00e4", "schicht_a\u0308"
+
+
+@pytest.mark.parametrize(("image", "mask"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
+def test_image_and_mask_of_another_unicode_form(spec, image, mask):
+    touch(spec.image_dir, f"{image}.png")
+    touch(spec.mask_dir, f"{mask}.png")
+    pairs, problems = pair_files(spec)
+    assert len(pairs) == 3
+    (problem,) = problems
+    assert (problem.kind, problem.path) == ("unicode name", spec.mask_dir / f"{mask}.png")
+    assert f"differs from {spec.image_dir / f'{image}.png'} only in the Unicode form" in str(
+        problem
+    )
+
+
+def test_two_images_that_differ_in_unicode_form_only(spec):
+    touch(spec.image_dir, f"{COMPOSED}.png", f"{DECOMPOSED}.png")
+    touch(spec.mask_dir, f"{COMPOSED}.png")
+    assert only_problem(spec)[0] == "unicode name"
+    assert only_problem(dataclasses.replace(spec, mask_dir=None))[0] == "unicode name"
+
+
+def test_a_split_file_of_another_unicode_form(spec):
+    touch(spec.image_dir, f"{COMPOSED}.png")
+    touch(spec.mask_dir, f"{COMPOSED}.png")
+    kind, text = only_problem(with_split_file(spec, f"a\n{DECOMPOSED}\n"))
+    assert kind == "split file"
+    assert "line 2 names" in text
+    assert "another Unicode form" in text
+    assert "copy the stem from the image's name" in text
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n \t\r\n"])
+def test_blank_lines_at_the_end_of_a_split_file_do_not_count(spec, end):
+    pairs, problems = pair_files(with_split_file(spec, f"b\na{end}"))
+    assert problems == []
+    assert [pair.stem for pair in pairs] == ["b", "a"]
+
+
+@pytest.mark.parametrize("white_level", [None, 1, 4095, 65535])
+def test_white_levels(white_level):
+    assert checked_white_level(white_level) == white_level
+
+
+@pytest.mark.parametrize("white_level", [0, -1, 65536, 4095.0, "4095", True])
+def test_wrong_white_levels(white_level):
+    with pytest.raises(
+        DatasetError, match=r"white_level=.* is not a value of 1\.\.65535\. Remedy: "
+    ):
+        checked_white_level(white_level)

@@ -9,10 +9,12 @@ from mmengine.dataset import RepeatDataset
 from mmengine.runner import Runner, set_random_seed
 from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
+from PIL import Image
 
 from lwam_mm.datasets.classes import CLASSES, PALETTE, default_palette
 from lwam_mm.datasets.powder_bed import PowderBedDataset
 from lwam_mm.datasets.problem import DatasetError
+from lwam_mm.datasets.transforms.loading import LoadCheckedImage
 
 TRAIN = dict(img_path="images/train", seg_map_path="masks/train")
 
@@ -91,12 +93,61 @@ def test_class_names_from_a_file(tiny_root):
     assert len(data.metainfo["palette"]) == 3
 
 
+@pytest.mark.parametrize("text", ["\ufeffBackground\r\n Pore \r\n\r\n", "Background\nPore"])
+def test_a_class_file_of_any_editor(tiny_root, text):
+    names = tiny_root / "classes.txt"
+    names.write_bytes(text.encode())
+    found = PowderBedDataset._load_metainfo(dict(classes=str(names)))  # as MMDeploy asks
+    assert found["classes"] == ["Background", "Pore"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Background\n\nPore\n", "classes.txt: line 2 is blank"),
+        ("\nBackground\n", "classes.txt: line 1 is blank"),
+        ("Background\nPore\nPore\n", "classes.txt: line 3 repeats 'Pore' of line 2"),
+        ("\n", "classes.txt: the class file is empty"),
+    ],
+)
+def test_a_bad_class_file(tiny_root, text, told):
+    names = tiny_root / "classes.txt"
+    names.write_text(text)
+    assert told in fails(tiny_root, metainfo=dict(classes=str(names)))
+
+
+def test_the_white_level_of_a_12_bit_camera(tiny_root):
+    values = np.linspace(0, 4095, 24 * 24).astype(np.uint16).reshape(24, 24)
+    for stem in ("a", "b", "build2/c"):
+        Image.fromarray(values).save(tiny_root / "images" / "train" / f"{stem}.png")
+    pipeline = [dict(type="LoadCheckedImage"), dict(type="LoadIndexMask")]
+    data = build(tiny_root, white_level=4095, pipeline=pipeline)
+    wanted = np.rint(values * (255.0 / 4095)).astype(np.uint8)
+    np.testing.assert_array_equal(data[0]["img"][..., 0], wanted)
+    # What another sample is mixed with is read alike.
+    donor = data[0]["donors"][0]
+    np.testing.assert_array_equal(LoadCheckedImage()(donor)["img"][..., 0], wanted)
+    assert build(tiny_root, pipeline=pipeline)[0]["img"].max() == 16
+    data = build(tiny_root, white_level=4094, pipeline=pipeline)
+    with pytest.raises(DatasetError, match=r"a\.png: has a value of 4095, above the white level"):
+        data[0]
+    assert "white_level=0 is not a value" in fails(tiny_root, white_level=0)
+
+
+def test_the_white_level_can_be_set_from_the_command_line(repository):
+    config = Config.fromfile(repository / "configs" / "_base_" / "datasets" / "powder_bed.py")
+    config.merge_from_dict({"train_dataloader.dataset.white_level": 4095})
+    assert config.train_dataloader.dataset.white_level == 4095
+
+
 @pytest.mark.parametrize(
     ("metainfo", "told"),
     [
         (dict(classes=[]), "is no list of names"),
         (dict(classes="Pore"), "classes='Pore' is no list of names"),
         (dict(classes=["a", "a"]), "repeats a name"),
+        (dict(classes=["a", ""]), "has a blank name"),
+        (dict(classes=["a", 3]), "has a blank name"),
         (dict(classes=[str(i) for i in range(256)]), "256 classes do not fit"),
         (dict(classes=["a", "b"], palette=[[0, 0, 0]]), "does not fit 2 classes"),
         (dict(classes=["a"], palette=[[0, 0, 256]]), "does not fit 1 classes"),

@@ -17,7 +17,7 @@ def loader(side: str, **options) -> dict:
 
 
 def test_root_in_the_released_layout(tiny_root):
-    specs = splits_from_root(tiny_root, [".png", ".jpg"], "_label.png")
+    specs = splits_from_root(tiny_root, [".png", ".jpg"], "_label.png", 1023)
     assert specs == [
         SplitSpec(
             name,
@@ -25,6 +25,7 @@ def test_root_in_the_released_layout(tiny_root):
             tiny_root / "masks" / name,
             (".png", ".jpg"),
             "_label.png",
+            white_level=1023,
         )
         for name in ("train", "val")
     ]
@@ -44,8 +45,9 @@ def test_missing_root(tmp_path):
 def test_config_with_everything_set():
     config = dict(
         train_dataloader=loader("train", img_suffix=".jpg", ann_file="list.txt"),
-        val_dataloader=loader("val", seg_map_suffix=".bmp"),
+        val_dataloader=loader("val", seg_map_suffix=".bmp", white_level=4095),
     )
+    config["train_dataloader"]["dataset"]["white_level"] = 4095
     specs, classes = splits_from_config(config)
     train, val = specs
     assert train == SplitSpec(
@@ -55,6 +57,7 @@ def test_config_with_everything_set():
         (".jpg",),
         ".png",
         Path("data/list.txt"),
+        4095,
     )
     assert val.mask_suffix == ".bmp"
     assert val.split_file is None
@@ -99,6 +102,11 @@ def test_a_test_side_that_is_the_validation_side_is_checked_once():
             ),
             "have different classes",
         ),
+        (
+            dict(train_dataloader=loader("train", white_level=4095), val_dataloader=loader("val")),
+            r"have different white levels \(train: 4095; val: None\)",
+        ),
+        (dict(train_dataloader=loader("train", white_level=0)), "white_level=0 is not a value"),
         (dict(train_dataloader=loader("train", metainfo=dict(classes="c.txt"))), "classes='c.txt'"),
     ],
 )

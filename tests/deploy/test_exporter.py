@@ -132,6 +132,16 @@ def test_manifest_says_what_the_runtime_needs(static_bundle, student_config):
     assert manifest.provenance["folded"] is True
 
 
+def test_the_white_level_of_the_validation_data_is_in_the_bundle(
+    student_config, student_checkpoint
+):
+    config = Config.fromfile(student_config)
+    described = (load_deploy_config("onnxruntime", False), student_checkpoint, None, (64, 64))
+    assert exporter._manifest(config, *described).input.white_level is None
+    config.val_dataloader.dataset.white_level = 4095
+    assert exporter._manifest(config, *described).input.white_level == 4095
+
+
 def test_export_of_other_weights_is_caught(
     student_config, student_checkpoint, build_student, tmp_path, monkeypatch
 ):

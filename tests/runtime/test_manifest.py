@@ -31,6 +31,17 @@ def test_a_manifest_survives_the_round_trip(new_manifest):
         assert Manifest.from_json(manifest.to_json()) == manifest
 
 
+def test_a_white_level_is_optional(data, new_manifest):
+    assert "white_level" not in data["input"]  # so that earlier versions can read it
+    assert parse(data).input.white_level is None
+    data["input"]["white_level"] = 4095
+    manifest = parse(data)
+    assert manifest.input.white_level == 4095
+    assert Manifest.from_json(manifest.to_json()) == manifest
+    data["input"]["white_level"] = None
+    assert parse(data).input.white_level is None
+
+
 FIELDS = [
     *("format_version", "task", "classes", "palette", "engine", "model", "input", "output"),
     *("provenance", "figures", "files", "input.name", "input.size", "input.mean", "input.std"),
@@ -96,6 +107,9 @@ def test_a_missing_field_is_named(data, dotted):
         ("input.std", [1, 2, -3]),
         ("input.resize", "pad"),
         ("input.resize", "letterbox"),
+        ("input.white_level", 0),
+        ("input.white_level", 65536),
+        ("input.white_level", "4095"),
         ("output", "logits"),
         ("output.logits", None),
         ("output.labels", ""),

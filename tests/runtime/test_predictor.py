@@ -23,6 +23,7 @@ from lwam_mm.runtime import BundleError, EngineError, ImageError, Predictor, wri
 from lwam_mm.runtime.engines.engine import Output
 from lwam_mm.runtime.engines.load_engine import load_engine
 from lwam_mm.runtime.pre_and_postprocessing import to_image_size
+from lwam_mm.runtime.predict_files import predict_files
 
 SIZES = [(32, 48), (33, 47), (47, 33), (1, 1), (100, 17)]
 
@@ -111,6 +112,25 @@ def test_file_and_array_give_the_same(make_bundle, picture, tmp_path):
     expected = predictor(image).labels
     np.testing.assert_array_equal(predictor(path).labels, expected)
     np.testing.assert_array_equal(predictor(str(path)).labels, expected)
+
+
+def test_files_are_read_with_the_bundles_white_level(make_bundle, new_manifest, tmp_path):
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.full((16, 16), 2000, np.uint16))
+    manifest = new_manifest()
+    spec = replace(manifest.input, white_level=4095)
+    plain = Predictor(make_bundle())
+    scaled = Predictor(make_bundle(manifest=replace(manifest, input=spec), name="w"))
+    as_array = {value: plain(np.full((16, 16), value, np.uint8)).labels for value in (8, 125)}
+    assert (as_array[8] != as_array[125]).all()
+    np.testing.assert_array_equal(plain(path).labels, as_array[8])
+    np.testing.assert_array_equal(scaled(path).labels, as_array[125])
+    np.testing.assert_array_equal(scaled.logits(path).argmax(0), as_array[125])
+    (row,) = predict_files(scaled, [path], tmp_path / "out").rows
+    assert row.pixels == scaled(path).pixels
+    cv2.imwrite(str(path), np.full((16, 16), 4096, np.uint16))
+    with pytest.raises(ImageError, match=r"a\.png has a value of 4096, above the white level 4095"):
+        scaled(path)
 
 
 def test_a_grey_array_is_taken(make_bundle, picture, by_hand):

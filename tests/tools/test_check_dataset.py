@@ -70,6 +70,27 @@ def test_classes_and_suffixes(tool, root, capsys):
     assert tool.main([str(root), *suffixes]) == 0
 
 
+def test_white_level(tool, root, tmp_path, capsys):
+    values = np.full((16, 16), 4093, np.uint16)
+    Image.fromarray(values).save(root / "images" / "val" / "b.png")
+    assert tool.main([str(root)]) == 0
+    assert "note: the values of 16-bit images never exceed 4093" in capsys.readouterr().out
+    assert tool.main([str(root), "--white-level", "4095"]) == 0
+    assert "note: the values" not in capsys.readouterr().out
+    assert tool.main([str(root), "--white-level", "1023"]) == 1
+    assert "PROBLEM [white level] " in capsys.readouterr().out
+    assert tool.main([str(root), "--white-level", "0"]) == 1
+    assert "white_level=0 is not a value" in capsys.readouterr().out
+    config = tmp_path / "config.py"
+    config.write_text(
+        "val_dataloader = dict(dataset=dict(type='PowderBedDataset', white_level=1023,\n"
+        f"    data_root={str(root)!r},\n"
+        "    data_prefix=dict(img_path='images/val', seg_map_path='masks/val')))\n"
+    )
+    assert tool.main(["--config", str(config)]) == 1
+    assert "above the white level 1023" in capsys.readouterr().out
+
+
 def test_config_with_split_files(tool, root, tmp_path, capsys):
     config = tmp_path / "config.py"
     config.write_text(
@@ -95,7 +116,10 @@ def test_config_with_split_files(tool, root, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--config", "gone.py"], ["root", "--classes", "0"], ["--config", "x", "--classes", "3"]],
+    [
+        *([], ["--config", "gone.py"], ["root", "--classes", "0"]),
+        *(["--config", "x", "--classes", "3"], ["--config", "x", "--white-level", "4095"]),
+    ],
 )
 def test_wrong_use_exits_with_2(tool, arguments, capsys):
     with pytest.raises(SystemExit) as caught:

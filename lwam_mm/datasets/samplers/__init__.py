@@ -1,1 +1,1 @@
-"""Which sample is drawn when."""
+"""The order in which samples are drawn."""

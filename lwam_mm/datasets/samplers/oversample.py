@@ -1,4 +1,4 @@
-"""Rare classes more often: a list of samples in which some are repeated."""
+"""Oversampling of rare classes."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from lwam_mm.datasets.decode import decode_mask, read_bytes
 
 
 def repeat_rare(samples: list[dict], threshold: float) -> list[dict]:
-    """Repeat the samples of classes that few of them have.
+    """Repeat the samples of rare classes.
 
-    A sample is repeated ``ceil(sqrt(threshold / f))`` times, where ``f`` is the share of samples
-    that have its rarest class; no sample goes.
+    A sample is listed ``ceil(sqrt(threshold / f))`` times, where ``f`` is the share of samples
+    that have its rarest class, and at least once.
 
     Args:
-        samples: as ``PowderBedDataset`` lists them: ``seg_map_path`` and ``num_classes`` are read.
-            Without masks none is repeated.
-        threshold: share of samples, 0..1, from which on a class is not rare.
+        samples: As ``PowderBedDataset`` lists them; reads ``seg_map_path`` and ``num_classes``.
+            Samples without a mask are not repeated.
+        threshold: Share of samples, 0..1; a class that more samples have is not rare.
 
     Raises:
-        DatasetError: If a mask cannot be read or holds what is no class.
+        DatasetError: If a mask cannot be read or holds a value that is not a class.
     """
     classes = [_classes(sample) for sample in samples]
     counts = Counter(index for present in classes for index in present)

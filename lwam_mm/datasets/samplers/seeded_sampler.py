@@ -1,4 +1,4 @@
-"""The order in which a training sees its images, from any point on."""
+"""A sampler that can start at any point of its order."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler
 
-# Streams of random numbers that a run's seed is split into.
+# A run's seed is split into these streams of random numbers.
 _ORDER, _AUGMENTATION = 0, 1
 
 
 class Draw(int):
-    """The index of a sample, and how to augment it this time.
+    """The index of a sample, with the key that seeds its augmentation.
 
     Args:
-        index: of the sample in the data set.
-        key: for :func:`lwam_mm.utils.seeding.seeded`: another one each time that a run draws.
+        index: Index of the sample in the data set.
+        key: Key for :func:`lwam_mm.utils.seeding.seeded`; different for each draw of a run.
     """
 
     key: tuple[int, ...]
 
-    def __new__(cls, index: int, key: tuple[int, ...]) -> Draw:  # noqa: D102  the class's own
+    def __new__(cls, index: int, key: tuple[int, ...]) -> Draw:  # noqa: D102  see the class
         draw = super().__new__(cls, index)
         draw.key = key
         return draw
 
     def __getnewargs__(self) -> tuple[int, tuple[int, ...]]:
-        return int(self), self.key  # on its way to a worker process
+        return int(self), self.key  # for pickling, to reach worker processes
 
 
 @DATA_SAMPLERS.register_module()
 class SeededSampler(Sampler):
-    """Draws samples in an order that depends on the seed and the pass over the data set alone.
+    """Draws samples in an order that depends only on the seed and the pass over the data set.
 
-    It may begin anywhere, which costs nothing, and hands out each index as a :class:`Draw`:
-    ``PowderBedDataset`` and ``SeededDataset`` augment by its key, so that neither the number of
-    worker processes nor what they did before plays a part. Several processes take turns in one
-    order: their joint batches are those of one process with as large a batch.
+    It can start at any draw at no cost, and yields each index as a :class:`Draw`.
+    ``PowderBedDataset`` and ``SeededDataset`` seed the augmentation with its key, so that the
+    number of worker processes and earlier samples do not matter. Several processes take turns in
+    one order: their joint batches are those of one process with the same total batch size.
 
     Args:
-        dataset: the data set.
-        shuffle: draw each pass in an order of its own.
-        seed: of order and augmentation, the same in all processes; drawn if None.
-        infinite: pass over the data set again and again without an end, for training by
-            iterations. Otherwise it is one pass, its last samples completed from the front so
-            that every process has as many, as mmengine's ``DefaultSampler`` does.
+        dataset: The data set.
+        shuffle: Whether to draw each pass in a different order.
+        seed: Seed of order and augmentation, the same in all processes; drawn if None.
+        infinite: Whether to repeat the data set without end, for training by iterations.
+            Otherwise it is one pass, padded from its start so that every process has as many
+            samples, as mmengine's ``DefaultSampler`` does.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class SeededSampler(Sampler):
         self._first = 0
 
     def begin_at(self, draws: int) -> None:
-        """Leave out the first draws of all processes together when next iterated over."""
+        """Skip this many draws, counted over all processes, in the next iteration."""
         self._first = draws
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which pass comes next; without meaning for an infinite sampler."""
+        """Set the number of the next pass; an infinite sampler ignores it."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Draw]:
@@ -82,7 +82,7 @@ class SeededSampler(Sampler):
         return self._draws(range(first, self._total, self.world_size), first_pass=self.epoch)
 
     def __len__(self) -> int:
-        """Draws of this process; of an infinite sampler, the size of the data set."""
+        """Return the draws of this process; if infinite, the size of the data set."""
         return self.size if self.infinite else self._total // self.world_size
 
     @property
@@ -95,7 +95,7 @@ class SeededSampler(Sampler):
             further, place = divmod(position, self.size)
             number = first_pass * self._total + position
             if not self.infinite:
-                further = 0  # completed from the front
+                further = 0  # padded from the start
             if order_of != first_pass + further:
                 order_of = first_pass + further
                 order = self._order(order_of)

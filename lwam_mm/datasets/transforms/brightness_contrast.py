@@ -1,4 +1,4 @@
-"""Brightness and contrast by a random factor, as in the released augmentation."""
+"""Random brightness and contrast, as in the released augmentation."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from mmseg.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class RandomBrightnessContrast(BaseTransform):
-    """Multiply the brightness, then stretch the contrast, each by a factor drawn evenly.
+    """Multiply the brightness, then stretch the contrast, by uniformly drawn factors.
 
     The arithmetic is that of Pillow's ``ImageEnhance`` (and so of torchvision's ``ColorJitter``
     on Pillow images): brightness is ``value * factor``; contrast is ``mean + (value - mean) *
-    factor`` with the mean grey value of the whole image; both are cut to 0..255 and rounded down.
-    MMSegmentation's ``PhotoMetricDistortion`` adds brightness instead and has no mean. A table
-    of 256 values does it some 30 times faster than MMCV's ``adjust_brightness`` and
+    factor`` with the mean grey value of the whole image; both are clipped to 0..255 and rounded
+    down. MMSegmentation's ``PhotoMetricDistortion`` adds to the brightness and uses no mean. A
+    look-up table makes it some 30 times faster than MMCV's ``adjust_brightness`` and
     ``adjust_contrast``.
 
     Required and modified key: ``img``, uint8 ``(H, W, 3)``, blue, green, red.
 
     Args:
-        brightness: Smallest and largest brightness factor, not negative.
-        contrast: Smallest and largest contrast factor, not negative.
+        brightness: Smallest and largest brightness factor, 0 or more.
+        contrast: Smallest and largest contrast factor, 0 or more.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class RandomBrightnessContrast(BaseTransform):
         for name, (low, high) in (("brightness", brightness), ("contrast", contrast)):
             if not 0 <= low <= high:
                 raise ValueError(
-                    f"{name}={(low, high)!r} is no range of factors. Remedy: give two numbers, "
-                    "not negative, the smaller first."
+                    f"{name}={(low, high)!r} is not a range of factors. Remedy: give two numbers "
+                    "of 0 or more, the smaller first."
                 )
         self.brightness = tuple(brightness)
         self.contrast = tuple(contrast)
@@ -49,7 +49,7 @@ class RandomBrightnessContrast(BaseTransform):
         return random.uniform(*self.brightness), random.uniform(*self.contrast)
 
     def transform(self, results: dict) -> dict:
-        """Change the image; masks are left alone."""
+        """Change the image; masks stay as they are."""
         brightness, contrast = self._draw()
         image = cv2.LUT(results["img"], _blend_table(0, brightness))
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)

@@ -1,4 +1,4 @@
-"""A crop that is laid where a defect is."""
+"""A random crop that contains a defect."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from lwam_mm.datasets.classes import IGNORE_INDEX
 
 @TRANSFORMS.register_module()
 class RandomDefectCrop(BaseTransform):
-    """Cut out a crop that shows a defect, wherever in it.
+    """Cut out a crop that shows a defect at a random place in it.
 
-    One of the image's defect classes is drawn, each with the same chance, then one of its pixels,
-    then the place of that pixel in the crop. MMSegmentation's ``RandomCrop`` tries a few crops and
-    takes one whose largest class does not fill it: a defect of 20 pixels it rarely meets, and of
-    two defects it prefers the larger one. Without a defect, or else, the crop lies anywhere.
+    One of the image's defect classes is drawn, all with the same probability, then one of its
+    pixels, then the place of that pixel in the crop. MMSegmentation's ``RandomCrop`` tries a few
+    crops and takes one that its largest class does not fill: it rarely hits a defect of 20 pixels,
+    and prefers the larger of two defects. Without a defect, and with probability ``1 - prob``, the
+    crop is placed at random.
 
     Required keys: ``img``, uint8 ``(H, W, 3)``, and ``gt_seg_map``, uint8 ``(H, W)``. Modified
     keys: these, every other one in ``seg_fields``, and ``img_shape``.
 
     Args:
-        crop_size: height and width in pixels; the whole side where the image has no more.
-        prob: Probability of looking for a defect, 0..1.
-        background: Class that is no defect.
+        crop_size: Height and width in pixels; a smaller image is taken at its full size.
+        prob: Probability of choosing a defect, 0..1.
+        background: The class that is not a defect.
     """
 
     def __init__(self, crop_size: tuple[int, int], prob: float = 1.0, background: int = 0) -> None:
         if len(crop_size) != 2 or min(crop_size) < 1:
             raise ValueError(
-                f"crop_size={crop_size!r} is no height and width. Remedy: give two whole numbers "
-                "of 1 or more."
+                f"crop_size={crop_size!r} is not a height and width. Remedy: give two whole "
+                "numbers of 1 or more."
             )
         if not 0 <= prob <= 1:
-            raise ValueError(f"prob={prob!r} is no probability. Remedy: give a value in 0..1.")
+            raise ValueError(f"prob={prob!r} is not a probability. Remedy: give a value in 0..1.")
         self.crop_size = tuple(crop_size)
         self.prob = prob
         self.background = background
@@ -64,7 +65,7 @@ class RandomDefectCrop(BaseTransform):
         return divmod(int(random.choice(pixels)), mask.shape[1])
 
     def transform(self, results: dict) -> dict:
-        """Cut image and masks alike."""
+        """Crop image and masks."""
         window = self._draw(results["gt_seg_map"])
         for key in ("img", *results.get("seg_fields", [])):
             results[key] = np.ascontiguousarray(results[key][window])

@@ -1,4 +1,4 @@
-"""Loading transforms that name the file when something is wrong, and never let it pass."""
+"""Loads images and masks; a file that is wrong in any way is an error that names it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class LoadCheckedImage(LoadImageFromFile):
     Grey becomes three equal channels, alpha is dropped, 16 bits become 8: see
     :func:`~lwam_mm.datasets.decode.decode_image`.
 
-    Required keys: ``img_path``. Added keys: ``img``, ``img_shape`` and ``ori_shape`` (height,
-    width).
+    Required key: ``img_path``. Optional key: ``white_level``, which ``PowderBedDataset`` sets.
+    Added keys: ``img``, ``img_shape`` and ``ori_shape`` (height, width).
 
     Raises:
-        DatasetError: If the file is missing, truncated, no image, or of an unknown pixel layout.
+        DatasetError: If the file is missing, truncated, no image, of a kind that is not read, or
+            has a value above the white level.
     """
 
     def __init__(self) -> None:
@@ -32,7 +33,7 @@ class LoadCheckedImage(LoadImageFromFile):
     def transform(self, results: dict) -> dict:
         """Load ``results["img_path"]``."""
         path = Path(results["img_path"])
-        image = decode_image(read_bytes(path), path)
+        image = decode_image(read_bytes(path), path, results.get("white_level"))
         results["img"] = image
         results["img_shape"] = results["ori_shape"] = image.shape[:2]
         return results
@@ -46,8 +47,7 @@ class LoadIndexMask(LoadAnnotations):
     """Load a mask of class indices as ``(H, W)`` uint8, and check it.
 
     A sample without ``seg_map_path`` (pure prediction, MMSegmentation's and MMDeploy's inference
-    on single images) passes through: ``PowderBedDataset`` has seen to it that training samples
-    have one.
+    on single images) passes through: ``PowderBedDataset`` checks that training samples have one.
 
     Required keys: ``ori_shape`` (the image's size as loaded, height and width), ``num_classes``,
     ``seg_fields``. Added key: ``gt_seg_map``.

@@ -1,4 +1,4 @@
-"""Defects of one image, laid on another."""
+"""Copy-paste of defects from other images."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mmseg.registry import TRANSFORMS
 
 from lwam_mm.datasets.transforms.loading import LoadCheckedImage, LoadIndexMask
 
-# Around a defect, in pixels: where its surroundings are seen, and over which it fades into them.
+# In pixels: the margin in which the surroundings are measured, and over which a defect fades.
 _MARGIN, _FADE = 6, 2
-# Of a surface that is darker than this, contrast relative to it is noise.
+# On darker surfaces, relative contrast is noise.
 _DARKEST = 20.0
 
 
@@ -25,10 +25,10 @@ class Defect(NamedTuple):
     """A defect that was cut out.
 
     Attributes:
-        label: its class.
-        mask: uint8 (h, w), 1 where it is.
-        opacity: float32 (h, w), 1 where it is, fading to 0 around it.
-        contrast: float32 (h, w, 3), its brightness relative to its surroundings; 0 is alike.
+        label: Its class.
+        mask: uint8 (h, w), 1 on the defect.
+        opacity: float32 (h, w), 1 on the defect, fading to 0 around it.
+        contrast: float32 (h, w, 3), its brightness relative to its surroundings; 0 is equal.
     """
 
     label: int
@@ -39,30 +39,30 @@ class Defect(NamedTuple):
 
 @TRANSFORMS.register_module()
 class PasteDefect(BaseTransform):
-    """Lay a defect of another training image on this one.
+    """Paste a defect of another training image into this one.
 
-    Copy-paste (Ghiasi et al. 2021, arXiv 2012.07177), with surfaces in place of scenes. One
-    connected region is drawn from the first donor that has one, mirrored and scaled at random,
-    and laid anywhere in the image where there is no defect yet. What is laid is its contrast to
-    its surroundings, applied to the brightness of the place where it comes to lie, and it fades
-    out around its rim: a net that looks for the seam or for another exposure learns nothing.
+    Copy-paste (Ghiasi et al. 2021, arXiv 2012.07177) for surfaces. One connected region is drawn
+    from the first donor that has one, mirrored and scaled at random, and pasted where there is no
+    defect yet. Its contrast to its old surroundings is applied to the brightness of the new ones,
+    and it fades out around its edge, so that a network cannot recognise it by a seam or another
+    exposure.
 
-    For classes that are things of their own, such as holes and cracks. A fringe at the border of
-    a part or a change of the whole surface means nothing elsewhere.
+    It suits classes of separate objects, such as holes and cracks, but not a fringe at the edge of
+    a part or a change of the whole surface.
 
     Required keys: ``img``, uint8 ``(H, W, 3)``, ``gt_seg_map``, uint8 ``(H, W)``, both as loaded,
     and ``donors``, samples as :class:`~lwam_mm.datasets.powder_bed.PowderBedDataset` lists them,
     which draws them in training. Modified keys: ``img`` and ``gt_seg_map``.
 
     Args:
-        classes: the classes to lay on other images.
-        prob: Probability of doing it, 0..1, if a donor has such a defect.
+        classes: The classes to paste.
+        prob: Probability of pasting, 0..1, if a donor has such a defect.
         scale: Smallest and largest factor of the defect's size.
-        min_pixels: the smallest region that is taken, in pixels.
-        background: Class that is no defect.
+        min_pixels: Smallest region to use, in pixels.
+        background: The class that is not a defect.
 
     Raises:
-        ValueError: An argument makes no sense.
+        ValueError: An argument is out of range.
         DatasetError: A donor's files cannot be read.
     """
 
@@ -76,15 +76,15 @@ class PasteDefect(BaseTransform):
     ) -> None:
         if not classes or background in classes:
             raise ValueError(
-                f"classes={classes!r}: name the defects to lay on other images, without the "
+                f"classes={classes!r}: name the defects to paste into other images, without the "
                 f"background ({background})."
             )
         if not 0 <= prob <= 1:
-            raise ValueError(f"prob={prob!r} is no probability. Remedy: give a value in 0..1.")
+            raise ValueError(f"prob={prob!r} is not a probability. Remedy: give a value in 0..1.")
         if not 0 < scale[0] <= scale[1]:
             raise ValueError(
-                f"scale={scale!r} is no range of factors. Remedy: give two positive numbers, the "
-                "smaller first."
+                f"scale={scale!r} is not a range of factors. Remedy: give two positive "
+                "numbers, the smaller first."
             )
         self.classes = tuple(classes)
         self.prob = prob
@@ -92,10 +92,10 @@ class PasteDefect(BaseTransform):
         self.min_pixels = min_pixels
         self.background = background
         self._load = (LoadCheckedImage(), LoadIndexMask())
-        self._barren: set[str] = set()  # images without such a defect: read once
+        self._barren: set[str] = set()  # images without such a defect, not to read them again
 
     def transform(self, results: dict) -> dict:
-        """Lay a defect of one of ``results["donors"]`` on the image."""
+        """Paste a defect of one of ``results["donors"]`` into the image."""
         defect = self._draw_defect(results["donors"])
         if defect is None:
             return results
@@ -172,7 +172,7 @@ class PasteDefect(BaseTransform):
 
 
 def _cut_out(image: np.ndarray, region: np.ndarray, box: np.ndarray, label: int) -> Defect | None:
-    """Cut a region out with a margin; None where the image shows no surroundings of it."""
+    """Cut a region out with a margin; None if the image shows nothing around it."""
     left, top, width, height = box[:4]
     window = (
         slice(max(0, top - _MARGIN), top + height + _MARGIN),

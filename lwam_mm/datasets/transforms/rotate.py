@@ -1,4 +1,4 @@
-"""Rotation by a whole angle, as in the released augmentation."""
+"""Random rotation by whole degrees, as in the released augmentation."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from lwam_mm.datasets.classes import IGNORE_INDEX
 
 @TRANSFORMS.register_module()
 class RandomWholeAngleRotate(BaseTransform):
-    """Turn image and mask about the centre by a whole angle; the size stays.
+    """Rotate image and mask about the centre by whole degrees; the size does not change.
 
-    MMSegmentation's ``RandomRotate`` turns by any real angle and interpolates the image; the
-    released augmentation takes the nearest pixel in both. It also taught the empty corners as
-    background, which they are not: here they are ignored. ``seg_pad_val=0`` is the released way.
+    MMSegmentation's ``RandomRotate`` rotates by any real angle and interpolates the image; the
+    released augmentation takes the nearest pixel in both. It also labels the empty corners as
+    background, which they are not: here they are ignored. ``seg_pad_val=0`` is as released.
 
     Required keys: ``img``, uint8 ``(H, W, 3)``. Modified keys: ``img`` and every key in
     ``seg_fields``, uint8 ``(H, W)``.
 
     Args:
-        prob: Probability of turning at all, 0..1.
-        angle_range: Angles in degrees, first included, last excluded, as ``range`` has them.
-        pad_val: Grey value (0..255) of the corners that come in, in the image.
+        prob: Probability of rotating, 0..1.
+        angle_range: Angles in degrees; the first is included, the last is not.
+        pad_val: Grey value (0..255) of the empty corners in the image.
         seg_pad_val: Their value in the masks.
     """
 
@@ -38,10 +38,10 @@ class RandomWholeAngleRotate(BaseTransform):
         seg_pad_val: int = IGNORE_INDEX,
     ) -> None:
         if not 0 <= prob <= 1:
-            raise ValueError(f"prob={prob!r} is no probability. Remedy: give a value in 0..1.")
+            raise ValueError(f"prob={prob!r} is not a probability. Remedy: give a value in 0..1.")
         if not all(isinstance(a, int) for a in angle_range) or angle_range[0] >= angle_range[1]:
             raise ValueError(
-                f"angle_range={angle_range!r} holds no whole angle. Remedy: give two whole "
+                f"angle_range={angle_range!r} contains no whole angle. Remedy: give two whole "
                 "numbers of degrees, the smaller first."
             )
         self.prob = prob
@@ -55,7 +55,7 @@ class RandomWholeAngleRotate(BaseTransform):
         return random.randrange(*self.angle_range) if random.random() < self.prob else None
 
     def transform(self, results: dict) -> dict:
-        """Turn the sample, or leave it as it is."""
+        """Rotate the sample, or leave it as it is."""
         angle = self._draw()
         if angle is None:
             return results

@@ -12,10 +12,10 @@ from mmengine.config import Config
 
 from lwam_mm.datasets.check import check_dataset
 from lwam_mm.datasets.classes import CLASSES, PALETTE, default_palette
-from lwam_mm.datasets.layout import IMAGE_EXTENSIONS
 from lwam_mm.datasets.problem import DatasetError, Problem, error_for, raise_for
 from lwam_mm.datasets.splits import splits_from_root
 from lwam_mm.datasets.synthetic import GENERATOR_VERSION, generate_dataset
+from lwam_mm.runtime.images import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def adopt(root: Path, classes: Sequence[str] | None, progress: Callable[[str], N
             {
                 path.suffix
                 for path in (root / "images").glob("*/*")
-                if path.suffix.lower() in IMAGE_EXTENSIONS
+                if path.suffix.lower() in IMAGE_SUFFIXES
             }
         )
     )

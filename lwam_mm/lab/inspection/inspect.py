@@ -117,7 +117,8 @@ def inspect_errors(
         scores = confusion_to_metrics(confusions[judged])
         score = scores.means["mIoU"]
         if worst and (len(findings.worst) < worst or score < findings.worst[-1].score):
-            sample = Sample(path.name, decode_image(read_bytes(path), path), truth, labels)
+            image = decode_image(read_bytes(path), path, getattr(dataset, "white_level", None))
+            sample = Sample(path.name, image, truth, labels)
             findings.worst.append(WorstImage(score, scores.iou, sample))
             findings.worst.sort(key=lambda image: image.score)
             del findings.worst[worst:]

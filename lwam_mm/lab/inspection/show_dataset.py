@@ -54,7 +54,7 @@ def show_dataset(
         rows.append(
             Row(
                 _name(path, config),
-                decode_image(read_bytes(path), path),
+                decode_image(read_bytes(path), path, info.get("white_level")),
                 _mask(info, len(classes)),
                 views_of(dataset, indices[choice], views),
             )
