@@ -91,7 +91,7 @@ class FrozenTeacherDistill(SingleTeacherDistill):
             self.student.to(memory_format=torch.channels_last)
             for module in self.student.modules():
                 if isinstance(module, RepConv):
-                    module.merges_branches = True
+                    module.fuses_branches = True
 
     def init_weights(self) -> None:
         """Initialise the student and load the teacher's checkpoint.

@@ -1,4 +1,4 @@
-"""mmseg's EncoderDecoder with the method that OpenMMLab's tools fold a model by."""
+"""mmseg's EncoderDecoder with the method by which OpenMMLab's tools fold a model."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from lwam_mm.models.reparam.fold import reparameterize
 
 @MODELS.register_module()
 class FoldableEncoderDecoder(EncoderDecoder):
-    """``EncoderDecoder`` whose blocks fold, in the encoder as well as in the heads.
+    """``EncoderDecoder`` that folds the blocks of its encoder and of its heads.
 
-    Everything else is mmseg's. The networks also work inside the plain ``EncoderDecoder``; there
-    MMDeploy's stock road, which asks backbone and segmentor for ``switch_to_deploy``, would leave
-    the head's branches in the exported graph.
+    Everything else is mmseg's. The networks also work inside the plain ``EncoderDecoder``; but
+    MMDeploy's own exporter, which calls ``switch_to_deploy`` of backbone and segmentor, would then
+    leave the branches of the head in the exported graph.
+
+    Raises:
+        OutputClassesError: A decode head has a single output channel.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -25,8 +28,8 @@ class FoldableEncoderDecoder(EncoderDecoder):
         refuse_single_logit(self)
 
     def switch_to_deploy(self) -> None:
-        """Go into eval mode and fold every block in place; folding again changes nothing.
+        """Switch to eval mode and fold every block in place; folding again changes nothing.
 
-        MMDeploy calls this between loading and ``eval()``, hence the first half.
+        MMDeploy calls this after loading the weights and before ``eval()``.
         """
         reparameterize(self.eval(), inplace=True)
