@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ast
 import logging
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+import numpy as np
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 from torch import nn
@@ -74,9 +74,9 @@ class Preprocessing:
     @classmethod
     def _make(cls, values: Mapping, swapped: Any, pad_value: float) -> Preprocessing:
         def channels(name: str, default: float) -> tuple[float, ...]:
-            # Seven digits: a float32 buffer and the number in the config then read the same.
             given = [default] if values.get(name) is None else values[name]
-            numbers = tuple(float(f"{value:.7g}") for value in given)
+            # A config's number then equals that of the float32 buffer which is made of it.
+            numbers = tuple(float(f"{float(np.float32(value)):.7g}") for value in given)
             return numbers * 3 if len(numbers) == 1 else numbers
 
         order = "RGB" if swapped else "BGR"
@@ -216,22 +216,11 @@ def _differences(record: TrainingRecord, expected: TrainingRecord) -> Iterator[s
     if record.classes == expected.classes:  # else the colours differ with the classes
         pairs.append(("palette", record.palette, expected.palette, lambda p: str(list(p))))
     for name, theirs, ours, show in pairs:
-        if theirs is None or ours is None or _agree(theirs, ours):
+        if theirs is None or ours is None or theirs == ours:
             continue
         yield f"  {name}:"
         yield f"    in the checkpoint: {show(theirs)}"
         yield f"    in the config:     {show(ours)}"
-
-
-def _agree(a: Any, b: Any) -> bool:
-    if not isinstance(a, Preprocessing):
-        return a == b
-    numbers = [(*p.mean, *p.std, p.pad_value) for p in (a, b)]
-    return (
-        a.channel_order == b.channel_order
-        and len(a.mean) == len(b.mean)
-        and all(map(lambda x, y: math.isclose(x, y, rel_tol=1e-5, abs_tol=1e-6), *numbers))
-    )
 
 
 def _classes_and_palette(meta: Any) -> tuple[Any, Any]:

@@ -230,7 +230,7 @@ def test_difference_can_be_accepted(difference, log):
 
 def test_what_agrees_or_is_unknown_passes(log):
     check_training_record(RECORD, RECORD, "best.pth")
-    rounded = Preprocessing((123.6750001, 116.28, 103.53), PREPROCESSING.std, "RGB")
+    rounded = Preprocessing.of_config(IMAGENET | dict(mean=[123.6750001, 116.28, 103.53]))
     check_training_record(RECORD, changed(preprocessing=rounded, scores={}), "best.pth")
     check_training_record(RECORD, TrainingRecord(), "best.pth")
     assert log == []

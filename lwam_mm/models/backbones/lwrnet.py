@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lwam_mm.models.input_size import require_multiple_of_stride
 from lwam_mm.models.reparam.build_block import block_type
-from lwam_mm.models.reparam.fold import reparameterize
+from lwam_mm.models.reparam.fold import Foldable
 
 # Blocks of each stage as (multiple of base_channels, stride).
 _STAGES = (
@@ -23,7 +23,7 @@ _STAGES = (
 
 
 @MODELS.register_module()
-class LWRNet(BaseModule):
+class LWRNet(Foldable, BaseModule):
     """Light encoder of six re-parameterizable blocks without skips.
 
     Five stages at 1, 1/2, 1/4, 1/8 and 1/16 of the input's size, with 1, 1, 2, 4 and 8 times
@@ -111,10 +111,3 @@ class LWRNet(BaseModule):
             if index in self.out_indices:
                 features.append(x)
         return tuple(features)
-
-    def switch_to_deploy(self) -> None:
-        """Switch to eval mode and fold every block in place; folding again changes nothing.
-
-        MMDeploy calls this after loading the weights and before ``eval()``.
-        """
-        reparameterize(self.eval(), inplace=True)

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from lwam_mm.models.decode_heads.full_resolution_head import FullResolutionHead
 from lwam_mm.models.icnr import icnr_init
 from lwam_mm.models.reparam.build_block import block_type
-from lwam_mm.models.reparam.fold import reparameterize
+from lwam_mm.models.reparam.fold import Foldable
 
 _DOUBLINGS = 4
 
 
 @MODELS.register_module()
-class LWRHead(FullResolutionHead):
+class LWRHead(Foldable, FullResolutionHead):
     """Skip-free decoder of :class:`LWRNet`.
 
     Four upsampling steps, each a transposed 2x2 convolution that halves the channels and doubles
@@ -102,10 +102,3 @@ class LWRHead(FullResolutionHead):
         for upsample, block in zip(self.upsamples, self.blocks, strict=True):
             x = block(upsample(x))
         return self.logits(self.cls_seg(x))
-
-    def switch_to_deploy(self) -> None:
-        """Switch to eval mode and fold every block in place; folding again changes nothing.
-
-        MMDeploy calls this after loading the weights and before ``eval()``.
-        """
-        reparameterize(self.eval(), inplace=True)

@@ -139,22 +139,10 @@ class FoldableConv(BaseModule):
 
     def replace_branches(self, kernel: Tensor, bias: Tensor) -> None:
         """Replace the branches by one convolution with the given weights, in eval mode."""
-        conv = self.conv3x3
-        with torch.device("meta"):
-            folded = nn.Conv2d(
-                conv.in_channels,
-                conv.out_channels,
-                kernel_size=conv.kernel_size,
-                stride=conv.stride,
-                padding=conv.padding,
-                dilation=conv.dilation,
-                groups=conv.groups,
-                padding_mode=conv.padding_mode,
-            )
-        trainable = conv.weight.requires_grad
+        folded = self.conv3x3.eval()
+        trainable = folded.weight.requires_grad
         folded.weight = nn.Parameter(kernel, requires_grad=trainable)
         folded.bias = nn.Parameter(bias, requires_grad=trainable)
-        folded.eval()
         for name, _ in list(self.named_children()):
             if name != "activation":
                 delattr(self, name)
@@ -217,6 +205,17 @@ def reparameterize(model: nn.Module, inplace: bool = False) -> nn.Module:
     for (name, _), kernel_and_bias in zip(blocks, kernels, strict=True):
         model.get_submodule(name).replace_branches(*kernel_and_bias)
     return model
+
+
+class Foldable:
+    """Adds the method by which MMDeploy folds a network; goes before its other bases."""
+
+    def switch_to_deploy(self) -> None:
+        """Switch to eval mode and fold every block in place; folding again changes nothing.
+
+        MMDeploy calls this after loading the weights and before ``eval()``.
+        """
+        reparameterize(self.eval(), inplace=True)
 
 
 def fold_norm(kernel: Tensor, bias: Tensor | float, norm: _BatchNorm) -> tuple[Tensor, Tensor]:

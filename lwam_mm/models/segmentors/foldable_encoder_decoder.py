@@ -8,11 +8,11 @@ from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 
 from lwam_mm.models.output_classes import refuse_single_logit
-from lwam_mm.models.reparam.fold import reparameterize
+from lwam_mm.models.reparam.fold import Foldable
 
 
 @MODELS.register_module()
-class FoldableEncoderDecoder(EncoderDecoder):
+class FoldableEncoderDecoder(Foldable, EncoderDecoder):
     """``EncoderDecoder`` that folds the blocks of its encoder and of its heads.
 
     Everything else is mmseg's. The networks also work inside the plain ``EncoderDecoder``; but
@@ -26,10 +26,3 @@ class FoldableEncoderDecoder(EncoderDecoder):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         refuse_single_logit(self)
-
-    def switch_to_deploy(self) -> None:
-        """Switch to eval mode and fold every block in place; folding again changes nothing.
-
-        MMDeploy calls this after loading the weights and before ``eval()``.
-        """
-        reparameterize(self.eval(), inplace=True)
