@@ -1,7 +1,7 @@
-"""Loading weights so that a checkpoint either fits whole or is refused.
+"""Reading and writing of checkpoints; one that does not fit the model completely is refused.
 
-OpenMMLab loads with ``strict=False``: weights that find no place are mentioned in the log and
-the model keeps its random ones. Here that is an error.
+OpenMMLab loads with ``strict=False``: the log mentions weights that do not fit, and the model keeps
+its random ones. Here that is an error.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def load_weights(model: nn.Module, path: str | Path) -> TrainingRecord:
         :func:`~lwam_mm.models.training_record.check_training_record`.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        lwam_mm.compat.UnsafeCheckpointError: the file holds more than tensors and plain values.
-        lwam_mm.compat.UnreadableCheckpointError: the file is cut off or no checkpoint at all.
-        CheckpointMismatchError: a key is missing, left over or of another shape.
+        FileNotFoundError: There is no such file.
+        lwam_mm.compat.UnsafeCheckpointError: The file holds more than tensors and plain values.
+        lwam_mm.compat.UnreadableCheckpointError: The file is cut off or no checkpoint at all.
+        CheckpointMismatchError: A key is missing, left over or of another shape.
     """
     checkpoint = read_checkpoint(path)
     check_weights(model, checkpoint.weights, str(path))
@@ -71,10 +71,10 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint onto the CPU.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        lwam_mm.compat.UnsafeCheckpointError: the file holds more than tensors and plain values.
-        lwam_mm.compat.UnreadableCheckpointError: the file is cut off or no checkpoint at all.
-        CheckpointMismatchError: the file holds no state dict.
+        FileNotFoundError: There is no such file.
+        lwam_mm.compat.UnsafeCheckpointError: The file holds more than tensors and plain values.
+        lwam_mm.compat.UnreadableCheckpointError: The file is cut off or no checkpoint at all.
+        CheckpointMismatchError: The file holds no state dict.
     """
     from mmengine.runner.checkpoint import CheckpointLoader
 
@@ -93,24 +93,24 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 def save_checkpoint(
     weights: Mapping[str, Tensor], path: str | Path, meta: Mapping[str, Any] | None = None
 ) -> None:
-    """Write weights as a checkpoint that OpenMMLab's tools load; whole or not at all.
+    """Write weights as a checkpoint that OpenMMLab's tools load, completely or not at all.
 
     Args:
-        weights: a state dict.
-        path: file to write; its folder is made, an existing file is replaced.
-        meta: what else to remember, in plain values.
+        weights: A state dict.
+        path: The file to write; its folder is made, an existing file is replaced.
+        meta: Notes beside the weights, in plain values.
     """
     with replacing(path) as unfinished:
         torch.save(dict(meta=dict(meta or {}), state_dict=dict(weights)), unfinished)
 
 
 def check_checksums(path: str | Path) -> None:
-    """Compare a checkpoint with the checksums that it holds; torch loads a damaged one as it is.
+    """Verify the checksums inside a checkpoint; torch itself loads a damaged one.
 
-    A file that is no archive of torch's has none and passes.
+    A file that is not in torch's archive format has none and passes.
 
     Raises:
-        lwam_mm.compat.UnreadableCheckpointError: a part of the file is not what was written.
+        lwam_mm.compat.UnreadableCheckpointError: A part of the file was changed.
     """
     from lwam_mm.compat import UnreadableCheckpointError
 
@@ -132,16 +132,16 @@ def check_weights(model: nn.Module, weights: Mapping[str, Any], source: str) -> 
     """Compare names and shapes of ``weights`` with those of ``model``.
 
     Args:
-        model: the model that is to be loaded.
-        weights: a state dict.
-        source: what to call ``weights`` in the error, usually their file.
+        model: The model that the weights are for.
+        weights: A state dict.
+        source: What to call ``weights`` in the error, usually their file.
 
     Raises:
-        CheckpointMismatchError: a key is missing, left over or of another shape; all of them are
-            named, up to a dozen of each kind, with the likely cause.
+        CheckpointMismatchError: A key is missing, left over or of another shape. The message lists
+            up to a dozen of each kind, and the likely cause.
     """
     expected = model.state_dict()
-    # Step counters of batch norms: old checkpoints lack them and nothing here reads them.
+    # Old checkpoints lack the step counters of batch norms, and nothing reads them.
     missing = [k for k in expected.keys() - weights.keys() if not k.endswith("batches_tracked")]
     left_over = list(weights.keys() - expected.keys())
     misshapen = [
