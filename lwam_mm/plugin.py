@@ -40,9 +40,8 @@ import lwam_mm.evaluation.region_metric
 import lwam_mm.evaluation.segmentation_metric
 import lwam_mm.models
 import lwam_mm.models.losses.batch_dice_loss
-import lwam_mm.models.losses.channel_wise_loss
 import lwam_mm.models.losses.global_cross_entropy_loss
+import lwam_mm.models.losses.logit_divergences
 import lwam_mm.models.losses.pixel_dist_loss
 import lwam_mm.models.losses.pixel_focal_loss
-import lwam_mm.models.losses.pixel_kl_loss
 import lwam_mm.models.losses.weighted_cross_entropy_loss

@@ -1,1 +1,1 @@
-"""Distillation on MMRazor: the algorithm, and the student taken out of its checkpoint."""
+"""Distillation on MMRazor: algorithm, engines for the teacher, extraction of the student."""

@@ -1,4 +1,4 @@
-"""Images for a teacher that runs in 8 bits."""
+"""Calibration images for a teacher that runs in INT8."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _SEED = 0
 
 @HOOKS.register_module()
 class CalibrateTeacherHook(Hook):
-    """Hands a distillation with ``teacher_engine='openvino-int8'`` images to calibrate on.
+    """Give a distillation with ``teacher_engine='openvino-int8'`` its calibration images.
 
-    They are evenly spaced images of the training set, augmented as in training, with random
-    numbers of their own: the same before each start, so that a resumed run has the same teacher,
-    and the training's own random numbers are untouched. For every other model this does nothing.
+    They are evenly spaced images of the training set, augmented as in training, but with separate
+    random numbers. These are the same at each start, so that a resumed run has the same teacher,
+    and the random numbers of the training are not affected. For other models this does nothing.
 
     Args:
-        images: how many at most.
+        images: The largest number of images.
 
     Raises:
         ValueError: ``images`` is less than 1.
@@ -43,7 +43,7 @@ class CalibrateTeacherHook(Hook):
         """Read the images.
 
         Raises:
-            lwam_mm.datasets.problem.DatasetError: an image cannot be used.
+            lwam_mm.datasets.problem.DatasetError: An image cannot be used.
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         engine = getattr(model, "teacher_engine", None)
@@ -57,20 +57,20 @@ class CalibrateTeacherHook(Hook):
 
 
 def augmented_images(dataset: Dataset, preprocessor: nn.Module, count: int) -> list[Tensor]:
-    """Read evenly spaced images as a training sees them, the same ones with each call.
+    """Read evenly spaced images as in training, the same ones at each call.
 
     Args:
-        dataset: the training set, with its pipeline.
-        preprocessor: the model's data preprocessor.
-        count: how many at most; fewer if the set is smaller, or its images differ in size, of
-            which only those as large as the first are kept.
+        dataset: The training set, with its pipeline.
+        preprocessor: The model's data preprocessor.
+        count: The largest number of images. There are fewer if the set is smaller, or if sizes
+            differ: only images of the first one's size are kept.
 
     Returns:
-        Normalised images (1, 3, H, W) on the CPU.
+        Normalized images, (1, 3, H, W), on the CPU.
     """
     count = min(count, len(dataset))
     found = []
-    with _random_numbers_of_its_own():
+    with _separate_random_numbers():
         for index in range(count):
             sample = dataset[int((index + 0.5) * len(dataset) / count)]
             found.append(preprocessor(pseudo_collate([sample]), True)["inputs"].cpu())
@@ -78,7 +78,7 @@ def augmented_images(dataset: Dataset, preprocessor: nn.Module, count: int) -> l
 
 
 @contextmanager
-def _random_numbers_of_its_own() -> Iterator[None]:
+def _separate_random_numbers() -> Iterator[None]:
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  what transforms use
     with torch.random.fork_rng(devices=[]):
         random.seed(_SEED)

@@ -1,4 +1,4 @@
-"""Distillation with one teacher that is really frozen."""
+"""Distillation with a frozen teacher."""
 
 from __future__ import annotations
 
@@ -13,41 +13,53 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from lwam_mm.distill.teacher_engine import TeacherEngine
+from lwam_mm.distill.teacher_preprocessing import use_own_preprocessing
 from lwam_mm.models.checkpoint import load_weights
+from lwam_mm.models.output_classes import refuse_single_logit
 from lwam_mm.models.reparam.point_conv import PointConv2d
 from lwam_mm.models.reparam.rep_conv import RepConv
+from lwam_mm.models.training_record import TrainingRecord, check_training_record
 
 
 @MODELS.register_module()
 class FrozenTeacherDistill(SingleTeacherDistill):
-    """MMRazor's ``SingleTeacherDistill`` with a teacher that teaches and does nothing else.
+    """MMRazor's ``SingleTeacherDistill`` with a teacher that is really frozen.
 
-    The teacher stays in eval mode (upstream leaves its dropout active), computes no loss
-    (upstream computes one and throws it away), and its checkpoint must fit it to the last key
-    (upstream trains with random weights where one does not). It is read when training starts:
-    testing a distillation's own checkpoint, which holds the teacher, does not need it.
+    The teacher stays in eval mode (MMRazor leaves its dropout active), computes no loss (MMRazor
+    computes one and discards it), and its checkpoint must fit completely (MMRazor trains with
+    random weights where it does not). The checkpoint is read when training starts; a test does not
+    need it, since the distillation's own checkpoint contains the teacher.
 
-    The teacher may run in an inference engine, and the student in the layout that is quick on
-    the device; losses stay those of the plain algorithm to float32's rounding, but for the INT8
-    teacher, and checkpoints are the same.
+    The teacher can run in an inference engine, and the student in the layout that is fast on its
+    device. Except with an INT8 teacher, losses equal those of MMRazor's algorithm up to float32
+    rounding; checkpoints are the same.
+
+    A teacher with a ``data_preprocessor`` of its own sees the images with its own mean, standard
+    deviation and pad value; see
+    :func:`~lwam_mm.distill.teacher_preprocessing.use_own_preprocessing`.
 
     Args:
-        teacher_ckpt: the teacher's checkpoint. Needed for training.
-        teacher_engine: what runs the teacher: ``"auto"``, ``"torch"``, ``"openvino"``,
-            ``"openvino-int8"`` or None for its modules as they are; see
-            :class:`~lwam_mm.distill.teacher_engine.TeacherEngine`. On a GPU ``"auto"`` is
-            ``"torch"``.
-        channels_last: whether the student trains in the channels-last layout, quicker on
-            processors and, in mixed precision, on GPUs; its RepConv blocks then merge their
-            branches where they can. None leaves it to the student: it does
-            unless it has strided 1x1 convolutions of torch's own, whose backward pass in this
-            layout corrupts memory on processors with torch 2.13 (see
+        teacher_ckpt: The teacher's checkpoint, needed for training.
+        teacher_engine: What runs the teacher: ``"auto"``, ``"torch"``, ``"openvino"``,
+            ``"openvino-int8"``, or None for its modules as they are; see
+            :class:`~lwam_mm.distill.teacher_engine.TeacherEngine`.
+        channels_last: Whether the student trains in the channels-last layout, which is faster on
+            CPUs and, in mixed precision, on GPUs. Its RepConv blocks then fuse their branches if
+            they can. By default it does, unless the student has strided 1x1 convolutions of torch,
+            whose backward pass corrupts memory in this layout on CPUs with torch 2.13 (see
             :class:`~lwam_mm.models.reparam.point_conv.PointConv2d`).
-        **kwargs: of ``SingleTeacherDistill``: ``architecture`` (the student), ``teacher``,
-            ``distiller``, ...; a trainable teacher is not among what it can do.
+        accept_mismatch: Warn instead of raising an error if the teacher's checkpoint was trained
+            with other classes, colours or preprocessing.
+        **kwargs: Those of ``SingleTeacherDistill``: ``architecture`` (the student), ``teacher``,
+            ``distiller``, ...
+
+    Attributes:
+        teacher_record: What the teacher's checkpoint remembers of its training.
 
     Raises:
-        ValueError: ``teacher_trainable`` is asked for; there is no such engine.
+        ValueError: ``teacher_trainable`` is set, or there is no such engine.
+        OutputClassesError: A decode head has a single output channel.
+        TeacherPreprocessingError: Teacher and student need differently prepared batches.
     """
 
     def __init__(
@@ -56,6 +68,7 @@ class FrozenTeacherDistill(SingleTeacherDistill):
         teacher_ckpt: str | None = None,
         teacher_engine: str | None = "auto",
         channels_last: bool | None = None,
+        accept_mismatch: bool = False,
         **kwargs: Any,
     ) -> None:
         if kwargs.get("teacher_trainable"):
@@ -64,12 +77,16 @@ class FrozenTeacherDistill(SingleTeacherDistill):
                 "use mmrazor.SingleTeacherDistill to train both"
             )
         super().__init__(**kwargs)
+        refuse_single_logit(self)
         self.teacher_ckpt = teacher_ckpt
+        self.accept_mismatch = accept_mismatch
+        self.teacher_record = TrainingRecord()
+        self._teacher_preprocessing = use_own_preprocessing(self.teacher, self.data_preprocessor)
         self.teacher.eval()
         if self.distiller.deliveries.deliveries:
             if teacher_engine not in (None, "auto"):
                 raise ValueError(
-                    f"teacher_engine={teacher_engine!r}: the distiller's deliveries hand over what "
+                    f"teacher_engine={teacher_engine!r}: the distiller's deliveries pass on what "
                     "functions return while the teacher's own modules run; use None"
                 )
             teacher_engine = None
@@ -83,15 +100,17 @@ class FrozenTeacherDistill(SingleTeacherDistill):
             self.student.to(memory_format=torch.channels_last)
             for module in self.student.modules():
                 if isinstance(module, RepConv):
-                    module.merges_branches = True
+                    module.fuses_branches = True
 
     def init_weights(self) -> None:
-        """Initialise the student and load the teacher's checkpoint.
+        """Initialize the student and load the teacher's checkpoint.
 
         Raises:
-            ValueError: no checkpoint is given.
-            FileNotFoundError: there is none where it should be.
-            lwam_mm.models.checkpoint.CheckpointMismatchError: it does not fit the teacher.
+            ValueError: No checkpoint is given.
+            FileNotFoundError: There is no such checkpoint.
+            lwam_mm.models.checkpoint.CheckpointMismatchError: It does not fit the teacher.
+            lwam_mm.models.training_record.TrainingMismatchError: It was trained with other
+                preprocessing.
         """
         if self.teacher_ckpt is None:
             raise ValueError(
@@ -104,7 +123,14 @@ class FrozenTeacherDistill(SingleTeacherDistill):
                 "first, or set model.teacher_ckpt to where it is"
             )
         self.architecture.init_weights()
-        load_weights(self.teacher, self.teacher_ckpt)
+        self.teacher_record = load_weights(self.teacher, self.teacher_ckpt)
+        check_training_record(
+            self.teacher_record,
+            TrainingRecord(preprocessing=self._teacher_preprocessing),
+            str(self.teacher_ckpt),
+            self.accept_mismatch,
+            remedy="set model.teacher.data_preprocessor to that of the teacher's training",
+        )
         self._is_init = True
 
     def train(self, mode: bool = True) -> FrozenTeacherDistill:
@@ -119,16 +145,19 @@ class FrozenTeacherDistill(SingleTeacherDistill):
         """Compute the student's own loss and the losses of distillation.
 
         Args:
-            batch_inputs: normalised images (N, 3, H, W), the same for both nets.
-            data_samples: one ground truth an image.
+            batch_inputs: Images, (N, 3, H, W), normalized for the student.
+            data_samples: The ground truth of each image.
 
         Returns:
             The student's losses, prefixed ``student.``, and the distiller's, ``distill.``.
         """
         distiller = self.distiller
         distiller.set_deliveries_override(False)
+        teacher_inputs = batch_inputs
+        if hasattr(self.teacher, "renormalize"):
+            teacher_inputs = self.teacher.renormalize.fill_padding(batch_inputs, data_samples)
         with distiller.deliveries:
-            self.teacher_engine.run(batch_inputs)
+            self.teacher_engine.run(teacher_inputs)
         if self.channels_last:
             batch_inputs = batch_inputs.contiguous(memory_format=torch.channels_last)
         distiller.set_deliveries_override(True)
@@ -143,9 +172,9 @@ class FrozenTeacherDistill(SingleTeacherDistill):
     def set_module_inplace_false(self, architecture: nn.Module, varstr: str) -> None:
         """Make every activation of ``architecture`` out-of-place.
 
-        A recorder keeps the tensor that a module returned; an in-place activation behind that
-        module would overwrite it. Upstream's version looks for an OrderedDict, which torch's
-        modules no longer keep, and changes nothing.
+        A recorder keeps the tensor that a module returned; an in-place activation after that
+        module would overwrite it. MMRazor's version looks for an OrderedDict, which torch's
+        modules no longer have, and changes nothing.
         """
         for module in architecture.modules():
             if hasattr(module, "inplace"):

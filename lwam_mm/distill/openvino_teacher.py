@@ -13,27 +13,27 @@ from lwam_mm.distill.recorded_teacher import RecordedTeacher, TeacherEngineError
 from lwam_mm.runtime.engines.openvino_core import openvino_core
 from lwam_mm.runtime.engines.telemetry import no_telemetry
 
-# How far the engine's answer for the first image may lie from torch's, as a share of the largest
-# value: far above what rounding does, far below a wrong operator.
+# How far the engine's output for the first image may be from torch's, as a share of the largest
+# value: far above rounding, far below the effect of a wrong operator.
 _TOLERANCE = 1e-3
 
 
 class OpenVinoTeacher:
     """A teacher's graph for images of one size on OpenVINO's CPU plugin.
 
-    Images go through one by one: whatever the size of the batch, the answers are the same, and
-    the engine holds the activations of a single image.
+    Images are processed one by one: the outputs do not depend on the size of the batch, and the
+    engine holds the activations of a single image.
 
     Args:
-        teacher: what to run; its weights are copied.
-        images: a batch (N, 3, H, W) as those to come, on the CPU.
-        bfloat16: compute in bfloat16 where the processor can.
-        calibration: normalised images (1, 3, H, W) to quantize the teacher on, to INT8; None
+        teacher: The teacher to run; its weights are copied.
+        images: An example batch, (N, 3, H, W), on the CPU.
+        bfloat16: Compute in bfloat16 if the CPU supports it.
+        calibration: Normalized images, (1, 3, H, W), to quantize the teacher to INT8 with; None
             leaves it in float.
 
     Raises:
-        TeacherEngineError: OpenVINO (or for INT8 NNCF) is not installed, cannot run this teacher,
-            or gives another answer than torch.
+        TeacherEngineError: OpenVINO (or NNCF, for INT8) is not installed, cannot run this teacher,
+            or disagrees with torch.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class OpenVinoTeacher:
                 if not tensor.dim() or len(tensor) != 1:
                     raise TeacherEngineError(
                         f"a teacher recorder keeps a tensor of shape {tuple(tensor.shape)} for one "
-                        "image, so that a batch cannot be put together of single images; use "
+                        "image, so a batch cannot be processed image by image; use "
                         "model.teacher_engine='torch'"
                     )
             try:
@@ -66,13 +66,13 @@ class OpenVinoTeacher:
                     "PERFORMANCE_HINT": "LATENCY",
                     "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
                     "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
-                    # Its threads share their cores with torch's.
+                    # Its threads share the cores with those of torch.
                     "ENABLE_CPU_PINNING": False,
                 }
                 compiled = openvino_core().compile_model(model, "CPU", settings)
             except TeacherEngineError:
                 raise
-            except Exception as error:  # RuntimeError and its kin, by version
+            except Exception as error:  # its type depends on the version
                 raise TeacherEngineError(
                     f"OpenVINO {openvino.__version__} cannot run this teacher ({error}); use "
                     "model.teacher_engine='torch'"
@@ -84,9 +84,9 @@ class OpenVinoTeacher:
             self._check(example, expected)
 
     def __call__(self, images: Tensor) -> list[Tensor]:
-        """Give what is recorded of a batch, in float32."""
+        """Compute what the recorders keep of a batch, in float32."""
         images = images.detach().float()
-        # Fresh memory for each batch: whoever keeps a tensor keeps what it was.
+        # New memory for each batch, so that tensors kept from an earlier one stay as they are.
         outputs = [torch.empty(len(images), *shape[1:]) for shape in self._shapes]
         for index, image in enumerate(images):
             array = image[None].contiguous().numpy()
@@ -121,13 +121,13 @@ def _import_openvino() -> Any:
 
 def _convert(openvino: Any, teacher: RecordedTeacher, example: Tensor) -> Any:
     with warnings.catch_warnings():
-        # Checks of sizes are done while torch traces, and are no part of the graph.
+        # Checks of sizes run while torch traces and are no part of the graph.
         warnings.simplefilter("ignore")
         return openvino.convert_model(teacher, example_input=example)
 
 
 def _quantize(model: Any, images: Sequence[Tensor]) -> Any:
-    """Quantize as the student is: see :mod:`lwam_mm.quantization.quantize`."""
+    """Quantize with the student's settings, see :mod:`lwam_mm.quantization.quantize`."""
     try:
         from lwam_mm.quantization.quantize import nncf_options
         from lwam_mm.quantization.silent_nncf import import_nncf, quiet_nncf

@@ -1,4 +1,4 @@
-"""The teacher as a function: images in, all that the distiller's recorders keep out."""
+"""The teacher as a function from images to what the distiller's recorders keep."""
 
 from __future__ import annotations
 
@@ -14,40 +14,39 @@ from lwam_mm.utils.errors import UserError
 
 
 class TeacherEngineError(UserError, RuntimeError):
-    """An engine cannot run this teacher, or not for these recorders."""
+    """An engine cannot run this teacher, or cannot serve its recorders."""
 
 
 class RecordedTeacher(nn.Module):
     """Runs a teacher and returns what its recorders keep, as a flat tuple of tensors.
 
-    That is what an engine makes its graph of. What no recorder asks for, such as classifiers for
-    deep supervision whose output is not recorded, is then no part of the graph. Recorders of
-    every kind work, since they are what runs: of outputs or inputs of modules, of functions and
-    methods. Those of parameters need no forward pass and are left alone.
+    Engines export this module, so that their graph has only what a recorder needs and not, for
+    example, classifiers of deep supervision whose outputs nobody records. The recorders themselves
+    run, so all kinds work: of inputs or outputs of modules, of functions and methods. Recorders of
+    parameters need no forward pass and are left out.
 
     Args:
-        teacher: the teacher, in eval mode; not copied.
-        recorders: the distiller's recorders, initialised on ``teacher``.
-
+        teacher: The teacher, in eval mode; not copied.
+        recorders: The distiller's recorders, initialized on ``teacher``.
     """
 
     def __init__(self, teacher: nn.Module, recorders: RecorderManager) -> None:
         super().__init__()
         self.teacher = teacher
         self._recorders = recorders
-        # In a namespace: torch.export puts a module's own attributes back as they were.
+        # In a namespace, because torch.export restores the module's own attributes.
         self._latest = SimpleNamespace(structure=None)
 
     @property
     def structure(self) -> pytree.TreeSpec:
-        """How the tensors of the latest forward pass belong to the recorders."""
+        """Which recorder each tensor of the latest forward pass belongs to."""
         return self._latest.structure
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Run the teacher on images (N, 3, H, W).
+        """Run the teacher on images, (N, 3, H, W).
 
         Raises:
-            TeacherEngineError: a recorder keeps something that is no tensor.
+            TeacherEngineError: A recorder keeps something that is no tensor.
         """
         with self._recorders:
             self.teacher(images, mode="tensor")
@@ -59,7 +58,7 @@ class RecordedTeacher(nn.Module):
                 if not isinstance(value, Tensor):
                     raise TeacherEngineError(
                         f"teacher_recorders.{name} keeps a {type(value).__name__}, but an engine "
-                        "gives tensors only; record another source, or run the teacher as it is "
+                        "returns tensors only; record another source, or run the teacher as it is "
                         "(model.teacher_engine=None)"
                     )
         for recorder in running.values():
@@ -67,15 +66,15 @@ class RecordedTeacher(nn.Module):
         return tuple(tensors)
 
 
-def hand_over(
+def fill_recorders(
     recorders: RecorderManager, structure: pytree.TreeSpec, tensors: Sequence[Tensor]
 ) -> None:
-    """Give recorders what an engine computed, as if the teacher had just run.
+    """Store what an engine computed in the recorders, as if the teacher had just run.
 
     Args:
-        recorders: the distiller's recorders.
-        structure: that of the :class:`RecordedTeacher` which the engine was made of.
-        tensors: what its forward returns.
+        recorders: The distiller's recorders.
+        structure: That of the :class:`RecordedTeacher` from which the engine was built.
+        tensors: The output of the engine.
     """
     kept: Mapping[str, list] = pytree.tree_unflatten(list(tensors), structure)
     running = _running(recorders)

@@ -1,4 +1,4 @@
-"""What runs a frozen teacher, and how its tensors reach the distiller."""
+"""Choice of the engine that runs a frozen teacher."""
 
 from __future__ import annotations
 
@@ -13,45 +13,44 @@ from mmrazor.models.task_modules.recorder import RecorderManager
 from torch import Tensor, nn
 
 from lwam_mm.distill.openvino_teacher import OpenVinoTeacher
-from lwam_mm.distill.recorded_teacher import RecordedTeacher, TeacherEngineError, hand_over
+from lwam_mm.distill.recorded_teacher import RecordedTeacher, TeacherEngineError, fill_recorders
 from lwam_mm.distill.torch_teacher import TorchTeacher
 from lwam_mm.utils.malloc import give_freed_memory_back
 
 ENGINES = (None, "auto", "torch", "openvino", "openvino-int8")
-"""What :class:`TeacherEngine` can be asked for."""
+"""Names of the engines."""
 
 _KEPT_SIZES = 4
 
 
 class TeacherEngine:
-    """Runs a frozen teacher, each size of batch by a graph that is made when it first comes.
+    """Runs a frozen teacher, with one graph for each batch size, built when the size first occurs.
 
     ========================= ===================================================================
-    ``None``                  the teacher's modules, as they are
-    ``"torch"``               its graph in torch, channels-last, batch norms folded, without what
-                              nobody records; under autocast where the student is
-    ``"openvino"``            its graph in OpenVINO, for processors; float32, under autocast
-                              bfloat16
-    ``"openvino-int8"``       the same in 8 bits, calibrated on images of the training set
-    ``"auto"``                on x86 processors ``"openvino"`` if it is installed, else
-                              ``"torch"``; ``None`` for a teacher or a distiller that these
-                              cannot serve
+    ``None``                  The teacher's modules as they are.
+    ``"torch"``               Its graph in torch: channels-last, batch norms folded, only what is
+                              recorded; under autocast if the student is.
+    ``"openvino"``            Its graph in OpenVINO, on CPUs; float32, under autocast bfloat16.
+    ``"openvino-int8"``       The same in INT8, calibrated on images of the training set.
+    ``"auto"``                ``"openvino"`` on x86 CPUs where it is installed, otherwise
+                              ``"torch"``; ``None`` if the engine cannot run this teacher.
     ========================= ===================================================================
 
-    Copies and pickles are without graphs; they make their own. Where the teacher's weights change
-    or move, graphs are made anew.
+    Copies and pickles have no graphs and build their own. If the teacher's weights change or move
+    to another device, the graphs are built again.
 
     Args:
-        name: one of :data:`ENGINES`.
-        teacher: the teacher, in eval mode.
-        recorders: the distiller's recorders, initialised on ``teacher``.
+        name: One of :data:`ENGINES`.
+        teacher: The teacher, in eval mode.
+        recorders: The distiller's recorders, initialized on ``teacher``.
 
     Attributes:
-        calibration: normalised images (1, 3, H, W) for ``"openvino-int8"``; None until
-            :class:`~lwam_mm.distill.calibrate_teacher_hook.CalibrateTeacherHook` has set them.
+        calibration: Images, (1, 3, H, W), normalized for the student, for ``"openvino-int8"``;
+            None until :class:`~lwam_mm.distill.calibrate_teacher_hook.CalibrateTeacherHook` sets
+            them.
 
     Raises:
-        ValueError: there is no such engine.
+        ValueError: There is no such engine.
     """
 
     def __init__(self, name: str | None, teacher: nn.Module, recorders: RecorderManager) -> None:
@@ -69,11 +68,11 @@ class TeacherEngine:
         return self.name == "openvino-int8" and self.calibration is None
 
     def run(self, images: Tensor) -> None:
-        """Run the teacher on images (N, 3, H, W) and let the recorders have what they ask for.
+        """Run the teacher on images, (N, 3, H, W), and fill the recorders.
 
         Raises:
-            TeacherEngineError: the engine is not installed or cannot serve this teacher or its
-                recorders, is not for this device, or is not calibrated.
+            TeacherEngineError: The engine is not installed, cannot run this teacher or serve its
+                recorders, does not support this device, or is not calibrated.
         """
         engine = self._engine_for(images.device)
         graph = None if engine is None else self._graph(engine, images)
@@ -83,7 +82,7 @@ class TeacherEngine:
             return
         tensors = graph(images)
         with self._recorders:
-            hand_over(self._recorders, graph.structure, tensors)
+            fill_recorders(self._recorders, graph.structure, tensors)
 
     def _engine_for(self, device: torch.device) -> str | None:
         if self.name == "auto":
@@ -120,7 +119,7 @@ class TeacherEngine:
         except TeacherEngineError as error:
             if self.name != "auto":
                 raise
-            print_log(f"The teacher runs as it is: {error}", "current", level=30)
+            print_log(f"The teacher runs without an engine: {error}", "current", level=30)
             self.name = None
             return None
         if len(self._graphs) == _KEPT_SIZES:

@@ -1,4 +1,4 @@
-"""A frozen teacher in torch: only what is recorded, batch norms folded, channels-last."""
+"""A frozen teacher as a torch graph: only what is recorded, batch norms folded, channels-last."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class TorchTeacher:
     """A teacher's graph for batches of one shape, on the device where the teacher is.
 
     Args:
-        teacher: what to run; its weights are copied where folding or the layout changes them.
-        images: a batch (N, 3, H, W) as those to come.
+        teacher: The teacher to run; weights that folding or the layout changes are copied.
+        images: An example batch, (N, 3, H, W).
 
     Raises:
-        TeacherEngineError: torch cannot make a graph of it.
+        TeacherEngineError: torch cannot export the teacher.
     """
 
     def __init__(self, teacher: RecordedTeacher, images: Tensor) -> None:
@@ -43,22 +43,22 @@ class TorchTeacher:
         self._graph = graph
 
     def __call__(self, images: Tensor) -> list[Tensor]:
-        """Give what is recorded of a batch, under autocast if it is on."""
+        """Compute what the recorders keep of a batch, under autocast if that is on."""
         with torch.no_grad():
             return list(self._graph(images.contiguous(memory_format=torch.channels_last)))
 
 
 def fold_batch_norms(graph: GraphModule) -> int:
-    """Fold every batch norm of an exported graph into the convolution that feeds it alone.
+    """Fold each batch norm of an exported graph into the convolution before it.
 
-    A convolution whose own output is used elsewhere, by a recorder for instance, stays as it is.
+    A convolution whose output is also used elsewhere, by a recorder for instance, is left alone.
 
     Args:
-        graph: module of an exported program in eval mode; changed in place. Its weights may be
-            shared with the model that it was made of, and stay as they are.
+        graph: Module of an exported program in eval mode; changed in place. Weights that it shares
+            with the exported model are not changed.
 
     Returns:
-        How many were folded.
+        The number of folded batch norms.
     """
     folded = 0
     for node in list(graph.graph.nodes):
@@ -101,7 +101,7 @@ def _value(graph: GraphModule, argument: object) -> Tensor | None:
 
 
 def _lay_out_channels_last(graph: GraphModule) -> None:
-    """Give the graph's kernels a channels-last copy of their own."""
+    """Replace the graph's kernels by channels-last copies."""
     for index, node in enumerate(graph.graph.nodes):
         value = _value(graph, node)
         if value is None or value.dim() != 4:

@@ -1,10 +1,9 @@
-"""What the metrics of a segmentation share: class names, label maps, scores to forget."""
+"""The base of the metrics of a segmentation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,13 @@ from mmengine.logging import MessageHub
 
 @dataclass(frozen=True)
 class LabelledPair:
-    """One image's labels and what was predicted for it.
+    """Ground truth and prediction of an image.
 
     Attributes:
-        truth: integers of shape (H, W).
-        prediction: integers of shape (H, W).
-        image_name: the image's file, or words that stand for it.
-        truth_name: the mask's file, or words that stand for it.
+        truth: Class indices, integers (H, W).
+        prediction: Class indices, integers (H, W).
+        image_name: The image's file, or words to call it by.
+        truth_name: The mask's file, or words to call it by.
     """
 
     truth: np.ndarray
@@ -30,29 +29,23 @@ class LabelledPair:
 
 
 class ClassMetric(BaseMetric):
-    """A metric of label maps, whose keys go without a prefix unless one is asked for.
+    """Base of the metrics of label maps; their keys have no prefix unless one is given.
 
     Args:
-        collect_device: How ranks exchange their counts: ``"gpu"``, as they exchange gradients, on
-            processors too; ``"cpu"``, in files of a folder that all of them share.
-        prefix: Put before each key with a slash between; none by default.
-        collect_dir: That folder.
+        collect_device: How processes exchange their counts: ``"gpu"`` like gradients, on CPUs
+            too; ``"cpu"`` by files in a folder that all of them share.
+        **kwargs: Those of mmengine's ``BaseMetric``: ``prefix``, put before each key with a slash,
+            and ``collect_dir``, the shared folder.
     """
 
-    # Not None: BaseMetric would then warn that no prefix is set, which is what is meant here.
-    default_prefix = ""
+    default_prefix = ""  # with None, BaseMetric warns that there is no prefix
 
-    def __init__(
-        self,
-        collect_device: str = "gpu",
-        prefix: str | None = None,
-        collect_dir: str | Path | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+    def __init__(self, collect_device: str = "gpu", **kwargs: Any) -> None:
+        super().__init__(collect_device=collect_device, **kwargs)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names of the evaluated dataset."""
+        """Class names of the evaluated data set."""
         classes = (self.dataset_meta or {}).get("classes")
         if not classes:
             raise ValueError(
@@ -62,11 +55,11 @@ class ClassMetric(BaseMetric):
         return tuple(classes)
 
     def forget(self, keys: Sequence[str]) -> None:
-        """Drop the history of keys that this evaluation leaves out.
+        """Drop the history of scores that are not defined this time.
 
-        mmengine logs the newest value of every key that it has ever seen, so an older
-        evaluation's score would be logged as this one's. MMRazor's validation loop adds the
-        teacher's scores as ``teacher.<key>``: those go too, and what is defined comes back.
+        mmengine logs the newest value of every key that it has ever seen, so it would log the
+        score of an earlier evaluation again. MMRazor's validation loop adds the teacher's scores
+        as ``teacher.<key>``; their history is dropped too, and defined ones are added again.
         """
         history = MessageHub.get_current_instance().log_scalars
         ends = tuple(f"{before}{key}" for key in keys for before in "/.")
@@ -76,15 +69,15 @@ class ClassMetric(BaseMetric):
 
 
 def labelled_pairs(data_samples: Sequence[dict]) -> Iterator[LabelledPair]:
-    """Give the label maps of a batch.
+    """Yield ground truth and prediction of each image in a batch.
 
     Args:
         data_samples: For each image a dict with ``pred_sem_seg`` and ``gt_sem_seg``, whose
-            ``data`` is an integer tensor of shape (1, H, W), and with ``img_path`` and
-            ``seg_map_path`` where known.
+            ``data`` is an integer tensor (1, H, W), and with ``img_path`` and ``seg_map_path`` if
+            known.
 
     Raises:
-        ValueError: If a sample has no ground truth; the message names the file.
+        ValueError: A sample has no ground truth; the message names the file.
     """
     for sample in data_samples:
         image_name = str(sample.get("img_path") or "an image without img_path")
@@ -102,6 +95,6 @@ def labelled_pairs(data_samples: Sequence[dict]) -> Iterator[LabelledPair]:
 
 
 def _to_array(data: Any) -> np.ndarray:
-    """Return a (1, H, W) or (H, W) tensor or array as an array of shape (H, W)."""
+    """Return a tensor or array (1, H, W) or (H, W) as an array (H, W)."""
     array = data.detach().cpu().numpy() if hasattr(data, "detach") else np.asarray(data)
     return array[0] if array.ndim == 3 and array.shape[0] == 1 else array

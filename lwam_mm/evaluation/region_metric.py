@@ -1,9 +1,8 @@
-"""The metric that counts defects as a process engineer does: region by region."""
+"""The metric that counts defects region by region, as a process engineer does."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,36 +16,32 @@ from lwam_mm.evaluation.regions import PREDICTED, TRUE, count_regions
 
 @METRICS.register_module()
 class RegionMetric(ClassMetric):
-    """How many defect regions are found, and how many findings an image are none.
+    """Share of the defect regions that are found, and number of false regions per image.
 
     A region is a connected set of pixels of one class other than the background, diagonal
-    neighbours included, of at least ``min_area`` pixels; ignored pixels count nowhere. At a share
-    of s
+    neighbours included, of at least ``min_area`` pixels. Ignored pixels do not count. At a share s,
 
     - a **true region is found** if at least s of its pixels are predicted as its class, and
-    - a **predicted region is false** if less than s of its own pixels are truly of its class
-      (so that one large blob may find a small defect and be false all the same).
+    - a **predicted region is false** if less than s of its pixels are truly of its class. A single
+      large blob can thus find a small defect and still be false.
 
-    Returned are for each share, written in percent (10 and 50 by default):
+    The scores for each share, written in percent (10 and 50 by default), are
 
     - ``RegionRecall10``: true regions that are found, in percent, over all classes together;
-      ``RegionRecall10.<Class>`` for one class, left out where the truth has none of it;
-    - ``FalseRegions10``: false regions an image, a number from 0 on; ``FalseRegions10.<Class>``;
+      ``RegionRecall10.<Class>`` for one class, left out if the ground truth has none of it;
+    - ``FalseRegions10``: false regions per image, 0 or more; ``FalseRegions10.<Class>``;
     - ``DefectRecall10`` and ``FalseDefects10``: the same with all classes but the background
-      taken as one, so that a defect may be found under another one's name.
+      taken as one, so that a defect can be found as another class.
 
     Args:
         shares: Shares s, each greater than 0 and at most 1.
-        min_area: Smallest region that counts, in pixels of the ground truth's size.
+        min_area: Smallest region that counts, in pixels of the ground truth.
         background: Index of the class that has no regions.
         ignore_index: Ground-truth value of pixels that are not counted.
-        collect_device: How ranks exchange their counts: ``"gpu"``, as they exchange gradients, on
-            processors too; ``"cpu"``, in files of a folder that all of them share.
-        prefix: Put before each key with a slash between; none by default.
-        collect_dir: That folder.
+        **kwargs: Those of :class:`~lwam_mm.evaluation.class_metric.ClassMetric`.
 
     Raises:
-        ValueError: ``shares`` is empty or one is out of range; ``min_area`` is less than 1.
+        ValueError: ``shares`` is empty or one is out of range, or ``min_area`` is less than 1.
 
     Example:
         >>> val_evaluator = [dict(type="SegmentationMetric"), dict(type="RegionMetric")]
@@ -58,11 +53,9 @@ class RegionMetric(ClassMetric):
         min_area: int = 1,
         background: int = 0,
         ignore_index: int = 255,
-        collect_device: str = "gpu",
-        prefix: str | None = None,
-        collect_dir: str | Path | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        super().__init__(**kwargs)
         if not shares or not all(0 < share <= 1 for share in shares):
             raise ValueError(
                 f"shares={shares!r}: give one or more, each greater than 0 and at most 1, such as "
@@ -79,13 +72,12 @@ class RegionMetric(ClassMetric):
         """Count the regions of one batch.
 
         Args:
-            data_batch: Not looked at.
+            data_batch: Ignored.
             data_samples: As those of
                 :meth:`~lwam_mm.evaluation.segmentation_metric.SegmentationMetric.process`.
 
         Raises:
-            ValueError: If sizes differ or a sample has no ground truth; the message names the
-                file.
+            ValueError: Sizes differ or a sample has no ground truth; the message names the file.
         """
         for pair in labelled_pairs(data_samples):
             if pair.truth.shape != pair.prediction.shape:
@@ -107,13 +99,13 @@ class RegionMetric(ClassMetric):
             )
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
-        """Sum the counts of all images, log a table and return the figures.
+        """Sum the counts of all images, log a table and return the scores.
 
         Args:
-            results: One array of :func:`~lwam_mm.evaluation.regions.count_regions` an image.
+            results: One array of :func:`~lwam_mm.evaluation.regions.count_regions` for each image.
 
         Returns:
-            The figures by name (see the class), without undefined ones.
+            The scores by name (see the class), without undefined ones.
         """
         counts = np.sum(results, axis=0, dtype=np.int64)
         *classes, any_defect = counts
@@ -139,7 +131,7 @@ class RegionMetric(ClassMetric):
         headings = [
             heading
             for share in self.shares
-            for heading in (f"Found at {share:.0%}", f"False an image at {share:.0%}")
+            for heading in (f"Found at {share:.0%}", f"False per image at {share:.0%}")
         ]
         table = PrettyTable(["Class", "True regions", *headings])
         table.align = "r"

@@ -1,4 +1,4 @@
-"""Regions of a segmentation: which defects were found, and which findings are none."""
+"""Matching of defect regions between ground truth and prediction."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 TRUE, PREDICTED = 0, 1
-"""Sides of the counts: the regions of the ground truth, and those of the prediction."""
+"""Indices of the counts: regions of the ground truth, and of the prediction."""
 
-# A share is a quotient of two whole numbers: what is rounded off it must not decide.
+# A share is the quotient of two integers; its rounding must not decide.
 _ROUNDING = 1e-9
 
 
@@ -24,16 +24,16 @@ def count_regions(
     ignore_index: int = 255,
     min_area: int = 1,
 ) -> np.ndarray:
-    """Count the regions of one image on both sides, and those that the other side covers.
+    """Count an image's regions in ground truth and prediction, and those that the other covers.
 
-    A region is a set of pixels of one class that hang together, diagonal neighbours included. Its
-    area is the number of its pixels that are not ignored in the ground truth, and it is covered
-    by a share of s if at least s of these are of its class on the other side, in whatever regions
-    there. Regions smaller than ``min_area`` are not counted, but cover.
+    A region is a connected set of pixels of one class, diagonal neighbours included. Its area is
+    the number of its pixels that are not ignored in the ground truth. It is covered to a share s
+    if at least s of these have its class on the other side, in any number of regions. Regions
+    smaller than ``min_area`` are not counted, but they cover others.
 
     Args:
-        truth: Labels, integers of shape (H, W); ``ignore_index`` marks pixels not to count.
-        prediction: Predicted classes, integers of shape (H, W).
+        truth: Labels, integers (H, W); ``ignore_index`` marks pixels that are not counted.
+        prediction: Predicted classes, integers (H, W).
         num_classes: Number of classes C.
         shares: S shares, each greater than 0 and at most 1.
         background: The class that has no regions.
@@ -41,9 +41,18 @@ def count_regions(
         min_area: Smallest area in pixels that counts.
 
     Returns:
-        int64 array of shape (C + 1, 2, 1 + S): for each class, and at last for "any defect" (all
-        classes but the background as one), for each side (:data:`TRUE`, :data:`PREDICTED`), the
-        number of regions and how many of them are covered by each share.
+        int64 array (C + 1, 2, 1 + S): for each class, and finally for "any defect" (all classes
+        but the background as one), and for ground truth and prediction (:data:`TRUE`,
+        :data:`PREDICTED`), the number of regions and how many of them are covered to each share.
+
+    Example:
+        >>> truth = np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 1]])
+        >>> prediction = np.array([[1, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]])
+        >>> counts = count_regions(truth, prediction, num_classes=2, shares=(0.5, 0.9))
+        >>> counts[1, TRUE].tolist()  # two regions, one of them half covered
+        [2, 1, 0]
+        >>> counts[1, PREDICTED].tolist()  # one region, two thirds of it right
+        [1, 1, 0]
     """
     counted = truth != ignore_index
     masks = [(truth == index, prediction == index) for index in range(num_classes)]
@@ -70,7 +79,7 @@ def _count(
 ) -> list[int]:
     if not mask.any():
         return [0] * (1 + len(shares))
-    # The whole mask, ignored pixels too: they do not part what lies on both sides of them.
+    # Ignored pixels too: they do not separate the regions on both sides of them.
     count, numbers = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     areas = np.bincount(numbers[counted], minlength=count)[1:]
     covered = np.bincount(numbers[counted & other], minlength=count)[1:]

@@ -1,7 +1,7 @@
-"""Segmentation scores from a confusion matrix, in numpy alone.
+"""Segmentation scores from a confusion matrix, in NumPy alone.
 
-The training side's metric and the evaluation of an exported model count with the same functions,
-so that their figures can be compared to the last digit.
+The metrics of training and of an exported model count with the same functions, so that their
+scores can be compared to the last digit.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class SegmentationScores:
-    """Scores of a segmentation, all in percent (0 to 100) and unrounded.
+    """Scores of a segmentation, all in percent (0 to 100), unrounded.
 
-    With ``tp`` the pixels of a class that were found, ``truth`` its pixels in the ground truth and
-    ``predicted`` its pixels in the prediction, a score is NaN where its denominator is 0:
+    With ``tp`` the correctly predicted pixels of a class, ``truth`` its pixels in the ground truth
+    and ``predicted`` its pixels in the prediction, a score is NaN if its denominator is 0:
 
     - ``iou``: tp / (truth + predicted - tp); NaN for a class in neither.
     - ``dice``: 2 tp / (truth + predicted); NaN for a class in neither. The F-score with beta = 1
@@ -26,13 +26,13 @@ class SegmentationScores:
       is the same number.
 
     Attributes:
-        accuracy: Share of the counted pixels whose class was found, mmseg's ``aAcc``.
-        iou: Per class, float64 of shape (C,).
-        dice: Per class, float64 of shape (C,).
-        precision: Per class, float64 of shape (C,).
-        recall: Per class, float64 of shape (C,).
-        truth_pixels: Ground-truth pixels per class, int64 of shape (C,).
-        predicted_pixels: Predicted pixels per class, int64 of shape (C,).
+        accuracy: Share of the counted pixels that are correct, mmseg's ``aAcc``.
+        iou: Per class, float64 (C,).
+        dice: Per class, float64 (C,).
+        precision: Per class, float64 (C,).
+        recall: Per class, float64 (C,).
+        truth_pixels: Ground-truth pixels per class, int64 (C,).
+        predicted_pixels: Predicted pixels per class, int64 (C,).
     """
 
     accuracy: float
@@ -45,11 +45,11 @@ class SegmentationScores:
 
     @property
     def means(self) -> dict[str, float]:
-        """The means under mmseg's names, in percent, each over the classes where it is not NaN.
+        """Means under mmseg's names, in percent, each over the classes for which it is not NaN.
 
-        They equal those of mmseg's ``IoUMetric``, with one exception: mmseg leaves a class that is
-        in the truth, but of which no pixel was found, out of ``mFscore`` (0 / 0), which flatters
-        the model. Here it counts as 0, as it does in ``mDice``.
+        They equal those of mmseg's ``IoUMetric`` with one exception: mmseg leaves a class without
+        any correct pixel out of ``mFscore`` (0 / 0), which flatters the model. Here it counts as 0,
+        as in ``mDice``.
         """
         m_dice = float(np.nanmean(self.dice))
         m_recall = float(np.nanmean(self.recall))
@@ -73,22 +73,22 @@ def confusion_matrix(
     label_name: str = "label",
     prediction_name: str = "prediction",
 ) -> np.ndarray:
-    """Count which class was predicted for which, over one image.
+    """Count the pairs of true and predicted class over the pixels of an image.
 
     Args:
-        label: Ground truth, integers of shape (H, W); ``ignore_index`` marks pixels not to count.
-        prediction: Predicted classes, integers of shape (H, W) in 0 .. ``num_classes`` - 1.
+        label: Ground truth, integers (H, W); ``ignore_index`` marks pixels that are not counted.
+        prediction: Predicted classes, integers (H, W), 0 to ``num_classes - 1``.
         num_classes: Number of classes C.
         ignore_index: Label value of pixels that are not counted.
-        label_name: What to call the ground truth in an error, best its file.
-        prediction_name: What to call the prediction in an error, best the image's file.
+        label_name: What to call the ground truth in an error, usually its file.
+        prediction_name: What to call the prediction in an error, usually the image's file.
 
     Returns:
-        int64 array of shape (C, C): row = class in the ground truth, column = predicted class.
+        int64 array (C, C), row = true class, column = predicted class.
 
     Raises:
-        TypeError: If an array does not hold integers.
-        ValueError: If the shapes differ or a value is not a class.
+        TypeError: An array does not hold integers.
+        ValueError: The shapes differ or a value is not a class.
     """
     for name, array in ((label_name, label), (prediction_name, prediction)):
         if array.dtype.kind not in "iub":
@@ -109,7 +109,7 @@ def confusion_matrix(
         f"Correct the mask, add the class to the dataset, or mark the pixels as {ignore_index} "
         "(ignore).",
     )
-    # Uncounted pixels too: a number outside the classes shows a wrong model wherever it stands.
+    # Pixels that are not counted too: a number outside the classes is a wrong model anywhere.
     _check_range(
         prediction,
         num_classes,
@@ -124,14 +124,14 @@ def confusion_to_metrics(confusion: np.ndarray) -> SegmentationScores:
     """Turn a confusion matrix into scores.
 
     Args:
-        confusion: Integers of shape (C, C), row = ground truth, column = prediction; the sum of
+        confusion: Integers (C, C), row = true class, column = predicted class; the sum of
             :func:`confusion_matrix` over images.
 
     Returns:
         Per-class scores and means in percent.
 
     Raises:
-        ValueError: If the matrix is not square, not of integers, or counts no pixel.
+        ValueError: The matrix is not square, not of integers, or counts no pixel.
 
     Example:
         >>> scores = confusion_to_metrics(np.array([[6, 2], [0, 2]]))
@@ -143,7 +143,7 @@ def confusion_to_metrics(confusion: np.ndarray) -> SegmentationScores:
         raise ValueError(f"A confusion matrix has shape (C, C), got {confusion.shape}.")
     if confusion.dtype.kind not in "iu":
         raise ValueError(f"A confusion matrix holds integer counts, got {confusion.dtype}.")
-    # Python and numpy sum narrower integers in their own width on some platforms.
+    # NumPy sums narrower integers in 32 bits on some platforms.
     confusion = confusion.astype(np.int64)
     total = confusion.sum()
     if total == 0:

@@ -1,4 +1,4 @@
-"""The metric that brings per-class scores to logs, TensorBoard and metrics.json."""
+"""The metric that reports the means and per-class scores of a segmentation."""
 
 from __future__ import annotations
 
@@ -20,29 +20,26 @@ from lwam_mm.utils.atomic_files import write_atomically
 
 @METRICS.register_module()
 class SegmentationMetric(ClassMetric):
-    """Means and per-class scores of a semantic segmentation, in percent and unrounded.
+    """Means and per-class scores of a semantic segmentation, in percent, unrounded.
 
-    Returned are the means under mmseg's names (``aAcc``, ``mIoU``, ``mAcc``, ``mDice``,
-    ``mFscore``, ``mPrecision``, ``mRecall``) and for each class ``IoU.<Class>``, ``Dice.<Class>``,
-    ``Precision.<Class>``, ``Recall.<Class>``. Per-class accuracy and F-score are not repeated: they
-    are Recall and Dice. :class:`~lwam_mm.evaluation.scores.SegmentationScores` defines them all.
+    The scores are the means under mmseg's names (``aAcc``, ``mIoU``, ``mAcc``, ``mDice``,
+    ``mFscore``, ``mPrecision``, ``mRecall``) and ``IoU.<Class>``, ``Dice.<Class>``,
+    ``Precision.<Class>``, ``Recall.<Class>`` for each class. Per-class accuracy and F-score are
+    Recall and Dice. :class:`~lwam_mm.evaluation.scores.SegmentationScores` defines them all.
 
-    A score that is not defined (a class neither in the ground truth nor predicted has none; a class
-    never predicted has no precision; a class not in the ground truth has no recall) is left out of
-    the means and its key is **left out of the returned dict**, since JSON has no NaN. The log names
-    those classes at each evaluation.
+    A score that is not defined is left out of the means, and its key is **left out of the returned
+    dict**, since JSON has no NaN: all scores of a class neither in the ground truth nor predicted,
+    the precision of a class that is never predicted, the recall of a class that is not in the
+    ground truth. The log names these classes.
 
-    Counts are int64 from end to end, and what ranks exchange is one (C, C) matrix an image.
+    Counts are int64 throughout; processes exchange one (C, C) matrix for each image.
 
     Args:
         ignore_index: Ground-truth value of pixels that are not counted.
-        output_dir: Folder for the predicted masks as single-channel PNG of class indices, named
-            after the image; created if need be. None writes nothing.
-        keep_results: Not looked at: mmseg's ``test.py --out DIR`` sets it beside ``output_dir``.
-        collect_device: How ranks exchange their counts: ``"gpu"``, as they exchange gradients, on
-            processors too; ``"cpu"``, in files of a folder that all of them share.
-        prefix: Put before each key with a slash between; none by default.
-        collect_dir: That folder.
+        output_dir: Folder for the predicted masks, single-channel PNGs of class indices under the
+            images' names; created if missing. None writes nothing.
+        keep_results: Ignored; mmseg's ``test.py --out DIR`` sets it together with ``output_dir``.
+        **kwargs: Those of :class:`~lwam_mm.evaluation.class_metric.ClassMetric`.
 
     Example:
         >>> val_evaluator = dict(type="SegmentationMetric")  # in a config
@@ -53,11 +50,9 @@ class SegmentationMetric(ClassMetric):
         ignore_index: int = 255,
         output_dir: str | Path | None = None,
         keep_results: bool = True,
-        collect_device: str = "gpu",
-        prefix: str | None = None,
-        collect_dir: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        super().__init__(**kwargs)
         self.ignore_index = ignore_index
         self.output_dir = None if output_dir is None else Path(output_dir)
         if self.output_dir is not None:
@@ -67,14 +62,14 @@ class SegmentationMetric(ClassMetric):
         """Count one batch.
 
         Args:
-            data_batch: Not looked at.
+            data_batch: Ignored.
             data_samples: For each image a dict with ``pred_sem_seg`` and ``gt_sem_seg``, whose
-                ``data`` is an integer tensor of shape (1, H, W), and with ``img_path`` and
-                ``seg_map_path`` where known.
+                ``data`` is an integer tensor (1, H, W), and with ``img_path`` and ``seg_map_path``
+                if known.
 
         Raises:
-            ValueError: If a value lies outside the classes, or sizes differ, or a sample has no
-                ground truth; the message names the file.
+            ValueError: A value is not a class, sizes differ or a sample has no ground truth; the
+                message names the file.
         """
         for pair in labelled_pairs(data_samples):
             self.results.append(
@@ -95,13 +90,13 @@ class SegmentationMetric(ClassMetric):
         """Sum the counts of all images, log a table and return the scores.
 
         Args:
-            results: One int64 array of shape (C, C) an image.
+            results: One int64 array (C, C) for each image.
 
         Returns:
             Scores in percent, without undefined ones (see the class).
 
         Raises:
-            ValueError: If no pixel was counted.
+            ValueError: No pixel was counted.
         """
         confusion = np.sum(results, axis=0, dtype=np.int64) if results else np.zeros((1, 1), int)
         scores = confusion_to_metrics(confusion)
@@ -135,7 +130,7 @@ class SegmentationMetric(ClassMetric):
             "not in the ground truth but predicted: IoU 0, left out of mRecall and mAcc",
             logging.WARNING,
         )
-        # Not a warning: this is how the first epochs look.
+        # Not a warning: this is normal in the first epochs.
         self._log_classes(
             in_truth & ~in_prediction,
             "never predicted: IoU 0, left out of mPrecision",
@@ -152,7 +147,7 @@ def _write_mask(path: Path, mask: np.ndarray) -> None:
     done, png = cv2.imencode(".png", mask.astype(np.uint8 if mask.max() < 256 else np.uint16))
     if not done:
         raise OSError(f"{path}: OpenCV could not encode the predicted mask {mask.shape} as PNG.")
-    # Ranks may hold the same image, where the sampler padded the last batch.
+    # Two processes may have the same image, if the sampler repeated some in the last batch.
     write_atomically(path, png.tobytes())
 
 

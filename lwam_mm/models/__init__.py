@@ -1,4 +1,4 @@
-"""Teacher and student: backbones, decode heads and the folding of the student."""
+"""Teacher and student: backbones, decode heads, losses and re-parameterization."""
 
 from lwam_mm import compat
 

@@ -1,7 +1,7 @@
-"""Loading weights so that a checkpoint either fits whole or is refused.
+"""Reading and writing of checkpoints; one that does not fit the model completely is refused.
 
-OpenMMLab loads with ``strict=False``: weights that find no place are mentioned in the log and
-the model keeps its random ones. Here that is an error.
+OpenMMLab loads with ``strict=False``: the log mentions weights that do not fit, and the model keeps
+its random ones. Here that is an error.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from lwam_mm.models.training_record import TrainingRecord
 from lwam_mm.utils.atomic_files import replacing
 from lwam_mm.utils.errors import UserError
 
@@ -24,77 +25,92 @@ class CheckpointMismatchError(UserError, RuntimeError):
     """A checkpoint's weights and the model's do not agree in name or shape."""
 
 
-def load_weights(model: nn.Module, path: str | Path) -> None:
+class Checkpoint(NamedTuple):
+    """A checkpoint in memory.
+
+    Attributes:
+        weights: The state dict, without the ``module.`` prefix of DistributedDataParallel.
+        meta: What mmengine notes beside the weights; empty for a bare state dict.
+        record: How the weights were trained; empty for a bare state dict.
+    """
+
+    weights: dict[str, Tensor]
+    meta: dict[str, Any]
+    record: TrainingRecord
+
+
+def load_weights(model: nn.Module, path: str | Path) -> TrainingRecord:
     """Load a checkpoint's weights into ``model``, all of them or none.
 
     Args:
-        model: the model that the config describes.
-        path: a checkpoint as mmengine writes it, or a bare state dict.
+        model: The model that the config describes.
+        path: A checkpoint as mmengine writes it, or a bare state dict.
+
+    Returns:
+        How the weights were trained, for
+        :func:`~lwam_mm.models.training_record.check_training_record`.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        lwam_mm.compat.UnsafeCheckpointError: the file holds more than tensors and plain values.
-        lwam_mm.compat.UnreadableCheckpointError: the file is cut off or no checkpoint at all.
-        CheckpointMismatchError: a key is missing, left over or of another shape.
+        FileNotFoundError: There is no such file.
+        lwam_mm.compat.UnsafeCheckpointError: The file holds more than tensors and plain values.
+        lwam_mm.compat.UnreadableCheckpointError: The file is cut off or no checkpoint at all.
+        CheckpointMismatchError: A key is missing, left over or of another shape.
     """
-    weights = read_weights(path)
-    check_weights(model, weights, str(path))
-    model.load_state_dict(weights, strict=False)
+    checkpoint = read_checkpoint(path)
+    check_weights(model, checkpoint.weights, str(path))
+    model.load_state_dict(checkpoint.weights, strict=False)
+    return checkpoint.record
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Read a checkpoint's state dict; see :func:`read_checkpoint`."""
-    return read_checkpoint(path)[0]
+    return read_checkpoint(path).weights
 
 
-def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint onto the CPU.
 
-    Returns:
-        The state dict, a ``module.`` prefix of DDP taken off, and what the checkpoint remembers
-        beside it (empty for a bare state dict).
-
     Raises:
-        FileNotFoundError: there is no such file.
-        lwam_mm.compat.UnsafeCheckpointError: the file holds more than tensors and plain values.
-        lwam_mm.compat.UnreadableCheckpointError: the file is cut off or no checkpoint at all.
-        CheckpointMismatchError: the file holds no state dict.
+        FileNotFoundError: There is no such file.
+        lwam_mm.compat.UnsafeCheckpointError: The file holds more than tensors and plain values.
+        lwam_mm.compat.UnreadableCheckpointError: The file is cut off or no checkpoint at all.
+        CheckpointMismatchError: The file holds no state dict.
     """
     from mmengine.runner.checkpoint import CheckpointLoader
 
-    checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
-    weights = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, Mapping) else {}
+    loaded = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
+    weights = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else {}
     is_mapping = isinstance(weights, Mapping) and len(weights) > 0
     if not is_mapping or not all(isinstance(value, Tensor) for value in weights.values()):
         raise CheckpointMismatchError(
             f"{path}: holds no state dict; give a checkpoint written by tools/train.py, "
             "tools/extract_student.py or tools/import_reference_checkpoint.py"
         )
-    meta = {} if weights is checkpoint else dict(checkpoint.get("meta") or {})
-    return {name.removeprefix("module."): value for name, value in weights.items()}, meta
+    weights = {name.removeprefix("module."): value for name, value in weights.items()}
+    return Checkpoint(weights, dict(loaded.get("meta") or {}), TrainingRecord.of_checkpoint(loaded))
 
 
 def save_checkpoint(
     weights: Mapping[str, Tensor], path: str | Path, meta: Mapping[str, Any] | None = None
 ) -> None:
-    """Write weights as a checkpoint that OpenMMLab's tools load; whole or not at all.
+    """Write weights as a checkpoint that OpenMMLab's tools load, completely or not at all.
 
     Args:
-        weights: a state dict.
-        path: file to write; its folder is made, an existing file is replaced.
-        meta: what else to remember, in plain values.
+        weights: A state dict.
+        path: The file to write; its folder is made, an existing file is replaced.
+        meta: Notes beside the weights, in plain values.
     """
     with replacing(path) as unfinished:
         torch.save(dict(meta=dict(meta or {}), state_dict=dict(weights)), unfinished)
 
 
 def check_checksums(path: str | Path) -> None:
-    """Compare a checkpoint with the checksums that it holds; torch loads a damaged one as it is.
+    """Verify the checksums inside a checkpoint; torch itself loads a damaged one.
 
-    A file that is no archive of torch's has none and passes.
+    A file that is not in torch's archive format has none and passes.
 
     Raises:
-        lwam_mm.compat.UnreadableCheckpointError: a part of the file is not what was written.
+        lwam_mm.compat.UnreadableCheckpointError: A part of the file was changed.
     """
     from lwam_mm.compat import UnreadableCheckpointError
 
@@ -116,16 +132,16 @@ def check_weights(model: nn.Module, weights: Mapping[str, Any], source: str) -> 
     """Compare names and shapes of ``weights`` with those of ``model``.
 
     Args:
-        model: the model that is to be loaded.
-        weights: a state dict.
-        source: what to call ``weights`` in the error, usually their file.
+        model: The model that the weights are for.
+        weights: A state dict.
+        source: What to call ``weights`` in the error, usually their file.
 
     Raises:
-        CheckpointMismatchError: a key is missing, left over or of another shape; all of them are
-            named, up to a dozen of each kind, with the likely cause.
+        CheckpointMismatchError: A key is missing, left over or of another shape. The message lists
+            up to a dozen of each kind, and the likely cause.
     """
     expected = model.state_dict()
-    # Step counters of batch norms: old checkpoints lack them and nothing here reads them.
+    # Old checkpoints lack the step counters of batch norms, and nothing reads them.
     missing = [k for k in expected.keys() - weights.keys() if not k.endswith("batches_tracked")]
     left_over = list(weights.keys() - expected.keys())
     misshapen = [

@@ -1,4 +1,4 @@
-"""How transposed convolutions begin."""
+"""ICNR initialization of transposed convolutions."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from torch import nn
 
 
-def begin_as_repetition(upsamples: Iterable[nn.ConvTranspose2d]) -> None:
-    """Have transposed convolutions begin as ones that repeat each pixel.
+def icnr_init(upsamples: Iterable[nn.ConvTranspose2d]) -> None:
+    """Initialize transposed convolutions to nearest-neighbour upsampling (ICNR).
 
-    Each pixel that an input pixel becomes gets the same weights, those that were drawn for the
-    first (as Aitken et al. 2017, arXiv 1707.02937, begin). Drawn each for itself, as torch and the
-    released code do, all 16 x 16 pixels that four doublings make of one begin unrelated, and
-    learning starts late.
+    Aitken et al. 2017 (arXiv 1707.02937): all k x k output pixels of an input pixel get the same
+    random weights. With independent weights, as torch and the released code draw them, the 16 x 16
+    pixels that four upsamplings make of one start unrelated, and learning starts late.
 
     Args:
-        upsamples: their weights, (C_in, C_out, k, k), are changed in place.
+        upsamples: Transposed convolutions with stride k; their weights, (C_in, C_out, k, k), are
+            changed in place.
     """
     for upsample in upsamples:
         kernel = upsample.weight.data

@@ -1,4 +1,4 @@
-"""The one demand that both networks make on their input."""
+"""The input sizes that both networks accept."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import torch
 from torch import Tensor
 
 STRIDE = 16
-"""Both networks halve their input four times and double it four times."""
+"""Both networks halve the size of their input four times and double it four times."""
 
 
-def require_whole_stride(x: Tensor) -> None:
-    """Refuse an input whose logits would not line up with it.
+def require_multiple_of_stride(x: Tensor) -> None:
+    """Refuse an input whose logits would have another size.
 
     Args:
-        x: images (N, C, H, W).
+        x: Images, (N, C, H, W).
 
     Raises:
         ValueError: H or W is not a positive multiple of 16.
     """
     if torch.jit.is_tracing():
-        return  # a traced size is no number, and the exporter chose it anyway
+        return  # a traced size is no number, and the exporter chose it
     height, width = x.shape[-2:]
     if height < STRIDE or width < STRIDE or height % STRIDE or width % STRIDE:
         raise ValueError(

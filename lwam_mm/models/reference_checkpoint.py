@@ -1,7 +1,7 @@
-"""Translation of weights under the names of the authors' released code into ours.
+"""Import of checkpoints of the authors' released code.
 
-Student: ``LWRNetF``; teacher: ``UNetNested`` (UNet++). Only names are translated; the networks
-are the same.
+The released student is ``LWRNetF``, the teacher ``UNetNested`` (UNet++). The networks are the same
+as ours, only names differ.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ _REP_CONV = {
     "rbr_reparam": "folded",
 }
 _BRANCH = "|".join(map(re.escape, _REP_CONV))
-# Where a released decoder node has its two convolutions, ours is conv, ReLU, conv, ReLU.
+# A released decoder node has two convolutions; ours is conv, ReLU, conv, ReLU.
 _DECODER_LAYER = {"conv1.0": "0", "conv2.0": "2"}
-# In the encoder: conv, BN, ReLU, conv, BN, ReLU.
+# An encoder node is conv, BN, ReLU, conv, BN, ReLU.
 _ENCODER_LAYER = {"conv1.0": "0", "conv1.1": "1", "conv2.0": "3", "conv2.1": "4"}
 
 
 def read_reference_weights(path: str | Path) -> dict[str, Tensor]:
-    """Read a state dict under released names from ``.pth`` or ``.npz``.
+    """Read a state dict with released names from ``.pth`` or ``.npz``.
 
-    A ``module.`` prefix, as DistributedDataParallel leaves it, is taken off.
+    The ``module.`` prefix of DistributedDataParallel is removed.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        CheckpointMismatchError: the file is not what its suffix says or holds no state dict.
+        FileNotFoundError: There is no such file.
+        CheckpointMismatchError: The file is not what its suffix says or holds no state dict.
     """
     path = Path(path)
     if path.suffix != ".npz":
@@ -71,21 +71,21 @@ def import_reference_checkpoint(
 ) -> dict[str, Tensor]:
     """Write released weights as a checkpoint for our configs.
 
-    The released networks come in one width; classes may be any number, the student folded or
-    not, the teacher with all four classifiers or with the fourth alone.
+    The released networks have one width. The number of classes is free, the student may be folded,
+    and the teacher may have all four classifiers or only the fourth.
 
     Args:
-        source: state dict under released names, ``.pth`` or ``.npz``.
-        target: file to write; its folder is made, an existing file is replaced.
-        model: which of the two released networks it is of.
+        source: State dict with released names, ``.pth`` or ``.npz``.
+        target: The file to write; its folder is made, an existing file is replaced.
+        model: Which of the two released networks it is.
 
     Returns:
-        The state dict under our names.
+        The state dict with our names.
 
     Raises:
-        FileNotFoundError: there is no ``source``.
-        CheckpointMismatchError: a key is missing, left over or of another shape, all listed;
-            nothing was written.
+        FileNotFoundError: There is no ``source``.
+        CheckpointMismatchError: A key is missing, left over or of another shape; nothing was
+            written.
     """
     weights = translate(read_reference_weights(source), model)
     check_weights(_build_like(weights, model), weights, str(source))
@@ -94,7 +94,7 @@ def import_reference_checkpoint(
 
 
 def _build_like(weights: Mapping[str, Tensor], model: str) -> nn.Module:
-    """Build the released network in the form that ``weights`` seem to be of, without memory."""
+    """Build the released network in the form of ``weights``, on the meta device."""
     classifier = weights.get("decode_head.conv_seg.weight")
     head = dict(num_classes=6 if classifier is None else classifier.shape[0])
     folded = any(".folded." in name for name in weights)
@@ -114,12 +114,12 @@ def translate(
     """Rename released weights to those of our segmentors.
 
     Args:
-        weights: state dict under released names.
-        model: which of the two released networks they are of.
+        weights: State dict with released names.
+        model: Which of the two released networks it is.
 
     Returns:
-        The same tensors under our names; a name that the released network does not have stays as
-        it is, for :func:`lwam_mm.models.checkpoint.check_weights` to report.
+        The same tensors with our names. Names that the released network does not have are kept,
+        for :func:`lwam_mm.models.checkpoint.check_weights` to report.
     """
     rename = _student_name if model == "student" else _teacher_name
     return {rename(name): value for name, value in weights.items()}

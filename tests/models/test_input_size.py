@@ -3,19 +3,19 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lwam_mm.models.input_size import STRIDE, require_whole_stride
+from lwam_mm.models.input_size import STRIDE, require_multiple_of_stride
 
 
 @pytest.mark.parametrize("size", [(16, 16), (16, 160), (1024, 1024)])
 def test_multiples_of_16_pass(size):
-    require_whole_stride(torch.empty(1, 3, *size, device="meta"))
+    require_multiple_of_stride(torch.empty(1, 3, *size, device="meta"))
 
 
 @pytest.mark.parametrize("size", [(8, 16), (16, 8), (17, 32), (32, 40), (0, 16), (16, 0)])
 def test_other_sizes_are_refused_with_the_remedy(size):
     height, width = size
     with pytest.raises(ValueError, match=f"{height}x{width} pixels") as error:
-        require_whole_stride(torch.empty(1, 3, *size, device="meta"))
+        require_multiple_of_stride(torch.empty(1, 3, *size, device="meta"))
     assert "data_preprocessor=dict(size_divisor=16, test_cfg=dict(size_divisor=16))" in str(
         error.value
     )
@@ -31,7 +31,7 @@ def test_stride_is_that_of_both_networks(build_segmentor):
 
 def test_traced_size_is_not_compared():
     def refuse_or_pass(x):
-        require_whole_stride(x)
+        require_multiple_of_stride(x)
         return x + 1
 
     with pytest.raises(ValueError, match="multiples of 16"):

@@ -8,9 +8,9 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from lwam_mm.models.input_size import require_whole_stride
-from lwam_mm.models.reparam.build_block import block_named
-from lwam_mm.models.reparam.fold import reparameterize
+from lwam_mm.models.input_size import require_multiple_of_stride
+from lwam_mm.models.reparam.build_block import block_type
+from lwam_mm.models.reparam.fold import Foldable
 
 # Blocks of each stage as (multiple of base_channels, stride).
 _STAGES = (
@@ -23,28 +23,35 @@ _STAGES = (
 
 
 @MODELS.register_module()
-class LWRNet(BaseModule):
+class LWRNet(Foldable, BaseModule):
     """Light encoder of six re-parameterizable blocks without skips.
 
     Five stages at 1, 1/2, 1/4, 1/8 and 1/16 of the input's size, with 1, 1, 2, 4 and 8 times
-    ``base_channels`` channels. The last one is the feature that distillation compares with the
-    teacher's; record ``backbone.stage4``.
+    ``base_channels`` channels. Distillation compares the last one with the teacher's feature; its
+    recorder's source is ``backbone.stage4``.
 
     Args:
-        in_channels: channels of the image.
-        base_channels: width of the first stage; the released student has 64.
-        out_indices: the stages to return, 0 to 4 in ascending order.
-        block: kind of the blocks: ``"RepConv"``, as released, or ``"QARepConv"``, which keeps
-            its accuracy better in INT8.
-        with_1x1: whether the blocks train with a 1x1 branch.
-        with_identity: whether the blocks train with an identity branch.
-        norm_cfg: batch norm of the branches, ``dict(type='BN')`` by default.
-        deploy: builds the folded form, for folded checkpoints.
-        init_cfg: mmengine's initialisation configuration; torch's defaults if None.
+        in_channels: Channels of the image.
+        base_channels: Width of the first stage; the released student has 64.
+        out_indices: The stages to return, 0 to 4 in ascending order.
+        block: Type of the blocks: ``"RepConv"``, as released, or ``"QARepConv"``, which loses less
+            accuracy in INT8.
+        with_1x1: Whether the blocks train with a 1x1 branch.
+        with_identity: Whether the blocks train with an identity branch.
+        norm_cfg: Batch norm of the branches, ``dict(type='BN')`` by default.
+        deploy: Build the folded form, for folded checkpoints.
+        init_cfg: mmengine's initialization config; torch's defaults if None.
 
     Raises:
-        ValueError: ``out_indices`` names a stage that does not exist, or none; there is no such
-            ``block``.
+        ValueError: ``out_indices`` is empty or names a stage that does not exist, or there is no
+            such ``block``.
+
+    Example:
+        >>> import torch
+        >>> from lwam_mm.models import LWRNet
+        >>> encoder = LWRNet(base_channels=16, out_indices=(0, 4))
+        >>> [tuple(feature.shape) for feature in encoder(torch.zeros(1, 3, 64, 96))]
+        [(1, 16, 64, 96), (1, 128, 4, 6)]
     """
 
     def __init__(
@@ -66,7 +73,7 @@ class LWRNet(BaseModule):
             raise ValueError(
                 f"out_indices={out_indices!r}: name some of the stages 0 to 4, in ascending order"
             )
-        make_block = block_named(block)
+        make_block = block_type(block)
         for index, blocks in enumerate(_STAGES):
             stage = nn.Sequential()
             for multiple, stride in blocks:
@@ -86,25 +93,21 @@ class LWRNet(BaseModule):
             self.add_module(f"stage{index}", stage)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Encode images (N, 3, H, W), H and W multiples of 16.
+        """Encode images.
+
+        Args:
+            x: Normalized images, (N, in_channels, H, W), H and W multiples of 16.
 
         Returns:
-            The stages in ``out_indices``: stage k is (N, c_k, H / 2**k, W / 2**k).
+            The stages in ``out_indices``; stage k is (N, c_k, H / 2**k, W / 2**k).
 
         Raises:
             ValueError: H or W is not a multiple of 16.
         """
-        require_whole_stride(x)
+        require_multiple_of_stride(x)
         features = []
         for index in range(len(_STAGES)):
             x = self.get_submodule(f"stage{index}")(x)
             if index in self.out_indices:
                 features.append(x)
         return tuple(features)
-
-    def switch_to_deploy(self) -> None:
-        """Go into eval mode and fold every block in place; folding again changes nothing.
-
-        MMDeploy calls this between loading and ``eval()``, hence the first half.
-        """
-        reparameterize(self.eval(), inplace=True)

@@ -6,9 +6,9 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from lwam_mm.models.input_size import require_whole_stride
+from lwam_mm.models.input_size import require_multiple_of_stride
 
-# As released: Kaiming normal, fan-in, for convolutions; N(1, 0.02) for the weights of batch norms.
+# As released: Kaiming normal (fan-in) for convolutions, N(1, 0.02) for the weights of batch norms.
 INIT_CFG = [
     dict(type="Kaiming", a=0, mode="fan_in", layer=["Conv2d", "ConvTranspose2d"]),
     dict(type="Normal", mean=1.0, std=0.02, layer=["_BatchNorm"]),
@@ -19,16 +19,23 @@ INIT_CFG = [
 class UNetPlusPlus(BaseModule):
     """Encoder of UNet++: the nodes X_00, X_10, .. X_40 (Zhou et al. 2018, arXiv 1807.10165).
 
-    A node is two times 3x3 convolution, batch norm, ReLU; a 2x2 max-pool lies between nodes. The
-    deepest one is the feature that distillation hands to the student; record
+    A node is two 3x3 convolutions, each with batch norm and ReLU; between nodes is a 2x2 max-pool.
+    Distillation teaches the deepest feature to the student; its recorder's source is
     ``backbone.nodes.x_40``.
 
     Args:
-        in_channels: channels of the image.
-        base_channels: width of X_00; the released teacher has 32. Node X_i0 has 2**i times as
-            many.
-        norm_cfg: the norm layers, ``dict(type='BN')`` by default.
-        init_cfg: mmengine's initialisation configuration; as released by default.
+        in_channels: Channels of the image.
+        base_channels: Width of X_00; the released teacher has 32. X_i0 has 2**i times as many
+            channels.
+        norm_cfg: Norm layers, ``dict(type='BN')`` by default.
+        init_cfg: mmengine's initialization config; as released by default.
+
+    Example:
+        >>> import torch
+        >>> from lwam_mm.models import UNetPlusPlus
+        >>> encoder = UNetPlusPlus(base_channels=8)
+        >>> [tuple(feature.shape) for feature in encoder(torch.zeros(1, 3, 32, 48))][::4]
+        [(1, 8, 32, 48), (1, 128, 2, 3)]
     """
 
     def __init__(
@@ -51,7 +58,10 @@ class UNetPlusPlus(BaseModule):
         self.pool = nn.MaxPool2d(2)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Encode images (N, 3, H, W), H and W multiples of 16.
+        """Encode images.
+
+        Args:
+            x: Normalized images, (N, in_channels, H, W), H and W multiples of 16.
 
         Returns:
             X_00 to X_40; X_i0 is (N, base_channels * 2**i, H / 2**i, W / 2**i).
@@ -59,7 +69,7 @@ class UNetPlusPlus(BaseModule):
         Raises:
             ValueError: H or W is not a multiple of 16.
         """
-        require_whole_stride(x)
+        require_multiple_of_stride(x)
         features: list[Tensor] = []
         for node in self.nodes.values():
             x = node(self.pool(x) if features else x)

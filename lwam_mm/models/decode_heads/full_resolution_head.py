@@ -1,4 +1,4 @@
-"""What the decode heads of teacher and student share."""
+"""The base of the decode heads of teacher and student."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from typing import Any
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
+from lwam_mm.models.output_classes import refuse_single_logit
+
 
 class FullResolutionHead(BaseDecodeHead):
-    """Decode head whose logits come out at the (padded) input's own size.
+    """Decode head whose logits have the size of the (padded) input.
 
-    ``logits`` is a module that hands its input on. It exists to be recorded: MMRazor's recorders
-    hook modules that are called, and mmseg calls a head's ``forward`` directly.
+    Attributes:
+        logits: Returns its input. It exists for MMRazor's recorders, which hook into modules that
+            are called, while mmseg calls a head's ``forward`` directly.
     """
 
     def __init__(self, *args: Any, dropout_ratio: float = 0, **kwargs: Any) -> None:
         super().__init__(*args, dropout_ratio=dropout_ratio, **kwargs)
+        refuse_single_logit(self)
         self.logits = nn.Identity()
 
     def predict_by_feat(self, seg_logits: Tensor, batch_img_metas: list[dict]) -> Tensor:
-        """Return the logits (N, num_classes, H, W) as they are.
+        """Return the logits, (N, num_classes, H, W), unchanged.
 
-        The base class would resize them to the size that they have, and leave a Resize node in
-        every exported graph.
+        The base class would resize them to the size that they already have, which leaves a Resize
+        node in every exported graph.
         """
         return seg_logits

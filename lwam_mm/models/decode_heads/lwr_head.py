@@ -1,4 +1,4 @@
-"""The student's decoder."""
+"""The student's decode head."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from lwam_mm.models.decode_heads.full_resolution_head import FullResolutionHead
-from lwam_mm.models.icnr import begin_as_repetition
-from lwam_mm.models.reparam.build_block import block_named
-from lwam_mm.models.reparam.fold import reparameterize
+from lwam_mm.models.icnr import icnr_init
+from lwam_mm.models.reparam.build_block import block_type
+from lwam_mm.models.reparam.fold import Foldable
 
 _DOUBLINGS = 4
 
 
 @MODELS.register_module()
-class LWRHead(FullResolutionHead):
+class LWRHead(Foldable, FullResolutionHead):
     """Skip-free decoder of :class:`LWRNet`.
 
-    Four times a transposed 2x2 convolution that halves the channels and doubles the size, then a
-    re-parameterizable block; at last a 1x1 classifier.
+    Four upsampling steps, each a transposed 2x2 convolution that halves the channels and doubles
+    the size, then a re-parameterizable block; finally a 1x1 classifier.
 
     Args:
-        base_channels: the encoder's ``base_channels``; the input then has 8 times as many
-            channels. An even number.
-        block: kind of the blocks, ``"RepConv"`` or ``"QARepConv"``, as in :class:`LWRNet`.
-        with_1x1: whether the blocks train with a 1x1 branch.
-        with_identity: whether the blocks train with an identity branch.
-        norm_cfg: batch norm of the branches, ``dict(type='BN')`` by default.
-        repeat_pixels: whether the transposed convolutions begin as ones that repeat each pixel,
-            see :func:`~lwam_mm.models.icnr.begin_as_repetition`; as released, they do
-            not.
-        deploy: builds the folded form, for folded checkpoints.
-        init_cfg: mmengine's initialisation configuration; torch's defaults if None.
-        **kwargs: of mmseg's ``BaseDecodeHead``: ``num_classes``, ``loss_decode``, ``sampler``,
-            ``ignore_index``, ``dropout_ratio`` (0 by default, as released), ...
+        base_channels: The encoder's ``base_channels``, an even number; the input has 8 times as
+            many channels.
+        block: Type of the blocks, ``"RepConv"`` or ``"QARepConv"``, as in :class:`LWRNet`.
+        with_1x1: Whether the blocks train with a 1x1 branch.
+        with_identity: Whether the blocks train with an identity branch.
+        norm_cfg: Batch norm of the branches, ``dict(type='BN')`` by default.
+        repeat_pixels: Whether the transposed convolutions start with ICNR initialization, see
+            :func:`~lwam_mm.models.icnr.icnr_init`; those of the released code do not.
+        deploy: Build the folded form, for folded checkpoints.
+        init_cfg: mmengine's initialization config; torch's defaults if None.
+        **kwargs: Those of mmseg's ``BaseDecodeHead``: ``num_classes``, ``loss_decode``,
+            ``sampler``, ``ignore_index``, ``dropout_ratio`` (0 by default, as released), ...
 
     Raises:
-        ValueError: ``base_channels`` is odd; there is no such ``block``.
+        ValueError: ``base_channels`` is odd, or there is no such ``block``.
+        OutputClassesError: ``out_channels`` is 1.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class LWRHead(FullResolutionHead):
         )
         self.repeat_pixels = repeat_pixels
         self.upsamples, self.blocks = nn.ModuleList(), nn.ModuleList()
-        make_block = block_named(block)
+        make_block = block_type(block)
         channels = self.in_channels
         for _ in range(_DOUBLINGS):
             self.upsamples.append(nn.ConvTranspose2d(channels, channels // 2, 2, stride=2))
@@ -84,16 +84,16 @@ class LWRHead(FullResolutionHead):
             )
 
     def init_weights(self) -> None:
-        """Initialise by ``init_cfg``, then the transposed convolutions as described above."""
+        """Initialize by ``init_cfg``, then the transposed convolutions by ICNR if asked for."""
         super().init_weights()
         if self.repeat_pixels:
-            begin_as_repetition(self.upsamples)
+            icnr_init(self.upsamples)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Decode the encoder's features, of which only the last is used.
+        """Decode the last of the encoder's features.
 
         Args:
-            inputs: the last of them (N, 8 * base_channels, H / 16, W / 16).
+            inputs: The features; the last is (N, 8 * base_channels, H / 16, W / 16).
 
         Returns:
             Logits (N, num_classes, H, W).
@@ -102,10 +102,3 @@ class LWRHead(FullResolutionHead):
         for upsample, block in zip(self.upsamples, self.blocks, strict=True):
             x = block(upsample(x))
         return self.logits(self.cls_seg(x))
-
-    def switch_to_deploy(self) -> None:
-        """Go into eval mode and fold every block in place; folding again changes nothing.
-
-        MMDeploy calls this between loading and ``eval()``, hence the first half.
-        """
-        reparameterize(self.eval(), inplace=True)

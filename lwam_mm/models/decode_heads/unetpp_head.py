@@ -1,4 +1,4 @@
-"""The teacher's decoder."""
+"""The teacher's decode head."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from lwam_mm.models.backbones.unetpp import INIT_CFG
 from lwam_mm.models.decode_heads.full_resolution_head import FullResolutionHead
-from lwam_mm.models.icnr import begin_as_repetition
+from lwam_mm.models.icnr import icnr_init
 
 _DEPTH = 4
 
 
 def _decoder_nodes() -> Iterator[tuple[int, int]]:
-    """Level and column (i, j) of the nodes X_ij, column by column as they are computed."""
+    """Yield level and column (i, j) of the nodes X_ij in the order of their computation."""
     for column in range(1, _DEPTH + 1):
         for level in range(_DEPTH + 1 - column):
             yield level, column
@@ -27,19 +27,21 @@ def _decoder_nodes() -> Iterator[tuple[int, int]]:
 class UNetPlusPlusHead(FullResolutionHead):
     """Nested decoder of UNet++: the nodes X_ij, j > 0 (Zhou et al. 2018, arXiv 1807.10165).
 
-    X_ij takes X_(i+1)(j-1), doubled in size by a transposed 2x2 convolution, and behind it X_i0 to
-    X_i(j-1); then two times 3x3 convolution, ReLU, without batch norm, as released.
+    X_ij concatenates X_(i+1)(j-1), doubled in size by a transposed 2x2 convolution, and X_i0 to
+    X_i(j-1). Two 3x3 convolutions with ReLU follow, without batch norm, as released.
 
     Args:
-        base_channels: the encoder's ``base_channels``.
-        deep_supervision: whether the logits are the mean of four classifiers, on X_01 to X_04, as
+        base_channels: The encoder's ``base_channels``.
+        deep_supervision: Whether the logits are the mean of four classifiers, on X_01 to X_04, as
             released; otherwise they are those of X_04 alone.
-        repeat_pixels: whether the transposed convolutions begin as ones that repeat each pixel,
-            see :func:`~lwam_mm.models.icnr.begin_as_repetition`; as released, they do
-            not.
-        init_cfg: mmengine's initialisation configuration; as released by default.
-        **kwargs: of mmseg's ``BaseDecodeHead``: ``num_classes``, ``loss_decode``, ``sampler``,
-            ``ignore_index``, ``dropout_ratio`` (0 by default, as released), ...
+        repeat_pixels: Whether the transposed convolutions start with ICNR initialization, see
+            :func:`~lwam_mm.models.icnr.icnr_init`; those of the released code do not.
+        init_cfg: mmengine's initialization config; as released by default.
+        **kwargs: Those of mmseg's ``BaseDecodeHead``: ``num_classes``, ``loss_decode``,
+            ``sampler``, ``ignore_index``, ``dropout_ratio`` (0 by default, as released), ...
+
+    Raises:
+        OutputClassesError: ``out_channels`` is 1.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class UNetPlusPlusHead(FullResolutionHead):
                 nn.Conv2d(width, width, 3, padding=1),
                 nn.ReLU(inplace=True),
             )
-        # conv_seg of the base class classifies X_04; these the columns before it.
+        # conv_seg of the base class classifies X_04, these the columns before it.
         self.side_classifiers = nn.ModuleDict(
             {
                 f"x_0{column}": nn.Conv2d(base_channels, self.out_channels, 1)
@@ -80,13 +82,16 @@ class UNetPlusPlusHead(FullResolutionHead):
         )
 
     def init_weights(self) -> None:
-        """Initialise by ``init_cfg``, then the transposed convolutions as described above."""
+        """Initialize by ``init_cfg``, then the transposed convolutions by ICNR if asked for."""
         super().init_weights()
         if self.repeat_pixels:
-            begin_as_repetition(self.upsamples.values())
+            icnr_init(self.upsamples.values())
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Decode X_00 to X_40, where X_i0 is (N, base_channels * 2**i, H / 2**i, W / 2**i).
+        """Decode the encoder's features.
+
+        Args:
+            inputs: X_00 to X_40; X_i0 is (N, base_channels * 2**i, H / 2**i, W / 2**i).
 
         Returns:
             Logits (N, num_classes, H, W).

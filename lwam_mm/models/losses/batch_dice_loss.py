@@ -1,4 +1,4 @@
-"""Dice loss, class by class over the whole batch."""
+"""Dice loss of each class over the whole batch."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lwam_mm.models.losses.float32 import at_least_float32
-from lwam_mm.models.losses.global_batch import over_processes
+from lwam_mm.models.losses.global_batch import sum_over_processes
 
 
 @MODELS.register_module()
 class BatchDiceLoss(nn.Module):
-    """One minus the mean soft Dice of the classes that the batch holds.
+    """One minus the mean soft Dice of the classes in the batch.
 
-    Each class that is there counts the same, however few its pixels. mmseg 1.2.2's ``DiceLoss``
-    sums over the classes before it divides, so that the background decides it alone. The sums run
-    over the batch, that of all processes together, not over each image: most images lack most
-    classes.
+    Each class that occurs counts the same, however few its pixels. mmseg 1.2.2's ``DiceLoss`` sums
+    over the classes before it divides, so that the background alone decides it. The sums run over
+    the global batch of all processes, not over each image, because most images lack most classes.
 
     Args:
-        loss_weight: factor of the loss.
-        loss_name: name in the log; has to begin with ``loss_``.
+        loss_weight: Factor of the loss.
+        loss_name: Name in the log; must begin with ``loss_``.
     """
 
     def __init__(self, loss_weight: float = 1.0, loss_name: str = "loss_dice") -> None:
@@ -40,13 +39,13 @@ class BatchDiceLoss(nn.Module):
         """Compare logits with labels.
 
         Args:
-            cls_score: logits (N, C, H, W).
-            label: class indices or ``ignore_index``, int64 (N, H, W).
-            weight: weight of each pixel (N, H, W), as mmseg's pixel samplers give it.
-            ignore_index: label of pixels that do not count.
+            cls_score: Logits, (N, C, H, W).
+            label: Class indices or ``ignore_index``, int64, (N, H, W).
+            weight: Weight of each pixel, (N, H, W), as mmseg's pixel samplers return it.
+            ignore_index: Label of pixels that do not count.
 
         Returns:
-            The loss, a scalar of 0 to ``loss_weight``; 0 where every pixel is ignored.
+            The loss, a scalar from 0 to ``loss_weight``; 0 if every pixel is ignored.
         """
         classes = cls_score.shape[1]
         counted = label != ignore_index
@@ -58,8 +57,8 @@ class BatchDiceLoss(nn.Module):
         probability = at_least_float32(cls_score).softmax(dim=1) * pixels
         axes = (0, 2, 3)
         parts = torch.stack([t.sum(axes) for t in (truth, probability, truth * probability)])
-        truths, probabilities, overlaps = over_processes(parts)
-        # One pixel is added above and below: it keeps the gradient of a tiny class finite.
+        truths, probabilities, overlaps = sum_over_processes(parts)
+        # One more pixel on both sides keeps the gradient of a tiny class finite.
         dice = (2 * overlaps + 1) / (truths + probabilities + 1)
         present = truths > 0
         loss = ((1 - dice) * present).sum() / present.sum().clamp_min(1)

@@ -1,4 +1,4 @@
-"""mmseg's cross-entropy, averaged over what all processes together have labelled."""
+"""Cross-entropy averaged over the labelled pixels of all processes."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from mmseg.models.losses import CrossEntropyLoss
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from lwam_mm.models.losses.global_batch import over_processes
+from lwam_mm.models.losses.global_batch import sum_over_processes
 
 
-@MODELS.register_module()
-class JointCrossEntropyLoss(CrossEntropyLoss):
-    """mmseg's ``CrossEntropyLoss`` whose mean is that of the joint batch of all processes.
+# The second name is the one that configs have.
+@MODELS.register_module(name=["GlobalCrossEntropyLoss", "JointCrossEntropyLoss"])
+class GlobalCrossEntropyLoss(CrossEntropyLoss):
+    """mmseg's ``CrossEntropyLoss``, averaged over the global batch of all processes.
 
-    With ``avg_non_ignore=True`` upstream's divides by the labelled pixels of one process. Where
-    the processes have unequally many, a training in several is then not the one of a single
-    process with the joint batch. This one weighs each process by what it has labelled. With one
-    process it is upstream's, to the last bit.
+    With ``avg_non_ignore=True``, mmseg's divides by the labelled pixels of one process. If the
+    processes have unequally many, training with several then differs from training with a single
+    process on the global batch. This loss weights each process by its labelled pixels. With one
+    process it equals mmseg's to the last bit.
 
     Args:
-        **kwargs: of ``CrossEntropyLoss``, but for ``class_weight``, which upstream's cannot look
-            up where a pixel is ignored.
+        **kwargs: Those of ``CrossEntropyLoss``, except ``class_weight``, which mmseg's cannot look
+            up for ignored pixels.
 
     Raises:
         ValueError: ``class_weight`` is given.
@@ -48,18 +49,18 @@ class JointCrossEntropyLoss(CrossEntropyLoss):
         """Compare logits with labels.
 
         Args:
-            cls_score: logits (N, C, H, W).
-            label: class indices or ``ignore_index``, int64 (N, H, W).
-            weight: weight of each pixel (N, H, W), as mmseg's pixel samplers give it.
-            ignore_index: label of pixels that do not count.
-            **kwargs: further arguments of upstream's.
+            cls_score: Logits, (N, C, H, W).
+            label: Class indices or ``ignore_index``, int64, (N, H, W).
+            weight: Weight of each pixel, (N, H, W), as mmseg's pixel samplers return it.
+            ignore_index: Label of pixels that do not count.
+            **kwargs: Further arguments of mmseg's loss.
 
         Returns:
-            The loss of this process's share, a scalar; the mean over the processes is that of the
-            joint batch.
+            The loss of this process's share, a scalar; the mean over the processes is the loss of
+            the global batch.
         """
         loss = super().forward(cls_score, label, weight, ignore_index=ignore_index, **kwargs)
         if not self.avg_non_ignore:
             return loss
         labelled = (label != ignore_index).sum().to(torch.float32)
-        return loss * (get_world_size() * labelled / over_processes(labelled).clamp_min(1))
+        return loss * (get_world_size() * labelled / sum_over_processes(labelled).clamp_min(1))

@@ -8,21 +8,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lwam_mm.models.losses.float32 import at_least_float32
-from lwam_mm.models.losses.global_batch import over_processes
+from lwam_mm.models.losses.global_batch import sum_over_processes
 
 
 @MODELS.register_module()
 class PixelFocalLoss(nn.Module):
     """Mean over the labelled pixels of ``(1 - p) ** gamma`` times the cross-entropy ``-log p``.
 
-    p is the softmax probability of the pixel's class (Lin et al. 2017, arXiv 1708.02002, with
-    softmax in place of one sigmoid a class): what is already right hardly counts. mmseg 1.2.2's
-    ``FocalLoss`` fails on a CPU with more than one class.
+    p is the softmax probability of the pixel's class: pixels that are already right hardly count.
+    Lin et al. 2017 (arXiv 1708.02002) use one sigmoid for each class instead of softmax. mmseg
+    1.2.2's ``FocalLoss`` fails on a CPU with more than one class.
 
     Args:
-        gamma: how strongly sure pixels are played down, not negative; 0 is plain cross-entropy.
-        loss_weight: factor of the loss.
-        loss_name: name in the log; has to begin with ``loss_``.
+        gamma: How strongly pixels with a high p are weighted down, 0 or more; 0 is plain
+            cross-entropy.
+        loss_weight: Factor of the loss.
+        loss_name: Name in the log; must begin with ``loss_``.
 
     Raises:
         ValueError: ``gamma`` is negative.
@@ -48,22 +49,22 @@ class PixelFocalLoss(nn.Module):
         """Compare logits with labels.
 
         Args:
-            cls_score: logits (N, C, H, W).
-            label: class indices or ``ignore_index``, int64 (N, H, W).
-            weight: weight of each pixel (N, H, W), as mmseg's pixel samplers give it.
-            ignore_index: label of pixels that do not count.
+            cls_score: Logits, (N, C, H, W).
+            label: Class indices or ``ignore_index``, int64, (N, H, W).
+            weight: Weight of each pixel, (N, H, W), as mmseg's pixel samplers return it.
+            ignore_index: Label of pixels that do not count.
 
         Returns:
-            The loss, a scalar; 0 where every pixel is ignored.
+            The loss, a scalar; 0 if every pixel is ignored.
         """
         entropy = functional.cross_entropy(
             at_least_float32(cls_score), label, reduction="none", ignore_index=ignore_index
         )
-        # -expm1(-e) is 1 - p without the rounding of a p near 1; the power of 0 has no gradient.
+        # -expm1(-e) is 1 - p without the rounding of a p near 1. A power of 0 has no gradient.
         unsure = (-(-entropy).expm1()).clamp_min(1e-6)
         pixels = unsure**self.gamma * entropy
         if weight is not None:
             pixels = pixels * weight
         labelled = (label != ignore_index).sum().to(pixels.dtype)
-        total, count = over_processes(torch.stack([pixels.sum(), labelled]))
+        total, count = sum_over_processes(torch.stack([pixels.sum(), labelled]))
         return self.loss_weight * total / count.clamp_min(1)

@@ -1,4 +1,4 @@
-"""Cross-entropy with class weights that gets along with ignored pixels."""
+"""Cross-entropy with class weights that allows ignored pixels."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lwam_mm.models.losses.float32 import at_least_float32
-from lwam_mm.models.losses.global_batch import over_processes
+from lwam_mm.models.losses.global_batch import sum_over_processes
 
 
 @MODELS.register_module()
 class WeightedCrossEntropyLoss(nn.Module):
     """Mean cross-entropy over the labelled pixels, each weighted by its class.
 
-    For imbalanced data. mmseg 1.2.2's ``CrossEntropyLoss`` looks up ``class_weight`` by the label,
-    which fails with an IndexError where a pixel is to be ignored (255); so with class weights it
-    can be used on masks without ignored pixels and without padding only.
+    For imbalanced data. mmseg 1.2.2's ``CrossEntropyLoss`` looks up ``class_weight`` by the label
+    and fails with an IndexError at ignored pixels (255), and so also at padding.
 
     Args:
-        class_weight: weight of each class in index order, not negative, not all 0.
-        loss_weight: factor of the loss.
-        loss_name: name in the log; has to begin with ``loss_``.
+        class_weight: Weight of each class in index order, 0 or more, not all 0.
+        loss_weight: Factor of the loss.
+        loss_name: Name in the log; must begin with ``loss_``.
 
     Raises:
-        ValueError: a weight is negative or all are 0.
+        ValueError: A weight is negative or all are 0.
     """
 
     def __init__(
@@ -39,10 +38,10 @@ class WeightedCrossEntropyLoss(nn.Module):
         super().__init__()
         if not class_weight or min(class_weight) < 0 or max(class_weight) == 0:
             raise ValueError(
-                f"class_weight={list(class_weight)}: give one weight a class, none negative, not "
-                "all 0"
+                f"class_weight={list(class_weight)}: give one weight for each class, none "
+                "negative, not all 0"
             )
-        # Not persistent: a checkpoint does not depend on how it was trained.
+        # Not persistent: the weights of the loss are no part of the model.
         self.register_buffer("class_weight", torch.tensor(class_weight), persistent=False)
         self.loss_weight = loss_weight
         self.loss_name = loss_name
@@ -57,21 +56,21 @@ class WeightedCrossEntropyLoss(nn.Module):
         """Compare logits with labels.
 
         Args:
-            cls_score: logits (N, C, H, W).
-            label: class indices or ``ignore_index``, int64 (N, H, W).
-            weight: further weight of each pixel (N, H, W), as mmseg's pixel samplers give it.
-            ignore_index: label of pixels that do not count.
+            cls_score: Logits, (N, C, H, W).
+            label: Class indices or ``ignore_index``, int64, (N, H, W).
+            weight: Further weight of each pixel, (N, H, W), as mmseg's pixel samplers return it.
+            ignore_index: Label of pixels that do not count.
 
         Returns:
-            The loss, a scalar; 0 where every pixel is ignored.
+            The loss, a scalar; 0 if every pixel is ignored.
 
         Raises:
-            ValueError: the logits have another number of classes than there are weights.
+            ValueError: The number of classes of the logits is not that of the weights.
         """
         if cls_score.shape[1] != len(self.class_weight):
             raise ValueError(
                 f"{len(self.class_weight)} class weights for {cls_score.shape[1]} classes: give "
-                "one for each in loss_decode.class_weight"
+                "one for each class in loss_decode.class_weight"
             )
         pixels = functional.cross_entropy(
             at_least_float32(cls_score), label, reduction="none", ignore_index=ignore_index
@@ -80,5 +79,5 @@ class WeightedCrossEntropyLoss(nn.Module):
         weights = self.class_weight.to(pixels.dtype)[label * counted] * counted
         if weight is not None:
             weights = weights * weight
-        total, divisor = over_processes(torch.stack([(pixels * weights).sum(), weights.sum()]))
+        total, divisor = sum_over_processes(torch.stack([(pixels * weights).sum(), weights.sum()]))
         return self.loss_weight * (total / divisor.clamp_min(torch.finfo(pixels.dtype).eps))

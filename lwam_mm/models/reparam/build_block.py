@@ -1,4 +1,4 @@
-"""The blocks that a config can build the student from."""
+"""The blocks that a config can name."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lwam_mm.models.reparam.rep_conv import RepConv
 _BLOCKS: dict[str, type[FoldableConv]] = {block.__name__: block for block in (RepConv, QARepConv)}
 
 
-def block_named(name: str) -> type[FoldableConv]:
-    """Give the block of a name.
+def block_type(name: str) -> type[FoldableConv]:
+    """Return the block with a name.
 
     Raises:
-        ValueError: there is none of this name.
+        ValueError: There is no such block.
     """
     if name not in _BLOCKS:
-        raise ValueError(f"block={name!r}: there is no such block; use one of {list(_BLOCKS)}")
+        raise ValueError(f"block={name!r}: no such block; use one of {list(_BLOCKS)}")
     return _BLOCKS[name]

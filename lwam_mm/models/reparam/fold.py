@@ -1,4 +1,4 @@
-"""What the student's blocks have in common, and the folding of any module that holds some."""
+"""The base of the student's re-parameterizable blocks, and the folding of whole models."""
 
 from __future__ import annotations
 
@@ -12,33 +12,38 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lwam_mm.models.reparam.point_conv import PointConv2d
+from lwam_mm.utils.errors import UserError
+
+
+class NonFiniteFoldError(UserError, ArithmeticError):
+    """Folding a block gives weights that are infinite or NaN."""
 
 
 class FoldableConv(BaseModule):
-    """3x3 convolution that trains as summed branches and folds into one.
+    """3x3 convolution that trains as a sum of branches and folds into a single convolution.
 
-    Base of the blocks. It holds the convolutions of a 3x3 branch with a batch norm and of a 1x1
-    branch, and knows whether there is an identity branch; a subclass says where the other batch
-    norms are, in training (:meth:`sum_branches`) as in folding (:meth:`merge_branches`). The sum
+    Base of the blocks. It has the convolutions of a 3x3 branch with batch norm and of a 1x1
+    branch, and knows whether there is an identity branch. A subclass says where the other batch
+    norms are, in training (:meth:`sum_branches`) and in folding (:meth:`fold_branches`). The sum
     goes through a ReLU.
 
     Args:
-        in_channels: channels of the input.
-        out_channels: channels of the output.
-        stride: stride of the block; the 3x3 branch pads by ``dilation``, so that an input of
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Stride of the block. The 3x3 branch pads by ``dilation``, so that an input of size
             (H, W) gives (ceil(H / stride), ceil(W / stride)).
-        dilation: spacing of the 3x3 kernel's taps.
-        groups: groups of the 3x3 and of the 1x1 convolution.
-        with_1x1: whether the 1x1 branch exists.
-        with_identity: whether the identity branch exists where input and output agree in
-            channels and size.
-        norm_cfg: mmcv configuration of the norm layers; they must be batch norms with running
-            statistics, since nothing else folds. Default ``dict(type='BN')``.
-        deploy: builds the folded form, for checkpoints of a folded model.
-        init_cfg: mmengine's initialisation configuration.
+        dilation: Spacing of the 3x3 kernel's taps.
+        groups: Groups of the 3x3 and of the 1x1 convolution.
+        with_1x1: Whether there is a 1x1 branch.
+        with_identity: Whether there is an identity branch if input and output agree in channels
+            and size.
+        norm_cfg: mmcv config of the norm layers, by default ``dict(type='BN')``. They must be
+            batch norms with running statistics, since nothing else folds.
+        deploy: Build the folded form, for checkpoints of a folded model.
+        init_cfg: mmengine's initialization config.
 
     Raises:
-        TypeError: ``norm_cfg`` does not give batch norms.
+        TypeError: ``norm_cfg`` does not build such batch norms.
     """
 
     def __init__(
@@ -76,11 +81,11 @@ class FoldableConv(BaseModule):
 
     @abstractmethod
     def sum_branches(self, x: Tensor) -> Tensor:
-        """Give what goes into the ReLU, (N, out_channels, H', W'), of x (N, in_channels, H, W)."""
+        """Map x, (N, in_channels, H, W), to the ReLU's input, (N, out_channels, H', W')."""
 
     @abstractmethod
-    def merge_branches(self) -> tuple[Tensor, Tensor]:
-        """Give float64 kernel and bias of one 3x3 convolution equal to :meth:`sum_branches`."""
+    def fold_branches(self) -> tuple[Tensor, Tensor]:
+        """Return float64 kernel and bias of a 3x3 convolution equal to :meth:`sum_branches`."""
 
     @property
     def is_folded(self) -> bool:
@@ -93,65 +98,63 @@ class FoldableConv(BaseModule):
 
     @torch.no_grad()
     def equivalent_kernel_bias(self) -> tuple[Tensor, Tensor]:
-        """Kernel and bias of the single convolution that computes what the branches compute.
+        """Compute the single convolution that is equal to the branches.
 
-        The branches are merged in float64, so that folding adds no rounding of its own.
+        The branches are folded in float64, so that folding adds no rounding of its own.
 
         Returns:
             Kernel (out_channels, in_channels / groups, 3, 3) and bias (out_channels,), in the
             dtype and on the device of the block.
+
+        Raises:
+            NonFiniteFoldError: A weight is infinite or NaN, in that dtype.
         """
         if self.is_folded:
             return self.folded.weight, self.folded.bias
-        kernel, bias = self.merge_branches()
+        exact = self.fold_branches()
         dtype = self.conv3x3.weight.dtype
-        return kernel.to(dtype), bias.to(dtype)
+        kernel, bias = (part.to(dtype) for part in exact)
+        if kernel.is_meta or (kernel.isfinite().all() and bias.isfinite().all()):
+            return kernel, bias
+        if all(part.isfinite().all() for part in exact):
+            largest = max(part.abs().max().item() for part in exact)
+            raise NonFiniteFoldError(
+                f"its folded weights reach {largest:.3g}, but {dtype} ends at "
+                f"{torch.finfo(dtype).max:.3g}; fold the model in float32 (model.float())"
+            )
+        raise NonFiniteFoldError(
+            "its folded weights are infinite or NaN, and so are weights or batch norm statistics "
+            "of the checkpoint; use an earlier checkpoint"
+        )
 
     def switch_to_deploy(self) -> None:
-        """Fold the branches in place. Does nothing to a folded block.
+        """Fold the branches in place; a folded block stays as it is.
 
         Raises:
-            RuntimeError: a branch is in training mode, where its norm uses the batch's statistics
-                and no convolution computes the same.
+            RuntimeError: A branch is in training mode, where its norm uses the statistics of the
+                batch and no convolution computes the same.
+            NonFiniteFoldError: A folded weight is infinite or NaN; nothing was changed.
         """
-        if self.is_folded:
-            return
-        training = [name for name, module in self.named_modules() if module.training]
-        if training:
-            raise RuntimeError(
-                f"cannot fold a {type(self).__name__} in training mode "
-                f"({training[0] or 'the block itself'} is): "
-                "its batch norms still depend on the batch; call .eval() on the model first"
-            )
-        kernel, bias = self.equivalent_kernel_bias()
-        conv = self.conv3x3
-        with torch.device("meta"):
-            folded = nn.Conv2d(
-                conv.in_channels,
-                conv.out_channels,
-                kernel_size=conv.kernel_size,
-                stride=conv.stride,
-                padding=conv.padding,
-                dilation=conv.dilation,
-                groups=conv.groups,
-                padding_mode=conv.padding_mode,
-            )
-        trainable = conv.weight.requires_grad
+        reparameterize(self, inplace=True)
+
+    def replace_branches(self, kernel: Tensor, bias: Tensor) -> None:
+        """Replace the branches by one convolution with the given weights, in eval mode."""
+        folded = self.conv3x3.eval()
+        trainable = folded.weight.requires_grad
         folded.weight = nn.Parameter(kernel, requires_grad=trainable)
         folded.bias = nn.Parameter(bias, requires_grad=trainable)
-        folded.eval()
         for name, _ in list(self.named_children()):
             if name != "activation":
                 delattr(self, name)
         self.folded = folded
 
     def identity_kernel(self) -> Tensor:
-        """Give the float64 3x3 kernel, shaped as the 3x3 branch's, that returns its input."""
+        """Return the float64 kernel, shaped as that of the 3x3 branch, of the identity."""
         kernel = torch.zeros_like(self.conv3x3.weight, dtype=torch.float64)
         return nn.init.dirac_(kernel, groups=self.conv3x3.groups)
 
     def point_kernel(self) -> Tensor:
-        """Give the 1x1 branch's kernel in float64, padded to 3x3."""
+        """Return the 1x1 branch's kernel in float64, padded to 3x3."""
         return nn.functional.pad(self.conv1x1.weight.double(), (1, 1, 1, 1))
 
     def _batch_norm(self, norm_cfg: dict, channels: int) -> _BatchNorm:
@@ -160,7 +163,7 @@ class FoldableConv(BaseModule):
         norm = build_norm_layer(norm_cfg, channels)[1]
         if not isinstance(norm, _BatchNorm) or not norm.track_running_stats:
             raise TypeError(
-                f"norm_cfg={norm_cfg!r} gives a {type(norm).__name__}, which cannot be folded; a "
+                f"norm_cfg={norm_cfg!r} builds a {type(norm).__name__}, which cannot be folded; a "
                 f"{type(self).__name__} needs a batch norm with running statistics, such as "
                 "dict(type='BN') or dict(type='SyncBN')"
             )
@@ -170,41 +173,58 @@ class FoldableConv(BaseModule):
 def reparameterize(model: nn.Module, inplace: bool = False) -> nn.Module:
     """Fold every :class:`FoldableConv` in ``model`` into a single 3x3 convolution.
 
-    Folding again changes nothing. A model without such blocks comes back as it is (copied, unless
+    Folding again changes nothing. A model without such blocks is returned as it is (copied, unless
     ``inplace``).
 
     Args:
-        model: any module, in eval mode.
-        inplace: fold ``model`` itself instead of a deep copy of it.
+        model: Any module, in eval mode.
+        inplace: Fold ``model`` itself instead of a deep copy.
 
     Returns:
-        The folded model, which gives the same outputs up to floating-point rounding.
+        The folded model, whose outputs are the same up to floating-point rounding.
 
     Raises:
-        RuntimeError: a block that is to be folded is in training mode; nothing was changed.
+        RuntimeError: A block is in training mode; nothing was changed.
+        NonFiniteFoldError: A folded weight is infinite or NaN; nothing was changed.
+
+    Example:
+        >>> import torch
+        >>> from lwam_mm.models import LWRNet, reparameterize
+        >>> encoder = LWRNet(base_channels=8).eval()
+        >>> folded = reparameterize(encoder)
+        >>> image = torch.randn(1, 3, 32, 32)
+        >>> torch.allclose(encoder(image)[0], folded(image)[0], atol=1e-4)
+        True
+        >>> [type(module).__name__ for module in folded.stage0.modules()]
+        ['Sequential', 'RepConv', 'ReLU', 'Conv2d']
     """
     blocks = [(name, block) for name, block in _blocks(model) if not block.is_folded]
-    for name, block in blocks:
-        if any(module.training for module in block.modules()):
-            raise RuntimeError(
-                f"cannot fold a model in training mode (block {name or 'itself'!r} is): its batch "
-                "norms still depend on the batch; call .eval() on the model first"
-            )
+    kernels = [_kernel_and_bias(name, block) for name, block in blocks]
     if not inplace:
         model = copy.deepcopy(model)
-        blocks = list(_blocks(model))
-    for _, block in blocks:
-        block.switch_to_deploy()
+    for (name, _), kernel_and_bias in zip(blocks, kernels, strict=True):
+        model.get_submodule(name).replace_branches(*kernel_and_bias)
     return model
 
 
+class Foldable:
+    """Adds the method by which MMDeploy folds a network; goes before its other bases."""
+
+    def switch_to_deploy(self) -> None:
+        """Switch to eval mode and fold every block in place; folding again changes nothing.
+
+        MMDeploy calls this after loading the weights and before ``eval()``.
+        """
+        reparameterize(self.eval(), inplace=True)
+
+
 def fold_norm(kernel: Tensor, bias: Tensor | float, norm: _BatchNorm) -> tuple[Tensor, Tensor]:
-    """Take the batch norm behind a convolution into it.
+    """Fold a batch norm into the convolution before it.
 
     Args:
-        kernel: (out_channels, in_channels / groups, k, k) of the convolution before the norm.
-        bias: its bias (out_channels,), or 0.
-        norm: the norm, whose running statistics are used.
+        kernel: Kernel of the convolution, (out_channels, in_channels / groups, k, k).
+        bias: Its bias, (out_channels,), or 0.
+        norm: The batch norm, whose running statistics are used.
 
     Returns:
         Kernel and bias (out_channels,) of convolution and norm together, both float64.
@@ -215,6 +235,20 @@ def fold_norm(kernel: Tensor, bias: Tensor | float, norm: _BatchNorm) -> tuple[T
         gamma, beta = norm.weight.double(), norm.bias.double()
         scale, shift = scale * gamma, shift * gamma + beta
     return kernel.double() * scale.reshape(-1, 1, 1, 1), shift
+
+
+def _kernel_and_bias(name: str, block: FoldableConv) -> tuple[Tensor, Tensor]:
+    described = f"block {name!r}" if name else f"a {type(block).__name__}"
+    training = [module for module, child in block.named_modules() if child.training]
+    if training:
+        raise RuntimeError(
+            f"cannot fold {described} in training mode ({training[0] or 'the block itself'} is): "
+            "its batch norms still depend on the batch; call .eval() on the model first"
+        )
+    try:
+        return block.equivalent_kernel_bias()
+    except NonFiniteFoldError as error:
+        raise NonFiniteFoldError(f"cannot fold {described}: {error}") from None
 
 
 def _blocks(model: nn.Module) -> Iterator[tuple[str, FoldableConv]]:

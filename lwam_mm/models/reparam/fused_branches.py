@@ -1,4 +1,4 @@
-"""The branches of a training RepConv in one step, with few tensors as large as its output."""
+"""A training RepConv's branches as one autograd function, with few tensors of output size."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# What reads up to so many channels, the images themselves, is a special case twice. Moments are
-# summed in float64, which then costs nothing: grey images make three channels that are almost one,
-# and most of what is summed cancels out. And the convolution's output, as large as any in the net,
-# is not kept for the backward pass but computed again, which is quick with so few channels to read.
+# A block with at most this many input channels reads the images. It is special in two ways.
+# Moments are summed in float64: the three channels of a grey image are almost equal, so most of
+# each sum cancels out. And the output of the 3x3 convolution, as large as any in the network, is
+# not kept for the backward pass but computed again, which is quick with so few channels.
 _FEW_CHANNELS = 4
 
 
-class MergedBranches(torch.autograd.Function):
-    """ReLU of the sum of a RepConv's branches, each behind its batch norm in training mode.
+class FusedBranches(torch.autograd.Function):
+    """ReLU of the sum of a RepConv's branches, each after its batch norm in training mode.
 
-    The 1x1 and the identity branch are linear maps of single pixels. What their norms have to
-    know, mean and variance over the batch, follows from mean and covariance of the input, so both
-    branches become one matrix product, and no output of theirs is made or kept.
+    The 1x1 and the identity branch are linear maps of single pixels. The mean and variance that
+    their norms need follow from mean and covariance of the input. Both branches therefore become
+    one matrix product, and no output of theirs is computed or kept.
     """
 
     @staticmethod
@@ -36,20 +36,23 @@ class MergedBranches(torch.autograd.Function):
         beta: Tensor,
         *point: Tensor,
     ) -> Tensor:
-        """Sum the branches; running statistics are updated as the norms themselves would.
+        """Sum the branches, and update the running statistics as the norms themselves do.
 
         Args:
-            ctx: autograd's.
-            x: the input (N, C, H, W), channels-last.
-            conv: the 3x3 convolution, without bias.
-            norm: the norm behind it.
-            norm1x1: the norm of the 1x1 branch.
-            norm_identity: the norm of the identity branch; None without one.
-            kernel3x3: weight of ``conv``.
-            gamma: weight of ``norm``.
-            beta: its bias.
-            point: kernel (D, C), weight and bias of the 1x1 branch's norm, and where there is an
-                identity branch weight and bias of its norm.
+            ctx: Context of autograd.
+            x: The input, (N, C, H, W), channels-last.
+            conv: The 3x3 convolution, without bias.
+            norm: The norm after it.
+            norm1x1: The norm of the 1x1 branch.
+            norm_identity: The norm of the identity branch; None without one.
+            kernel3x3: Weight of ``conv``.
+            gamma: Weight of ``norm``.
+            beta: Bias of ``norm``.
+            point: Kernel (D, C) of the 1x1 branch, weight and bias of its norm and, if there is an
+                identity branch, weight and bias of that norm.
+
+        Returns:
+            The block's output, (N, D, H', W'), channels-last.
         """
         geometry = (conv.stride, conv.padding, conv.dilation)
         z = _convolve(x, kernel3x3, geometry, conv.groups)
@@ -109,13 +112,13 @@ class MergedBranches(torch.autograd.Function):
         with torch.enable_grad():
             inputs = [tensor.detach().requires_grad_() for tensor in (mean, covariance, *point)]
             outputs = _point_map(*inputs[:2], eps, *inputs[2:])
-        outer = (grads.T @ pixels, grad_beta)  # the shift takes what beta takes
+        outer = (grads.T @ pixels, grad_beta)  # the shift has the gradient of beta
         grad_mean, grad_covariance, *grad_point = torch.autograd.grad(outputs, inputs, outer)
         if wanted:
             grad_x = grad_x.contiguous(memory_format=torch.channels_last)
             symmetric = grad_covariance + grad_covariance.T
             constant = ((grad_mean - symmetric @ mean) / len(pixels)).to(x)
-            # With a stride the 1x1 and the identity branch see some of the pixels only.
+            # With a stride, the 1x1 and the identity branch see only some of the pixels.
             target = grad_x if kept is x else torch.zeros_like(kept)
             flat = _pixels(target)
             flat.addmm_(grads, kernel).addmm_(pixels, symmetric.to(x), alpha=1 / len(pixels))
@@ -140,7 +143,7 @@ def _norm_backward_in_place(
     grad_gamma: Tensor,
     grad_beta: Tensor,
 ) -> Tensor:
-    """Replace a batch norm's input ``z`` by its gradient, given those of weight and bias."""
+    """Overwrite a batch norm's input ``z`` with its gradient, given those of weight and bias."""
     flat, grads = _pixels(z), _pixels(grad)
     scale = gamma * invstd
     slope = -scale * invstd * grad_gamma / len(flat)
@@ -150,19 +153,19 @@ def _norm_backward_in_place(
 
 
 def _kept(x: Tensor, stride: tuple[int, int]) -> Tensor:
-    """Give the pixels that a stride keeps, channels-last; ``x`` itself where it keeps all."""
+    """Return the pixels that a stride keeps, channels-last; ``x`` itself if it keeps all."""
     if tuple(stride) == (1, 1):
         return x
     return x[:, :, :: stride[0], :: stride[1]].contiguous(memory_format=torch.channels_last)
 
 
 def _pixels(x: Tensor) -> Tensor:
-    """Give channels-last images (N, C, H, W) as a matrix (N * H * W, C) of the same memory."""
+    """View channels-last images (N, C, H, W) as a matrix (N * H * W, C)."""
     return x.permute(0, 2, 3, 1).view(-1, x.shape[1])
 
 
 def _moments(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Give mean (C,) and covariance (C, C) of M pixels (M, C), dividing by M."""
+    """Return mean (C,) and covariance (C, C) of M pixels (M, C), divided by M."""
     x = pixels.double() if pixels.shape[1] <= _FEW_CHANNELS else pixels
     mean = x.mean(0)
     return mean, torch.addmm(mean.outer(mean), x.T, x, beta=-1, alpha=1 / len(x))
@@ -171,7 +174,7 @@ def _moments(pixels: Tensor) -> tuple[Tensor, Tensor]:
 def _point_map(
     mean: Tensor, covariance: Tensor, eps: tuple[float, float], *point: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Give kernel (D, C) and shift (D,) of the sum of the branches without neighbours."""
+    """Return kernel (D, C) and shift (D,) of the sum of the 1x1 and the identity branch."""
     weight, gamma, beta, *identity = (tensor.to(mean) for tensor in point)
     scale = gamma * _rsqrt((weight @ covariance * weight).sum(1), eps[0])
     kernel = scale[:, None] * weight
@@ -184,17 +187,22 @@ def _point_map(
 
 
 def _rsqrt(variance: Tensor, eps: float) -> Tensor:
-    return (variance.clamp_min(0) + eps).rsqrt()
+    return (_not_negative(variance) + eps).rsqrt()
+
+
+def _not_negative(variance: Tensor) -> Tensor:
+    """Return a variance; rounding can make that of an almost constant channel negative."""
+    return variance.clamp_min(0)
 
 
 def _count(norm: nn.BatchNorm2d) -> float:
-    """Count a batch as a norm does; give the share that it has in the running statistics."""
+    """Count a batch as a norm does, and return its share in the running statistics."""
     norm.num_batches_tracked.add_(1)
     return 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
 
 
 def _update(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, pixels: int) -> None:
     share = _count(norm)
-    unbiased = variance * (pixels / max(pixels - 1, 1))
+    unbiased = _not_negative(variance) * (pixels / max(pixels - 1, 1))
     norm.running_mean.lerp_(mean.to(norm.running_mean), share)
     norm.running_var.lerp_(unbiased.to(norm.running_var), share)

@@ -1,4 +1,4 @@
-"""1x1 convolution that looks only at the pixels which its stride keeps."""
+"""1x1 convolution that applies its stride first."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from torch.nn import functional
 
 
 class PointConv2d(nn.Conv2d):
-    """``nn.Conv2d`` with a 1x1 kernel; its stride is taken before the convolution.
+    """``nn.Conv2d`` with a 1x1 kernel that drops pixels by its stride before it convolves.
 
-    That is the same, and safe: torch 2.13's backward pass of a strided 1x1 convolution writes
-    outside of its memory on processors where the layout is channels-last and there are few
-    channels (8 to 8 of 64x64 pixels, say), which ends the process some time later.
+    The result is the same, and safe: on CPUs, torch 2.13's backward pass of a strided 1x1
+    convolution writes outside its memory if the layout is channels-last and there are few channels
+    (for instance 8 to 8 at 64x64 pixels). The process crashes some time later.
 
     Args:
-        in_channels: channels of the input.
-        out_channels: channels of the output.
-        stride: every how many pixels, in both directions.
-        groups: groups of the convolution.
-        bias: whether there is a bias.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Stride in both directions.
+        groups: Groups of the convolution.
+        bias: Whether there is a bias.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The block of the released student."""
+"""RepVGG's block, of which the released student is made."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lwam_mm.models.reparam.fold import FoldableConv, fold_norm
-from lwam_mm.models.reparam.fused_branches import MergedBranches
+from lwam_mm.models.reparam.fused_branches import FusedBranches
 
 
 class RepConv(FoldableConv):
-    """RepVGG's block (Ding et al. 2021, arXiv 2101.03697), which LWAM's student is made of.
+    """RepVGG's block (Ding et al. 2021, arXiv 2101.03697), of which LWAM's student is made.
 
-    In training: 3x3 conv + BN, 1x1 conv + BN and, where input and output agree in channels and
-    size, BN alone; the sum goes through a ReLU. All three are linear, so ``switch_to_deploy``
-    replaces them by a single 3x3 convolution with bias that computes the same. The arguments are
-    those of :class:`~lwam_mm.models.reparam.fold.FoldableConv`.
+    In training it sums 3x3 conv + BN, 1x1 conv + BN and, if input and output agree in channels and
+    size, BN alone; the sum goes through a ReLU. All three branches are linear in evaluation, so
+    ``switch_to_deploy`` replaces them by a single 3x3 convolution with bias that computes the
+    same. The arguments are those of :class:`~lwam_mm.models.reparam.fold.FoldableConv`.
 
     Attributes:
-        merges_branches: whether it trains by
-            :class:`MergedBranches`: the same function with less
-            memory and less time. The branches are computed one by one all the same where it does
-            not apply: on other devices than processors, in mixed precision, in another layout
-            than channels-last, with hooks inside of the block, with frozen, synchronised or plain
-            (not affine) norms, with groups, without a 1x1 branch.
+        fuses_branches: Whether the training step is a single
+            :class:`~lwam_mm.models.reparam.fused_branches.FusedBranches`: the same function in
+            less memory and time. The branches still run one by one where that does not apply: on
+            GPUs, in mixed precision, in a layout other than channels-last, with hooks inside the
+            block, with frozen, synchronized or non-affine norms, with groups, or without a 1x1
+            branch.
     """
 
-    merges_branches = False
+    fuses_branches = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
-        if not self.merges_branches or not self._can_merge(x):
+        if not self.fuses_branches or not self._can_fuse(x):
             return super().forward(x)
         identity = self.norm_identity if self.has_identity else None
         point = [self.conv1x1.weight.flatten(1), self.norm1x1.weight, self.norm1x1.bias]
         if identity is not None:
             point += [identity.weight, identity.bias]
-        return MergedBranches.apply(
+        return FusedBranches.apply(
             x,
             self.conv3x3,
             self.norm3x3,
@@ -59,7 +59,7 @@ class RepConv(FoldableConv):
             self.norm_identity = make_norm()
 
     def sum_branches(self, x: Tensor) -> Tensor:
-        """Sum the branches, each behind its own norm."""
+        """Sum the branches, each after its own norm."""
         y = self.norm3x3(self.conv3x3(x))
         if self.has_1x1:
             y = y + self.norm1x1(self.conv1x1(x))
@@ -67,7 +67,7 @@ class RepConv(FoldableConv):
             y = y + self.norm_identity(x)
         return y
 
-    def _can_merge(self, x: Tensor) -> bool:
+    def _can_fuse(self, x: Tensor) -> bool:
         if self.is_folded or not self.has_1x1 or self.conv1x1.groups != 1:
             return False
         norms = [module for name, module in self.named_children() if name.startswith("norm")]
@@ -81,8 +81,8 @@ class RepConv(FoldableConv):
             and all(norm.training and norm.track_running_stats for norm in norms)
         )
 
-    def merge_branches(self) -> tuple[Tensor, Tensor]:
-        """Fold each branch with its norm, then add them up."""
+    def fold_branches(self) -> tuple[Tensor, Tensor]:
+        """Fold each branch with its norm, then add them."""
         kernel, bias = fold_norm(self.conv3x3.weight, 0, self.norm3x3)
         if self.has_1x1:
             point, point_bias = fold_norm(self.point_kernel(), 0, self.norm1x1)

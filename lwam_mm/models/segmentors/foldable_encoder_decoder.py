@@ -1,25 +1,28 @@
-"""mmseg's EncoderDecoder with the method that OpenMMLab's tools fold a model by."""
+"""mmseg's EncoderDecoder with the method by which OpenMMLab's tools fold a model."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 
-from lwam_mm.models.reparam.fold import reparameterize
+from lwam_mm.models.output_classes import refuse_single_logit
+from lwam_mm.models.reparam.fold import Foldable
 
 
 @MODELS.register_module()
-class FoldableEncoderDecoder(EncoderDecoder):
-    """``EncoderDecoder`` whose blocks fold, in the encoder as well as in the heads.
+class FoldableEncoderDecoder(Foldable, EncoderDecoder):
+    """``EncoderDecoder`` that folds the blocks of its encoder and of its heads.
 
-    Everything else is mmseg's. The networks also work inside the plain ``EncoderDecoder``; there
-    MMDeploy's stock road, which asks backbone and segmentor for ``switch_to_deploy``, would leave
-    the head's branches in the exported graph.
+    Everything else is mmseg's. The networks also work inside the plain ``EncoderDecoder``; but
+    MMDeploy's own exporter, which calls ``switch_to_deploy`` of backbone and segmentor, would then
+    leave the branches of the head in the exported graph.
+
+    Raises:
+        OutputClassesError: A decode head has a single output channel.
     """
 
-    def switch_to_deploy(self) -> None:
-        """Go into eval mode and fold every block in place; folding again changes nothing.
-
-        MMDeploy calls this between loading and ``eval()``, hence the first half.
-        """
-        reparameterize(self.eval(), inplace=True)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        refuse_single_logit(self)

@@ -9,16 +9,15 @@ import torch
 from mmseg.models.losses import CrossEntropyLoss
 
 from lwam_mm.models.losses.batch_dice_loss import BatchDiceLoss
-from lwam_mm.models.losses.channel_wise_loss import ChannelWiseLoss
-from lwam_mm.models.losses.global_batch import joint_norm
-from lwam_mm.models.losses.global_cross_entropy_loss import JointCrossEntropyLoss
+from lwam_mm.models.losses.global_batch import global_centred, global_norm
+from lwam_mm.models.losses.global_cross_entropy_loss import GlobalCrossEntropyLoss
+from lwam_mm.models.losses.logit_divergences import ChannelWiseLoss, PixelKLLoss
 from lwam_mm.models.losses.pixel_dist_loss import PixelDISTLoss
 from lwam_mm.models.losses.pixel_focal_loss import PixelFocalLoss
-from lwam_mm.models.losses.pixel_kl_loss import PixelKLLoss
 from lwam_mm.models.losses.weighted_cross_entropy_loss import WeightedCrossEntropyLoss
 
 LABELLED = {
-    "ce": JointCrossEntropyLoss(avg_non_ignore=True),
+    "ce": GlobalCrossEntropyLoss(avg_non_ignore=True),
     "weighted": WeightedCrossEntropyLoss([0.1, 5.0, 1.0, 4.0]),
     "dice": BatchDiceLoss(),
     "focal": PixelFocalLoss(),
@@ -48,11 +47,17 @@ def judge(name: str, images: slice) -> tuple[torch.Tensor, torch.Tensor]:
     return value.detach(), logits.grad
 
 
+def almost_constant() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return 0.7 + 1e-6 * torch.randn(4, 2, 16, 16, generator=generator)
+
+
 def take_part(rank: int, address: str, folder) -> None:
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
     images = slice(2 * rank, 2 * rank + 2)
     found = {name: judge(name, images) for name in (*LABELLED, *DISTILLED, *STOCK)}
+    found["centred"] = global_centred(almost_constant()[images], (0, 2, 3))
     torch.save(found, folder / f"{rank}.pth")
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
@@ -61,7 +66,7 @@ def take_part(rank: int, address: str, folder) -> None:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory) -> list[dict]:
     """What each of two processes has."""
-    folder = tmp_path_factory.mktemp("joint")
+    folder = tmp_path_factory.mktemp("processes")
     # Forked: that spares the imports.
     processes = [
         multiprocessing.get_context("fork").Process(
@@ -84,17 +89,23 @@ def joined(found: list[dict], name: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("name", [*LABELLED, *DISTILLED])
-def test_loss_and_gradient_are_those_of_the_joint_batch(found, name):
+def test_loss_and_gradient_are_those_of_the_global_batch(found, name):
     value, gradient = judge(name, slice(None))
-    joint_value, joint_gradient = joined(found, name)
-    torch.testing.assert_close(joint_value, value)
-    torch.testing.assert_close(joint_gradient, gradient, rtol=1e-4, atol=1e-8)
+    global_value, global_gradient = joined(found, name)
+    torch.testing.assert_close(global_value, value)
+    torch.testing.assert_close(global_gradient, gradient, rtol=1e-4, atol=1e-8)
 
 
 def test_stock_cross_entropy_is_not(found):
     """The batch would prove nothing if it were."""
     value, _ = judge("stock", slice(None))
     assert abs(joined(found, "stock")[0] - value) > 0.01
+
+
+def test_what_is_almost_constant_is_centred_all_the_same(found):
+    centred = torch.cat([part["centred"] for part in found]).double()
+    assert centred.std() > 5e-7
+    assert centred.mean((0, 2, 3)).abs().max() < 1e-12
 
 
 def test_one_process_has_the_stock_cross_entropy_to_the_last_bit():
@@ -104,7 +115,7 @@ def test_one_process_has_the_stock_cross_entropy_to_the_last_bit():
 
 def test_class_weights_are_refused():
     with pytest.raises(ValueError, match="use WeightedCrossEntropyLoss"):
-        JointCrossEntropyLoss(class_weight=[1.0, 2.0])
+        GlobalCrossEntropyLoss(class_weight=[1.0, 2.0])
 
 
 @pytest.mark.parametrize("dims", [(1,), (0, 2, 3)])
@@ -118,6 +129,6 @@ def test_norm_is_torchs_also_of_nothing(dims):
     x = torch.randn(2, 4, 3, 5)
     x[:, 1] = 0
     x[0, :, 0, 0] = 0
-    ours = both(x, lambda x: joint_norm(x, dims))
+    ours = both(x, lambda x: global_norm(x, dims))
     theirs = both(x, lambda x: torch.linalg.vector_norm(x, dim=dims))
     torch.testing.assert_close(ours, theirs)

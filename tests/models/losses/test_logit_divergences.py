@@ -5,8 +5,7 @@ import torch
 from mmrazor.models.losses import ChannelWiseDivergence, KLDivergence
 from mmseg.registry import MODELS
 
-from lwam_mm.models.losses.channel_wise_loss import ChannelWiseLoss
-from lwam_mm.models.losses.pixel_kl_loss import PixelKLLoss
+from lwam_mm.models.losses.logit_divergences import ChannelWiseLoss, PixelKLLoss
 
 
 @pytest.fixture
@@ -44,3 +43,11 @@ def test_layout_and_precision_change_nothing(logits, kind):
 def test_temperature_is_greater_than_0(kind):
     with pytest.raises(ValueError, match="tau=0"):
         kind(0)
+
+
+@pytest.mark.parametrize("kind", [PixelKLLoss, ChannelWiseLoss])
+@pytest.mark.parametrize("shape", [(2, 1, 5, 6), (1, 4, 5, 6), (2, 4, 5, 1), (2, 4, 6, 5)])
+def test_other_shapes_are_refused(kind, shape):
+    """Torch would broadcast the first three."""
+    with pytest.raises(ValueError, match=r"\(2, 4, 5, 6\).*same classes and size"):
+        kind()(torch.zeros(2, 4, 5, 6), torch.zeros(shape))

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from lwam_mm.models import FoldableConv, QARepConv, RepConv, reparameterize
+from lwam_mm.models.reparam.fold import NonFiniteFoldError
 
 GEOMETRIES = [
     pytest.param(dict(in_channels=4, out_channels=6), id="wider"),
@@ -107,7 +108,9 @@ def test_module_without_blocks_is_left_alone():
 def test_refuses_training_mode_and_changes_nothing(block_type):
     model = nn.Sequential(block_type(3, 8), block_type(8, 8)).eval()
     model[1].norm3x3.train()
-    with pytest.raises(RuntimeError, match=r"training mode \(block '1' is\).*\.eval\(\)"):
+    with pytest.raises(
+        RuntimeError, match=r"block '1' in training mode \(norm3x3 is\).*\.eval\(\)"
+    ):
         reparameterize(model, inplace=True)
     assert not model[0].is_folded
     with pytest.raises(RuntimeError, match=f"a {block_type.__name__} in training mode"):
@@ -140,3 +143,37 @@ def test_norm_that_does_not_fold_is_refused(block_type):
         block_type(4, 4, norm_cfg=dict(type="GN", num_groups=2))
     with pytest.raises(TypeError, match="running statistics"):
         block_type(4, 4, norm_cfg=dict(type="BN", track_running_stats=False))
+
+
+def overflowing(block: FoldableConv) -> FoldableConv:
+    """Finite in float16, but a batch norm scales by 1 / sqrt(eps)."""
+    norm = next(module for module in block.modules() if isinstance(module, nn.BatchNorm2d))
+    norm.running_var.zero_()
+    nn.init.constant_(norm.weight, 1000)
+    nn.init.constant_(block.conv3x3.weight, 2)
+    return block.half()
+
+
+def test_fold_beyond_the_range_of_half_precision_is_refused(block_type):
+    model = nn.Sequential(block_type(3, 8), block_type(8, 8)).eval().half()
+    overflowing(model[1])
+    assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
+    message = r"cannot fold block '1': .*torch\.float16 ends at 6\.55e\+04; .*model\.float\(\)"
+    for inplace in (False, True):
+        with pytest.raises(NonFiniteFoldError, match=message):
+            reparameterize(model, inplace=inplace)
+        assert not model[0].is_folded  # nothing was changed
+    with pytest.raises(NonFiniteFoldError, match=f"a {block_type.__name__}"):
+        model[1].switch_to_deploy()
+    assert reparameterize(model.float())[1].folded.weight.abs().max() > 65504
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("part", ["conv3x3.weight", "conv1x1.weight", "norm3x3.running_mean"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(block_type, dtype, part, value):
+    model = nn.Sequential(block_type(3, 8)).eval().to(dtype)
+    model[0].state_dict()[part].view(-1)[-1] = value
+    with pytest.raises(NonFiniteFoldError, match=r"block '0'.*infinite or NaN.*earlier checkpoint"):
+        reparameterize(model, inplace=True)
+    assert not model[0].is_folded

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lwam_mm.models.reparam.fused_branches import MergedBranches
+from lwam_mm.models.reparam.fused_branches import FusedBranches
 from lwam_mm.models.reparam.rep_conv import RepConv
 
 
@@ -26,10 +26,10 @@ def images(channels: int, size: int = 12, seed: int = 0) -> torch.Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def merged_calls(monkeypatch) -> list:
+def fused_calls(monkeypatch) -> list:
     calls = []
-    apply = MergedBranches.apply
-    monkeypatch.setattr(MergedBranches, "apply", lambda *inputs: calls.append(1) or apply(*inputs))
+    apply = FusedBranches.apply
+    monkeypatch.setattr(FusedBranches, "apply", lambda *inputs: calls.append(1) or apply(*inputs))
     return calls
 
 
@@ -56,8 +56,8 @@ def test_it_is_the_same_function(shape, momentum, monkeypatch):
         if isinstance(norm, nn.BatchNorm2d):
             norm.momentum = momentum
     ours = copy.deepcopy(plain)
-    ours.merges_branches = True
-    calls = merged_calls(monkeypatch)
+    ours.fuses_branches = True
+    calls = fused_calls(monkeypatch)
     found = run(ours, images(sizes[0]))
     assert len(calls) == 2
     # float64 is the judge: both round.
@@ -79,7 +79,7 @@ def test_it_is_the_same_function(shape, momentum, monkeypatch):
 def test_the_output_of_the_cheap_convolution_is_not_kept(channels, kept):
     """Output of the block, and of the 3x3 convolution unless it reads images."""
     made, saved = block(channels, 8), []
-    made.merges_branches = True
+    made.fuses_branches = True
     with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
         y = made(images(channels))
     assert sum(tensor.shape == y.shape for tensor in saved) == kept
@@ -87,7 +87,7 @@ def test_the_output_of_the_cheap_convolution_is_not_kept(channels, kept):
 
 def test_backward_can_be_repeated():
     made = block(3, 8)
-    made.merges_branches = True
+    made.fuses_branches = True
     y = made(images(3)).square().sum()
     first = torch.autograd.grad(y, made.parameters(), retain_graph=True)
     for once, again in zip(first, torch.autograd.grad(y, made.parameters()), strict=True):
@@ -106,12 +106,29 @@ def test_grey_images_cost_no_accuracy(monkeypatch):
         weight = plain.conv1x1.weight.flatten(1)
         weight -= 0.999 * (weight @ scale / (scale @ scale))[:, None] * scale
     ours = copy.deepcopy(plain)
-    ours.merges_branches = True
-    calls = merged_calls(monkeypatch)
+    ours.fuses_branches = True
+    calls = fused_calls(monkeypatch)
     exact = copy.deepcopy(plain).double()(x.double())
     errors = [(made(x) - exact).abs().max() for made in (ours, plain)]
     assert len(calls) == 1
     assert errors[0] < 2 * errors[1] < 1e-2
+
+
+@pytest.mark.parametrize("channels", [3, 6])
+def test_constant_channels_stay_finite(channels, monkeypatch):
+    """Rounding makes some of their variances negative."""
+    made, calls = block(channels, channels), fused_calls(monkeypatch)
+    made.fuses_branches = True
+    x = torch.linspace(3e3, 1e4, channels).view(1, -1, 1, 1).expand(3, -1, 12, 12)
+    x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+    for _ in range(3):
+        y = made(x)
+    y.sum().backward()
+    assert len(calls) == 3
+    tensors = [y, x.grad, *(p.grad for p in made.parameters()), *made.buffers()]
+    assert all(tensor.isfinite().all() for tensor in tensors)
+    norms = [module for module in made.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert all(norm.running_var.min() >= 0 for norm in norms)
 
 
 def test_it_keeps_less(monkeypatch):
@@ -129,7 +146,7 @@ def test_it_keeps_less(monkeypatch):
 
     plain = block(8, 8)
     ours = copy.deepcopy(plain)
-    ours.merges_branches = True
+    ours.fuses_branches = True
     assert kept(ours) < 0.8 * kept(plain)
 
 
@@ -143,8 +160,8 @@ def test_branches_run_one_by_one_where_it_does_not_apply(reason, monkeypatch):
     if reason == "not affine":
         options = dict(norm_cfg=dict(type="BN", affine=False))
     made = block(6, 6, **options)
-    made.merges_branches = reason != "off"
-    x, calls = images(6), merged_calls(monkeypatch)
+    made.fuses_branches = reason != "off"
+    x, calls = images(6), fused_calls(monkeypatch)
     if reason in ("eval", "folded"):
         made.eval()
     if reason == "folded":
