@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lwam_mm.deploy.compared_models import Sample, Seen
+from lwam_mm.deploy.compared_models import LabelledImage, StageOutput
 from lwam_mm.deploy.gate import GateError, Limits, read_limits, run_gate
 from lwam_mm.utils.errors import UserError
 
@@ -18,9 +18,9 @@ def logits_of(labels: np.ndarray, scale: float = 4.0) -> np.ndarray:
 
 
 def stage(change=lambda logits: logits):
-    def see(sample: Sample) -> Seen:
+    def see(sample: LabelledImage) -> StageOutput:
         logits = change(logits_of(np.where(sample.truth == 255, 0, sample.truth)))
-        return Seen(logits, logits.argmax(0).astype(np.uint8))
+        return StageOutput(logits, logits.argmax(0).astype(np.uint8))
 
     return see
 
@@ -31,7 +31,7 @@ def samples():
     first[:5] = 1
     second = np.zeros((10, 10), np.uint8)
     second[0] = 255
-    return [Sample(Path("a.png"), first, {}), Sample(Path("b.png"), second, {})]
+    return [LabelledImage(Path("a.png"), first, {}), LabelledImage(Path("b.png"), second, {})]
 
 
 def run(samples, change, **limits):

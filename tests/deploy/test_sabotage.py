@@ -13,7 +13,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from lwam_mm.deploy import bundle_writer, exporter
+from lwam_mm.deploy import exporter
 from lwam_mm.engine.launch import run_tool
 
 BACKENDS = ["onnxruntime", "openvino"]
@@ -76,16 +76,16 @@ def test_a_wrong_batch_norm_statistic(deploy, monkeypatch):
 
 
 def change_weights(monkeypatch, change):
-    real = exporter._export
+    real = exporter.Exporter.to_onnx
 
-    def exported(*args):
-        model = real(*args)
+    def exported(self):
+        model = real(self)
         for tensor in model.graph.initializer:
             if "conv_seg" in tensor.name:
                 change(tensor)
         return model
 
-    monkeypatch.setattr(exporter, "_export", exported)
+    monkeypatch.setattr(exporter.Exporter, "to_onnx", exported)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -110,8 +110,8 @@ def test_a_weight_that_is_not_a_number(deploy, monkeypatch):
 
 
 def prepare_wrongly(monkeypatch, change):
-    real = bundle_writer.take_frames
-    monkeypatch.setattr(bundle_writer, "take_frames", lambda *args: change(real, *args))
+    real = exporter.take_frames
+    monkeypatch.setattr(exporter, "take_frames", lambda *args: change(real, *args))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -142,14 +142,16 @@ def test_red_for_blue(deploy, monkeypatch, backend, tmp_path):
         raise AssertionError("nothing to sabotage")
 
     prepare_wrongly(monkeypatch, keep_bgr)
-    monkeypatch.setattr(exporter, "Samples", colourful(exporter.Samples, tmp_path))
+    monkeypatch.setattr(
+        exporter, "ValidationImages", colourful(exporter.ValidationImages, tmp_path)
+    )
     caught(deploy(backend), "exported against folded: logits differ by")
 
 
-def colourful(samples, folder):
+def colourful(images, folder):
     """Grey layers look alike in either order: give each a colour cast first."""
 
-    class Colourful(samples):
+    class Colourful(images):
         def __getitem__(self, index):
             import cv2
 
@@ -187,16 +189,16 @@ def test_a_truncated_model_file(deploy, monkeypatch, backend):
             real_save(model, path)
             cut(Path(path))
 
-        monkeypatch.setattr(bundle_writer.onnx, "save", save)
+        monkeypatch.setattr(exporter.onnx, "save", save)
     else:
-        real_convert = bundle_writer.Packer._convert
+        real_convert = exporter.Exporter._convert
 
         def convert(self, *args):
             files = real_convert(self, *args)
             cut(files[1])
             return files
 
-        monkeypatch.setattr(bundle_writer.Packer, "_convert", convert)
+        monkeypatch.setattr(exporter.Exporter, "_convert", convert)
     caught(deploy(backend), "cannot be loaded by")
 
 
