@@ -92,6 +92,12 @@ class ValidationImages(Sequence[LabelledImage]):
                 "LoadIndexMask in its pipeline"
             )
         truth = sample.gt_sem_seg.data[0].numpy().astype(np.uint8)
+        if truth.shape != tuple(sample.ori_shape):
+            raise UserError(
+                f"{sample.img_path}: is {sample.ori_shape[1]}x{sample.ori_shape[0]}, but its mask "
+                f"was resized to {truth.shape[1]}x{truth.shape[0]}; put LoadIndexMask behind "
+                "Resize in the pipeline of val_dataloader.dataset"
+            )
         return LabelledImage(Path(sample.img_path), truth, item)
 
 

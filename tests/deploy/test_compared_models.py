@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from lwam_mm.deploy.compared_models import ValidationImages, load_multi_branch, torch_stage
 from lwam_mm.models.checkpoint import CheckpointMismatchError
+from lwam_mm.utils.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,29 @@ def test_the_multi_branch_net_is_loaded_strictly(config, student_checkpoint, tmp
     torch.save(dict(state_dict=weights), tmp_path / "cut.pth")
     with pytest.raises(CheckpointMismatchError, match="conv_seg"):
         load_multi_branch(config, tmp_path / "cut.pth")
+
+
+def test_a_mask_of_another_size_than_its_image_is_an_error_of_the_pipeline(config):
+    early = Config(config.to_dict())
+    pipeline = early.val_dataloader.dataset.pipeline
+    pipeline.insert(1, pipeline.pop(2))
+    pipeline[2].scale = (32, 32)
+    with pytest.raises(UserError, match="LoadIndexMask behind Resize"):
+        ValidationImages(early)[0]
+
+
+def test_images_without_masks_are_an_error_of_the_config(config):
+    blind = Config(config.to_dict())
+    del blind.val_dataloader.dataset.data_prefix["seg_map_path"]
+    with pytest.raises(UserError, match=r"gives no mask .* seg_map_path"):
+        ValidationImages(blind)[0]
+
+
+def test_wrapped_data_sets_are_read_whole_too(config):
+    wrapped = Config(config.to_dict())
+    inner = wrapped.val_dataloader.dataset
+    inner.pipeline[1].update(type="mmseg.Resize", scale=(32, 32))
+    wrapped.val_dataloader.dataset = dict(type="ConcatDataset", datasets=[inner, inner])
+    images = ValidationImages(wrapped, whole=True)
+    assert len(images) == 8
+    assert images[7].item["inputs"].shape[1:] == (64, 64)

@@ -15,6 +15,7 @@ from onnx import numpy_helper
 
 from lwam_mm.deploy import exporter
 from lwam_mm.engine.launch import run_tool
+from lwam_mm.runtime import read_bundle
 
 BACKENDS = ["onnxruntime", "openvino"]
 
@@ -204,3 +205,42 @@ def test_a_truncated_model_file(deploy, monkeypatch, backend):
 
 def test_images_that_are_not_there(deploy, tmp_path):
     caught(deploy(options=["--data-root", tmp_path / "nowhere"]), "nowhere/images/val")
+
+
+def test_options_override_the_config_as_in_training(deploy):
+    option = "val_dataloader.dataset.pipeline.1.interpolation=area"
+    caught(deploy(options=["--cfg-options", option]), "interpolation='area'", "bilinear")
+
+
+def test_a_validation_set_of_ignored_pixels_alone(deploy, deploy_data, tmp_path):
+    import shutil
+
+    import cv2
+
+    root = tmp_path / "ignored"
+    shutil.copytree(deploy_data, root)
+    for mask in (root / "masks/val").iterdir():
+        cv2.imwrite(str(mask), np.full((64, 64), 255, np.uint8))
+    for options in ([], ["--int8"]):
+        result = deploy(options=["--data-root", root, *options])
+        caught(result, "every pixel is 255 (ignore)")
+
+
+def test_no_error_names_a_temporary_file(deploy, monkeypatch):
+    def spoil(tensor):
+        value = numpy_helper.to_array(tensor).copy()
+        value.flat[0] = np.nan
+        tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
+
+    change_weights(monkeypatch, spoil)
+    said = deploy()[1]
+    assert "error: the exported model" in said
+    assert "/tmp" not in said.partition("error:")[2]
+
+
+def test_a_model_trained_without_normalisation(deploy, student_config):
+    settings = ["data_preprocessor.mean=None", "data_preprocessor.std=None"]
+    status, said, out = deploy(options=["--cfg-options", *(f"model.{s}" for s in settings)])
+    assert status == 0, said
+    bundle = read_bundle(out)
+    assert (bundle.manifest.input.mean, bundle.manifest.input.std) == ((0.0,) * 3, (1.0,) * 3)
