@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from mmengine.config import DictAction
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
-from lwam_mm.engine.launch import add_data_root_argument, load_config, run_tool
+from lwam_mm.engine.launch import (
+    add_accept_mismatch_argument,
+    add_data_root_argument,
+    load_config,
+    run_tool,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="a deploy config of your own, for example with other limits, instead of --backend "
         "and --dynamic",
     )
+    add_accept_mismatch_argument(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an existing bundle")
     add_data_root_argument(parser)
     parser.add_argument(
@@ -61,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         int8=args.int8,
         deploy_config=load_config(args.deploy_config) if args.deploy_config else None,
         overwrite=args.overwrite,
+        accept_mismatch=args.accept_mismatch,
         progress=lambda line: print(line, flush=True),
     )
     print(f"{bundle.root}: {bundle.manifest.precision} for {bundle.manifest.engine}")

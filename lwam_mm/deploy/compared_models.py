@@ -19,6 +19,8 @@ from torch import nn
 
 from lwam_mm.deploy.deployable import datasets_in, is_resize
 from lwam_mm.models.checkpoint import load_weights
+from lwam_mm.models.output_classes import refuse_single_logit
+from lwam_mm.models.training_record import TrainingRecord
 from lwam_mm.quantization.calibration import evenly_spaced
 from lwam_mm.runtime import Predictor
 from lwam_mm.utils.errors import UserError
@@ -82,6 +84,12 @@ class ValidationImages(Sequence[LabelledImage]):
     def __len__(self) -> int:
         return len(self.indices)
 
+    def all(self) -> ValidationImages:
+        """Return all images of the set."""
+        everything = copy.copy(self)
+        everything.indices = list(range(len(self.dataset)))
+        return everything
+
     def __getitem__(self, index: int) -> LabelledImage:
         item = self.dataset[self.indices[index]]
         sample = item["data_samples"]
@@ -101,17 +109,22 @@ class ValidationImages(Sequence[LabelledImage]):
         return LabelledImage(Path(sample.img_path), truth, item)
 
 
-def load_multi_branch(config: Config, checkpoint: str | Path) -> nn.Module:
-    """Build the student as it was trained, with the checkpoint's weights, in eval mode.
+def load_multi_branch(config: Config, checkpoint: str | Path) -> tuple[nn.Module, TrainingRecord]:
+    """Build a segmentor as it was trained, with the checkpoint's weights, in eval mode.
+
+    Returns:
+        The segmentor, and what the checkpoint remembers of its training.
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
         lwam_mm.models.checkpoint.CheckpointMismatchError: It does not fit the config.
+        lwam_mm.models.output_classes.OutputClassesError: It has a single logit for two classes.
     """
     init_default_scope(config.get("default_scope", "mmseg"))
     model = MODELS.build(config.model)
-    load_weights(model, checkpoint)
-    return revert_sync_batchnorm(model).eval()
+    refuse_single_logit(model)
+    record = load_weights(model, checkpoint)
+    return revert_sync_batchnorm(model).eval(), record
 
 
 def torch_stage(model: nn.Module) -> Stage:

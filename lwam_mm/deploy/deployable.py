@@ -76,8 +76,9 @@ def tested_size(config: Config) -> tuple[int, int]:
         ExportError: It resizes to no fixed size, or to one that the networks do not take.
     """
     for transform in config.get("test_pipeline", []):
-        if is_resize(transform) and not transform.get("keep_ratio", False):
-            width, height = _scale(transform)
+        scale = _scale(transform) if is_resize(transform) else None
+        if scale and not transform.get("keep_ratio"):
+            width, height = scale
             if width % STRIDE or height % STRIDE:
                 raise ExportError(
                     f"{config.filename}: test_pipeline resizes to {width}x{height}, which is no "
@@ -181,7 +182,7 @@ def _resize_problems(transform: Mapping[str, Any], size: tuple[int, int]) -> Ite
                 f"{_shown(transform)}: the runtime resizes with {name}={done!r}; train and test "
                 "with that, or export with --dynamic, for images that are not resized"
             )
-    if transform.get("scale") is not None and _scale(transform) != size[::-1]:
+    if _scale(transform) not in (None, size[::-1]):
         yield (
             f"{_shown(transform)}: the model to export takes {size[1]}x{size[0]}; give all test "
             "pipelines and the deploy config's input_shape the same size"
@@ -234,7 +235,7 @@ def _model_problems(config: Config, size: tuple[int, int] | None) -> Iterator[st
             "images into tiles by itself, with the labels of the whole image)"
         )
     head = config.model.decode_head
-    head = head[-1] if isinstance(head, Sequence) else head
+    head = head[-1] if isinstance(head, Sequence) else head  # of a cascade
     if size is not None and head.get("align_corners"):
         yield (
             "model.decode_head.align_corners is True, but the runtime resizes logits with False; "
@@ -245,12 +246,7 @@ def _model_problems(config: Config, size: tuple[int, int] | None) -> Iterator[st
         if "dataset" in dataset or "datasets" in dataset:
             continue
         classes, _ = _classes_of(dataset)
-        if head.get("num_classes", len(classes)) != len(classes):
-            yield (
-                f"model.decode_head.num_classes is {head.num_classes}, but {path} has "
-                f"{len(classes)} classes ({', '.join(classes)}); make them equal"
-            )
-        elif classes != expected:
+        if classes != expected:
             yield (
                 f"{path} has the classes {', '.join(classes)}, but the test set "
                 f"{', '.join(expected)}; give both the same metainfo"
@@ -262,10 +258,10 @@ def _class_of(transform: Mapping[str, Any]) -> type | None:
     return TRANSFORMS.get(kind) if isinstance(kind, str) else kind
 
 
-def _scale(transform: Mapping[str, Any]) -> tuple[int, int]:
-    """Width and height that a Resize makes."""
-    scale = transform.get("scale") or (0, 0)
-    return (scale, scale) if isinstance(scale, int) else tuple(scale)
+def _scale(transform: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return the width and height that a Resize makes; None if they depend on the image."""
+    scale = transform.get("scale")
+    return (scale, scale) if isinstance(scale, int) else scale and tuple(scale)
 
 
 def _shown(transform: Mapping[str, Any]) -> str:

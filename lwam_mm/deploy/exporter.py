@@ -47,11 +47,22 @@ from lwam_mm.deploy.deployable import (
     refuse_distillation,
     tested_size,
 )
-from lwam_mm.deploy.gate import FLOAT, FOLDED, INT8, MULTI_BRANCH, GateError, read_limits, run_gate
+from lwam_mm.deploy.gate import (
+    FLOAT,
+    FOLDED,
+    INT8,
+    MULTI_BRANCH,
+    GateError,
+    compare_with_training,
+    read_limits,
+    run_gate,
+)
 from lwam_mm.deploy.pre_and_postprocessing import FRAME, LABELS, add_labels, take_frames
 from lwam_mm.deploy.receptive_field import tile_halo
 from lwam_mm.models.input_size import STRIDE
+from lwam_mm.models.output_classes import check_output_classes
 from lwam_mm.models.reparam.fold import reparameterize
+from lwam_mm.models.training_record import TrainingRecord, check_training_record
 from lwam_mm.quantization.calibration import calibration_images
 from lwam_mm.runtime import Bundle, InputSpec, Manifest, OutputSpec, Predictor, write_bundle
 from lwam_mm.runtime.bundle import check_target
@@ -86,14 +97,14 @@ class Exporter:
         self.folder, self._classes = folder, classes
 
     @cached_property
-    def multi_branch(self) -> nn.Module:
-        """The network as trained, in eval mode."""
+    def trained(self) -> tuple[nn.Module, TrainingRecord]:
+        """The multi-branch network, in eval mode, and what its checkpoint remembers."""
         return load_multi_branch(self.config, self.checkpoint)
 
     @cached_property
     def folded(self) -> nn.Module:
         """The network with its blocks folded, in eval mode."""
-        return reparameterize(self.multi_branch)
+        return reparameterize(self.trained[0])
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -208,6 +219,7 @@ def export_bundle(
     int8: bool = False,
     deploy_config: Config | None = None,
     overwrite: bool = False,
+    accept_mismatch: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Bundle:
     """Fold a student, export it through MMDeploy, pass it through the gate and write its bundle.
@@ -226,6 +238,8 @@ def export_bundle(
         deploy_config: A deploy config to use instead of ``backend`` and ``dynamic``, for example
             one with other limits.
         overwrite: Replace an existing bundle.
+        accept_mismatch: Export a checkpoint even if it was trained with other classes, colours or
+            preprocessing than the config says, or scores far below its validation in training.
         progress: Called with one line of text at each step.
 
     Returns:
@@ -235,6 +249,10 @@ def export_bundle(
         FileNotFoundError: The config or the checkpoint is missing.
         lwam_mm.models.checkpoint.CheckpointMismatchError: The checkpoint does not fit the config,
             or the config is that of a distillation.
+        lwam_mm.models.output_classes.OutputClassesError: Its head predicts other classes than the
+            data set has.
+        lwam_mm.models.training_record.TrainingMismatchError: The checkpoint was trained otherwise
+            than the config says.
         lwam_mm.datasets.problem.DatasetError: The images cannot be used.
         ExportError: This cannot be exported.
         GateError: The exported model differs from the trained one by more than the limits allow.
@@ -253,11 +271,12 @@ def export_bundle(
     limits = read_limits(deploy_config.gate.limits)
     with _scratch_folder() as folder:
         exporter = Exporter(config, checkpoint, deploy_config, folder)
-        stages = {
-            MULTI_BRANCH: torch_stage(exporter.multi_branch),
-            FOLDED: torch_stage(exporter.folded),
-        }
+        multi_branch, record = exporter.trained
+        check_output_classes(multi_branch, exporter.manifest.classes, "test_dataloader")
+        expected = TrainingRecord.of_config(config)
+        check_training_record(record, expected, str(checkpoint), accept_mismatch)
         images = ValidationImages(config, deploy_config.gate.images, whole=exporter.size is None)
+        stages = {MULTI_BRANCH: torch_stage(multi_branch), FOLDED: torch_stage(exporter.folded)}
         progress("fold and export")
         model = exporter.to_onnx()
         bundle = exporter.pack(model)
@@ -276,6 +295,8 @@ def export_bundle(
             stages[INT8] = bundle_stage(Predictor(bundle.root))
         progress(f"compare {', '.join(stages)} on {len(images)} validation images")
         report = run_gate(stages, images, bundle.manifest.classes, limits, progress)
+        limit = None if accept_mismatch else deploy_config.gate.get("remembered_miou")
+        compare_with_training(report, record, limit, stages, images.all())
         if report.failures:
             raise GateError(report)
         progress(str(report))
@@ -301,10 +322,11 @@ def _load(config: str | Path | Config) -> Config:
 @contextmanager
 def _scratch_folder() -> Iterator[Path]:
     """Make a temporary folder; errors do not name its files, which nobody could look at."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made).resolve()
         try:
-            yield Path(folder)
+            yield folder
         except UserError as error:
-            inside = re.compile(re.escape(folder) + r"[\w./-]*\w")
+            inside = re.compile(re.escape(str(folder)) + r"[\w./-]*\w")
             error.args = tuple(inside.sub("the exported model", str(arg)) for arg in error.args)
             raise

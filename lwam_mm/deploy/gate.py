@@ -7,6 +7,7 @@ trained, the folded net, the exported float bundle and the exported INT8 bundle.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 
@@ -15,6 +16,7 @@ from prettytable import PrettyTable
 
 from lwam_mm.deploy.compared_models import LabelledImage, Stage, StageOutput
 from lwam_mm.evaluation.scores import confusion_matrix, confusion_to_metrics
+from lwam_mm.models.training_record import TrainingRecord
 from lwam_mm.utils.errors import UserError
 
 MULTI_BRANCH, FOLDED, FLOAT, INT8 = "multi-branch", "folded", "exported", "INT8"
@@ -117,12 +119,14 @@ class GateReport:
             class that no mask shows.
         differences: Each pair of stages.
         failures: The limits that were exceeded; empty if the bundle may be written.
+        remembered: mIoU of the validation in training and its number of images, if known.
     """
 
     images: int
     stages: dict[str, dict[str, float | None]]
     differences: list[Difference]
     failures: list[str] = field(default_factory=list)
+    remembered: dict[str, float | None] = field(default_factory=dict)
 
     def __str__(self) -> str:
         scores = _table(["IoU %", *next(iter(self.stages.values()))])
@@ -132,7 +136,10 @@ class GateReport:
         for d in self.differences:
             figures = f"{d.largest:.2e}", f"{d.mean:.2e}", f"{d.agreement:.3f}", f"{d.miou:+.2f}"
             pairs.add_row([d.later, d.earlier, *figures, d.worst_class])
-        return f"{scores}\n\n{pairs}\n({self.images} validation images)"
+        note = f"{self.images} validation images"
+        if self.remembered:
+            note += f"; in training, mIoU was {_remembered(self)}"
+        return f"{scores}\n\n{pairs}\n({note})"
 
     def to_json(self) -> dict:
         """Return the figures as plain dicts and lists, for the bundle."""
@@ -140,6 +147,7 @@ class GateReport:
             images=self.images,
             stages=self.stages,
             differences=[asdict(difference) for difference in self.differences],
+            **(dict(remembered=self.remembered) if self.remembered else {}),
         )
 
 
@@ -214,6 +222,43 @@ def run_gate(
     return report
 
 
+def compare_with_training(
+    report: GateReport,
+    record: TrainingRecord,
+    limit: float | None,
+    stages: Mapping[str, Stage],
+    all_images: Sequence[LabelledImage],
+) -> None:
+    """Add a failure to a report if the multi-branch net scores far below its training's validation.
+
+    A part of the images can score far from all of them, so a low score is measured again on all.
+
+    Args:
+        report: The gate's report.
+        record: What the checkpoint remembers.
+        limit: How far mIoU may be below the remembered one; None for any distance.
+        stages: By name.
+        all_images: The whole validation set.
+    """
+    if record.miou is None:
+        return
+    report.remembered = dict(mIoU=record.miou, images=record.images)
+    least = -math.inf if limit is None else record.miou - limit
+    name, *classes = report.stages[MULTI_BRANCH]
+    measured = report
+    if report.stages[MULTI_BRANCH][name] < least and len(all_images) > report.images:
+        stage = {MULTI_BRANCH: stages[MULTI_BRANCH]}
+        measured = run_gate(stage, all_images, tuple(classes), {})
+    miou = measured.stages[MULTI_BRANCH][name]
+    if not miou >= least:
+        report.failures.append(
+            f"{MULTI_BRANCH} against its training: mIoU is {miou:.2f} on {measured.images} "
+            f"validation images, in training it was {_remembered(report)}; a loss of {limit:g} is "
+            "allowed. Check that data and test pipeline are those of the training, or pass "
+            "--accept-mismatch if the difference is intended"
+        )
+
+
 def read_limits(settings: Mapping[str, Mapping[str, float]]) -> dict[str, Limits]:
     """Read a deploy config's ``gate.limits``: stage -> name of the limit -> value.
 
@@ -250,6 +295,11 @@ def _iou(confusion: np.ndarray, classes: tuple[str, ...]) -> dict[str, float | N
         for name, score, there in zip(classes, scores, shown, strict=True)
     }
     return {"mIoU": float(np.mean(scores[shown])), **values}
+
+
+def _remembered(report: GateReport) -> str:
+    images = report.remembered["images"]
+    return f"{report.remembered['mIoU']:.2f}" + (f" on {images}" if images else "")
 
 
 def _table(head: list[str]) -> PrettyTable:

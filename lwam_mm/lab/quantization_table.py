@@ -18,7 +18,7 @@ from lwam_mm.runtime import Bundle
 
 
 @dataclass(frozen=True)
-class Student:
+class TrainedStudent:
     """A trained student to quantize.
 
     Attributes:
@@ -33,7 +33,7 @@ class Student:
 
 
 @dataclass(frozen=True)
-class Row:
+class QuantizedScores:
     """One line of the table.
 
     Attributes:
@@ -53,12 +53,12 @@ class Row:
 
 
 def quantization_rows(
-    students: Sequence[Student],
+    students: Sequence[TrainedStudent],
     *,
     backend: str,
     tight: float,
     progress: Callable[[str], None] = lambda line: None,
-) -> list[Row]:
+) -> list[QuantizedScores]:
     """Export each student in float, in plain INT8 and in INT8 under accuracy control.
 
     Args:
@@ -77,7 +77,7 @@ def quantization_rows(
         rows += [_row(student, plain, FLOAT), _row(student, plain, INT8)]
         controlled, refusal = _export(student, backend, dict(miou=tight), progress)
         if controlled is None:
-            rows.append(Row(student.name, "INT8, controlled", {}, note=refusal))
+            rows.append(QuantizedScores(student.name, "INT8, controlled", {}, note=refusal))
         else:
             left = controlled.manifest.provenance["int8"]["float_layers"]
             note = f"in float: {', '.join(left)}" if left else "as plain: within the limit"
@@ -85,7 +85,7 @@ def quantization_rows(
     return rows
 
 
-def to_markdown(rows: Sequence[Row], *, title: str, facts: Sequence[str]) -> str:
+def to_markdown(rows: Sequence[QuantizedScores], *, title: str, facts: Sequence[str]) -> str:
     """Write the rows as a page.
 
     Args:
@@ -104,7 +104,7 @@ def to_markdown(rows: Sequence[Row], *, title: str, facts: Sequence[str]) -> str
 
 
 def _export(
-    student: Student, backend: str, limits: dict[str, float], progress: Callable[[str], None]
+    student: TrainedStudent, backend: str, limits: dict[str, float], progress: Callable[[str], None]
 ) -> tuple[Bundle | None, str]:
     deploy_config = load_deploy_config(backend, tested_size(student.config))
     deploy_config.gate.images = None
@@ -127,12 +127,12 @@ def _export(
 
 
 def _row(
-    student: Student, bundle: Bundle, stage: str, model: str | None = None, note: str = ""
-) -> Row:
+    student: TrainedStudent, bundle: Bundle, stage: str, model: str | None = None, note: str = ""
+) -> QuantizedScores:
     figures = bundle.manifest.figures
     size = figures["megabytes"] if stage == INT8 else None
     model = model or ("float" if stage == FLOAT else stage)
-    return Row(student.name, model, figures["gate"]["stages"][stage], size, note)
+    return QuantizedScores(student.name, model, figures["gate"]["stages"][stage], size, note)
 
 
 def _line(cells: Sequence[str]) -> str:

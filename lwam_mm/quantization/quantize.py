@@ -179,7 +179,7 @@ def _checked(
     operators = {node.op_type for node in model.graph.node}
     if "BatchNormalization" in operators:
         raise QuantizationError(
-            "the model still has batch norms, which lose accuracy in INT8: fold it first "
+            "the model has batch norms left, which lose accuracy in INT8: fold it first "
             "(lwam_mm.models.reparameterize), then export it"
         )
     if operators & {"QuantizeLinear", "DequantizeLinear"}:
@@ -303,7 +303,6 @@ def _score(validate: Callable[[onnx.ModelProto], float], model: onnx.ModelProto)
     score = float(validate(model))
     if not math.isfinite(score):
         raise QuantizationError(
-            f"validate returned {score}, which is not a score; do the validation images have "
-            "labels?"
+            f"validate gave {score}, which is not a score; do the validation images have labels?"
         )
     return score

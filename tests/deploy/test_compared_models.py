@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from lwam_mm.deploy.compared_models import ValidationImages, load_multi_branch, torch_stage
 from lwam_mm.models.checkpoint import CheckpointMismatchError
+from lwam_mm.models.training_record import TrainingRecord
 from lwam_mm.utils.errors import UserError
 
 
@@ -30,6 +31,7 @@ def test_fewer_are_spread_over_the_set(config):
     assert len(everything) == 4
     assert [sample.path for sample in ValidationImages(config, 2)] == [everything[1], everything[3]]
     assert len(ValidationImages(config, 99)) == 4
+    assert [image.path for image in ValidationImages(config, 2).all()] == everything
 
 
 def test_whole_images_are_not_resized(config):
@@ -51,7 +53,8 @@ def test_the_torch_stage_is_mmsegs_own_answer(config, build_student, torch_label
 
 
 def test_the_multi_branch_net_is_loaded_strictly(config, student_checkpoint, tmp_path):
-    model = load_multi_branch(config, student_checkpoint)
+    model, record = load_multi_branch(config, student_checkpoint)
+    assert record == TrainingRecord()
     assert not model.training
     assert not model.backbone.stage0[0].is_folded
     weights = torch.load(student_checkpoint, weights_only=True)["state_dict"]

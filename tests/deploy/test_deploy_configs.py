@@ -85,6 +85,7 @@ def test_siblings_differ_in_size_alone():
             if key not in ("input_shape", "dynamic_axes")
         }
         config["backend_config"].pop("model_inputs", None)
+        config = {key: value for key, value in config.items() if not key.startswith("_")}
         kind = name.removesuffix(".py").rpartition("_")[0]
         siblings.setdefault(kind, {})[name] = config
     for kind, configs in siblings.items():

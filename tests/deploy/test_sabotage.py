@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from mmengine.config import Config
 from onnx import numpy_helper
 
 from lwam_mm.deploy import exporter
 from lwam_mm.engine.launch import run_tool
+from lwam_mm.models.checkpoint import save_checkpoint
+from lwam_mm.models.training_record import META_KEY, Preprocessing, TrainingRecord
 from lwam_mm.runtime import read_bundle
 
 BACKENDS = ["onnxruntime", "openvino"]
@@ -238,9 +242,62 @@ def test_no_error_names_a_temporary_file(deploy, monkeypatch):
     assert "/tmp" not in said.partition("error:")[2]
 
 
-def test_a_model_trained_without_normalisation(deploy, student_config):
-    settings = ["data_preprocessor.mean=None", "data_preprocessor.std=None"]
-    status, said, out = deploy(options=["--cfg-options", *(f"model.{s}" for s in settings)])
+def test_a_model_trained_without_normalisation(deploy, student_checkpoint, tmp_path):
+    weights = torch.load(student_checkpoint, weights_only=True)["state_dict"]
+    for branch in ("conv3x3", "conv1x1"):  # they now take values of 0..255
+        weights[f"backbone.stage0.0.{branch}.weight"] /= 128
+    torch.save(dict(state_dict=weights), tmp_path / "plain.pth")
+    settings = [f"model.data_preprocessor.{name}=None" for name in ("mean", "std")]
+    status, said, out = deploy(
+        checkpoint=tmp_path / "plain.pth", options=["--cfg-options", *settings]
+    )
     assert status == 0, said
     bundle = read_bundle(out)
     assert (bundle.manifest.input.mean, bundle.manifest.input.std) == ((0.0,) * 3, (1.0,) * 3)
+
+
+@pytest.fixture
+def trained(student_checkpoint, student_config, tmp_path):
+    """Function writing the checkpoint with a record of how it was trained."""
+
+    def write(scores=None, **changes):
+        record = TrainingRecord.of_config(Config.fromfile(student_config))
+        record = replace(record, scores=scores or {}, images=4, **changes)
+        weights = torch.load(student_checkpoint, weights_only=True)["state_dict"]
+        save_checkpoint(weights, tmp_path / "trained.pth", {META_KEY: record.as_plain()})
+        return tmp_path / "trained.pth"
+
+    return write
+
+
+ACCEPT = ["--accept-mismatch"]
+
+
+def test_a_checkpoint_trained_with_another_normalisation(deploy, trained):
+    checkpoint = trained(preprocessing=Preprocessing((0.0,) * 3, (255.0,) * 3, "RGB"))
+    caught(deploy(checkpoint=checkpoint), "mean [0, 0, 0]", "mean [123.675,", ACCEPT[0])
+    assert deploy(checkpoint=checkpoint, options=ACCEPT)[0] == 0
+
+
+def test_a_checkpoint_trained_with_another_order_of_classes(deploy, trained):
+    options = "{}_dataloader.dataset.metainfo.classes"
+    classes = "[Background,Incomplete,Super,Hopping,Streaking,Lattice]"
+    options = [f"{options.format(side)}={classes}" for side in ("val", "test")]
+    result = deploy(checkpoint=trained(), options=["--cfg-options", *options])
+    caught(result, "Background, Super, Incomplete", "Background, Incomplete, Super", ACCEPT[0])
+
+
+def test_a_checkpoint_that_scored_far_better_in_training(deploy, trained):
+    """Whatever differs: the weights, the images, or what is done to them."""
+    checkpoint = trained(scores=dict(mIoU=99.0))
+    caught(deploy(checkpoint=checkpoint), "in training it was 99.00 on 4", "on 4 validation images")
+    status, said, _ = deploy(checkpoint=checkpoint, options=ACCEPT)
+    assert status == 0
+    assert "(4 validation images; in training, mIoU was 99.00 on 4)" in said
+
+
+def test_a_head_of_other_classes_than_the_data_set(deploy):
+    options = [f"{side}_dataloader.dataset.metainfo.classes=[a,b]" for side in ("val", "test")]
+    result = deploy(options=["--cfg-options", *options])
+    caught(result, "decode_head predicts 6 classes", "has 2 (a, b)")
+    assert "bundle.json" not in result[1]

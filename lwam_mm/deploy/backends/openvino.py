@@ -90,7 +90,7 @@ def _convert(onnx_file: Path, folder: Path) -> str:
 
 
 def _import_openvino() -> ModuleType:
-    """Import OpenVINO such that it sends nothing: by itself it reports every import."""
+    """Import OpenVINO so that it sends nothing; by default it reports every import."""
     require("openvino")
     with no_telemetry():
         import openvino
