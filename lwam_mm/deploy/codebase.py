@@ -147,11 +147,6 @@ class LabelsEnd2EndModel(_CheckedEnd2EndModel):
 
 
 def _without_padding(scores: Tensor, sample: SegDataSample) -> Tensor:
-    top, bottom, left, right = _padding(sample)
+    left, right, top, bottom = sample.metainfo.get("img_padding_size") or [0] * 4
     height, width = scores.shape[-2:]
     return scores[:, top : height - bottom, left : width - right]
-
-
-def _padding(sample: SegDataSample) -> tuple[int, int, int, int]:
-    left, right, top, bottom = sample.metainfo.get("img_padding_size") or [0] * 4
-    return top, bottom, left, right

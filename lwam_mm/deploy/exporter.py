@@ -247,14 +247,10 @@ def export_bundle(
 
     Raises:
         FileNotFoundError: The config or the checkpoint is missing.
-        lwam_mm.models.checkpoint.CheckpointMismatchError: The checkpoint does not fit the config,
-            or the config is that of a distillation.
-        lwam_mm.models.output_classes.OutputClassesError: Its head predicts other classes than the
-            data set has.
-        lwam_mm.models.training_record.TrainingMismatchError: The checkpoint was trained otherwise
-            than the config says.
+        ExportError: A bundle cannot do what the config asks for.
+        CheckpointMismatchError, TrainingMismatchError, OutputClassesError: Checkpoint, config and
+            data set do not fit together.
         lwam_mm.datasets.problem.DatasetError: The images cannot be used.
-        ExportError: This cannot be exported.
         GateError: The exported model differs from the trained one by more than the limits allow.
             No bundle was written.
         lwam_mm.quantization.quantize.QuantizationError: No INT8 model is within the limits.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,6 +125,8 @@ def test_the_report_is_readable_and_plain_json(samples):
     assert "exported" in text
     assert "Super -1.96" in text
     assert "2 validation images" in text
+    assert re.search(r"stage +against", text)
+    assert re.search(r"exported +folded", text)
     assert json.loads(json.dumps(report.to_json(), allow_nan=False)) == report.to_json()
 
 

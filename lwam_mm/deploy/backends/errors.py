@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 
 from lwam_mm.utils.errors import UserError
 
@@ -27,6 +28,20 @@ def require(*packages: str) -> None:
         raise BackendError(
             f"{' and '.join(missing)}: not installed; run pip install {' '.join(missing)}"
         )
+
+
+def check_outputs(file: str, wanted: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """Return the names of the outputs to compute: those wanted, or all of a model's.
+
+    Raises:
+        BackendError: The model has no such output.
+    """
+    if unknown := sorted(set(wanted or []) - set(known)):
+        raise BackendError(
+            f"{file}: has no output {', '.join(unknown)}, only {', '.join(known)}; correct "
+            "onnx_config.output_names in the deploy config"
+        )
+    return list(wanted or known)
 
 
 def first_line(error: Exception) -> str:

@@ -23,7 +23,7 @@ from mmdeploy.utils import get_backend_config
 from mmdeploy.utils.timer import TimeCounter
 from torch import Tensor
 
-from lwam_mm.deploy.backends.errors import BackendError, is_installed, require
+from lwam_mm.deploy.backends.errors import BackendError, check_outputs, is_installed, require
 
 _NAME = "ncnn"
 _FP16 = {"FP32": False, "FP16": True}
@@ -193,14 +193,7 @@ class NcnnWrapper(BaseWrapper):
     ) -> None:
         require("ncnn")
         net = _load(Path(param_file), Path(bin_file), fp16)
-        known = net.output_names()
-        super().__init__(list(output_names or known))
-        unknown = sorted(set(self.output_names) - set(known))
-        if unknown:
-            raise BackendError(
-                f"{param_file}: has no output {', '.join(unknown)}, only {', '.join(known)}; "
-                "correct onnx_config.output_names in the deploy config"
-            )
+        super().__init__(check_outputs(param_file, output_names, net.output_names()))
         self._net = net
 
     @staticmethod

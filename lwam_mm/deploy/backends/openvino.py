@@ -19,7 +19,13 @@ from mmdeploy.backend.base import (
 from mmdeploy.utils.timer import TimeCounter
 from torch import Tensor
 
-from lwam_mm.deploy.backends.errors import BackendError, first_line, is_installed, require
+from lwam_mm.deploy.backends.errors import (
+    BackendError,
+    check_outputs,
+    first_line,
+    is_installed,
+    require,
+)
 from lwam_mm.runtime.engines.openvino_core import openvino_core
 from lwam_mm.runtime.engines.telemetry import no_telemetry
 
@@ -137,13 +143,7 @@ class OpenVINOWrapper(BaseWrapper):
                 f"{ir_model_file}: OpenVINO cannot compile this model ({first_line(error)})"
             ) from error
         known = [output.get_any_name() for output in self._compiled.outputs]
-        super().__init__(list(output_names or known))
-        unknown = sorted(set(self.output_names) - set(known))
-        if unknown:
-            raise BackendError(
-                f"{ir_model_file}: has no output {', '.join(unknown)}, only {', '.join(known)}; "
-                "correct onnx_config.output_names in the deploy config"
-            )
+        super().__init__(check_outputs(ir_model_file, output_names, known))
         self._request = self._compiled.create_infer_request()
 
     def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
