@@ -1,15 +1,23 @@
-"""Fold a student, export it, hold it against the gate and write a bundle for the machine."""
+"""Fold a student, export it, pass it through the gate and write a bundle for the machine."""
 
 import argparse
 from collections.abc import Sequence
 
+from mmengine.config import DictAction
+
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
-from lwam_mm.engine.launch import add_data_root_argument, load_config, run_tool
+from lwam_mm.engine.launch import (
+    add_accept_mismatch_argument,
+    add_data_root_argument,
+    load_config,
+    run_tool,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments and export."""
-    from lwam_mm.deploy.exporter import BACKENDS, default_backend, export_bundle
+    from lwam_mm.deploy.deploy_config import BACKENDS, default_backend
+    from lwam_mm.deploy.exporter import export_bundle
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", help="the student's plain config")
@@ -33,17 +41,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--deploy-config",
         metavar="FILE",
-        help="a deploy config of your own, with other limits for instance, in the place of "
-        "--backend and --dynamic",
+        help="a deploy config of your own, for example with other limits, instead of --backend "
+        "and --dynamic",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there")
+    add_accept_mismatch_argument(parser)
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing bundle")
     add_data_root_argument(parser)
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        metavar="KEY=VALUE",
+        help="override settings of the student's config, as in its training",
+    )
     args = parser.parse_args(argv)
     if args.deploy_config and (args.backend or args.dynamic):
-        parser.error("--deploy-config says what --backend and --dynamic would: give one of them")
+        parser.error("--deploy-config replaces --backend and --dynamic: give one or the other")
 
     bundle = export_bundle(
-        load_config(args.config, data_root=args.data_root),
+        load_config(args.config, data_root=args.data_root, options=args.cfg_options),
         args.checkpoint,
         args.out,
         backend=args.backend,
@@ -51,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         int8=args.int8,
         deploy_config=load_config(args.deploy_config) if args.deploy_config else None,
         overwrite=args.overwrite,
+        accept_mismatch=args.accept_mismatch,
         progress=lambda line: print(line, flush=True),
     )
     print(f"{bundle.root}: {bundle.manifest.precision} for {bundle.manifest.engine}")

@@ -13,7 +13,7 @@ from lwam_mm.utils.atomic_files import write_atomically
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, export and write."""
-    from lwam_mm.lab.quantization_table import Student, quantization_rows, to_markdown
+    from lwam_mm.lab.quantization_table import TrainedStudent, quantization_rows, to_markdown
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     students = [
-        Student(name, load_config(config, data_root=args.data_root), Path(checkpoint))
+        TrainedStudent(name, load_config(config, data_root=args.data_root), Path(checkpoint))
         for name, config, checkpoint in args.student
     ]
     rows = quantization_rows(

@@ -1,4 +1,4 @@
-"""NNCF without the telemetry and the chatter that it comes with."""
+"""NNCF without its telemetry and its log messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lwam_mm.runtime.engines.telemetry import no_telemetry
 
 
 def import_nncf() -> ModuleType:
-    """Import NNCF such that it sends nothing and writes nothing into the user's home."""
+    """Import NNCF so that it sends nothing and writes nothing into the user's home."""
     with no_telemetry():
         import nncf
 
@@ -20,7 +20,7 @@ def import_nncf() -> ModuleType:
 
 @contextmanager
 def quiet_nncf() -> Iterator[None]:
-    """Let through NNCF's errors only: no progress bars, no log of each step."""
+    """Show NNCF's errors only: no progress bars, no log of each step."""
     import rich
 
     logger, console = logging.getLogger("nncf"), rich.get_console()

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lwam_mm.deploy.compared_models import Sample, Seen
-from lwam_mm.deploy.gate import GateError, Limits, read_limits, run_gate
+from lwam_mm.deploy.compared_models import LabelledImage, StageOutput
+from lwam_mm.deploy.gate import GateError, Limits, compare_with_training, read_limits, run_gate
+from lwam_mm.models.training_record import TrainingRecord
 from lwam_mm.utils.errors import UserError
 
 CLASSES = ("Background", "Super", "Incomplete")
@@ -18,9 +21,9 @@ def logits_of(labels: np.ndarray, scale: float = 4.0) -> np.ndarray:
 
 
 def stage(change=lambda logits: logits):
-    def see(sample: Sample) -> Seen:
+    def see(sample: LabelledImage) -> StageOutput:
         logits = change(logits_of(np.where(sample.truth == 255, 0, sample.truth)))
-        return Seen(logits, logits.argmax(0).astype(np.uint8))
+        return StageOutput(logits, logits.argmax(0).astype(np.uint8))
 
     return see
 
@@ -31,7 +34,7 @@ def samples():
     first[:5] = 1
     second = np.zeros((10, 10), np.uint8)
     second[0] = 255
-    return [Sample(Path("a.png"), first, {}), Sample(Path("b.png"), second, {})]
+    return [LabelledImage(Path("a.png"), first, {}), LabelledImage(Path("b.png"), second, {})]
 
 
 def run(samples, change, **limits):
@@ -122,6 +125,8 @@ def test_the_report_is_readable_and_plain_json(samples):
     assert "exported" in text
     assert "Super -1.96" in text
     assert "2 validation images" in text
+    assert re.search(r"stage +against", text)
+    assert re.search(r"exported +folded", text)
     assert json.loads(json.dumps(report.to_json(), allow_nan=False)) == report.to_json()
 
 
@@ -142,3 +147,98 @@ def test_limits_are_read_by_name():
         read_limits(dict(int4=dict(miou=0.5)))
     with pytest.raises(UserError, match=r"gate\.limits\.int8\.mIoU: no such limit; there are"):
         read_limits(dict(int8=dict(mIoU=0.5)))
+
+
+def test_differences_are_relative_to_the_earlier_stage(samples):
+    """Half of 8 is 0.5 of the earlier logit and 1 of the later."""
+    stages = {"folded": stage(lambda logits: 2 * logits), "exported": stage()}
+    (difference,) = run_gate(stages, samples, CLASSES, {}).differences
+    assert difference.largest == 0.5
+
+
+def test_agreement_is_a_share_of_pixels_not_of_images(samples):
+    """One pixel of 200 in the first image, none of 100 in the second."""
+
+    def change(logits):
+        if logits.shape[2] == 20:
+            logits = logits.copy()
+            logits[:, 0, 0] = [4, 0, 0]
+        return logits
+
+    (difference,) = run(samples, change).differences
+    assert difference.agreement == pytest.approx(100 * 299 / 300)
+    assert difference.mean == pytest.approx((4 + 4 / 4) / 900)
+
+
+def test_masks_without_any_class_are_an_error_of_the_data(samples):
+    ignored = [LabelledImage(s.path, np.full_like(s.truth, 255), {}) for s in samples]
+    with pytest.raises(UserError, match=r"masks of the 2 images .* every pixel is 255"):
+        run(ignored, np.copy)
+
+
+def test_progress_is_told_every_twenty_images(samples):
+    said, seen = [], []
+    count = stage(lambda logits: seen.append(1) or logits)
+    run_gate({"a": count}, samples * 20, CLASSES, {}, lambda line: said.append((line, len(seen))))
+    assert said == [("  20 of 40", 20)]
+
+
+@pytest.fixture
+def judged(samples):
+    """Function judging a net by what its training measured; says on how many images it scored."""
+
+    def judge(remembered, limit=5.0, change=np.copy, shown=1):
+        stages = {"multi-branch": stage(change)}
+        report = run_gate(stages, samples[:shown], CLASSES, {})
+        record = TrainingRecord(scores={} if remembered is None else dict(mIoU=remembered))
+        compare_with_training(report, replace(record, images=9), limit, stages, samples)
+        return report
+
+    return judge
+
+
+def test_a_net_that_scores_as_in_training_passes(judged):
+    report = judged(100.0)
+    assert report.failures == []
+    assert str(report).endswith("(1 validation images; in training, mIoU was 100.00 on 9)")
+    assert report.to_json()["remembered"] == dict(mIoU=100.0, images=9)
+    assert judged(30.0).failures == []
+
+
+def shuffled(logits):
+    return logits[[1, 0, 2]]
+
+
+def test_a_net_that_scores_far_less_is_refused_with_both_figures(judged):
+    (failure,) = judged(58.8, change=shuffled, shown=2).failures
+    assert "mIoU is 0.00 on 2 validation images, in training it was 58.80 on 9;" in failure
+    assert "--accept-mismatch" in failure
+    assert judged(5.0, change=shuffled, shown=2).failures == []
+    assert len(judged(5.1, change=shuffled, shown=2).failures) == 1
+
+
+def test_few_images_that_score_low_are_not_the_last_word(judged):
+    """The first of two images is wrong: the second is looked at before the net is refused."""
+
+    def change(logits):
+        return shuffled(logits) if logits.shape[2] == 20 else logits
+
+    assert judged(20.0, change=change).failures == []
+    (failure,) = judged(60.0, change=change).failures
+    right_first = judged(90.0, change=lambda x: x if x.shape[2] == 20 else shuffled(x))
+    assert right_first.failures == []
+    assert "on 2 validation images" in failure
+
+
+def test_nothing_is_compared_with_an_unknown_score_or_without_a_limit(judged):
+    report = judged(None, change=shuffled)
+    assert (report.failures, report.remembered) == ([], {})
+    assert "training" not in str(report)
+    assert "remembered" not in report.to_json()
+    assert judged(100.0, limit=None, change=shuffled).failures == []
+
+
+def test_a_class_of_one_pixel_counts(samples):
+    samples[1].truth[5, 5] = 2
+    report = run(samples, np.copy)
+    assert report.stages["folded"]["Incomplete"] == 100

@@ -4,13 +4,18 @@ import pytest
 from mmengine.config import Config
 
 from lwam_mm.lab import quantization_table
-from lwam_mm.lab.quantization_table import Row, Student, quantization_rows, to_markdown
+from lwam_mm.lab.quantization_table import (
+    QuantizedScores,
+    TrainedStudent,
+    quantization_rows,
+    to_markdown,
+)
 from lwam_mm.quantization.quantize import QuantizationError
 
 
 @pytest.fixture(scope="module")
 def students(student_config, student_checkpoint):
-    return [Student("narrow", Config.fromfile(student_config), student_checkpoint)]
+    return [TrainedStudent("narrow", Config.fromfile(student_config), student_checkpoint)]
 
 
 def test_three_rows_a_student_with_figures_of_their_own(students):
@@ -35,13 +40,16 @@ def test_a_limit_that_no_model_keeps_is_told(students, monkeypatch):
 
     monkeypatch.setattr(quantization_table, "export_bundle", export)
     rows = quantization_rows(students, backend="onnxruntime", tight=0.0)
-    assert rows[2] == Row("narrow", "INT8, controlled", {}, note="no layer can be INT8")
+    assert rows[2] == QuantizedScores("narrow", "INT8, controlled", {}, note="no layer can be INT8")
     assert "no layer can be INT8 |" in to_markdown(rows, title="t", facts=[])
 
 
 def test_the_page():
     iou = {"mIoU": 50.0, "Background": 99.0, "Super": None}
-    rows = [Row("a", "float", iou), Row("a", "INT8", iou, 0.25, "3 layers in float")]
+    rows = [
+        QuantizedScores("a", "float", iou),
+        QuantizedScores("a", "INT8", iou, 0.25, "3 layers in float"),
+    ]
     assert to_markdown(rows, title="What INT8 costs", facts=["How."]) == (
         "# What INT8 costs\n\nHow.\n\n"
         "| student | model | mIoU | Background | Super | MB |  |\n"

@@ -1,8 +1,9 @@
-"""What can go wrong between MMDeploy and an inference engine."""
+"""Errors of an inference engine, and whether it is installed."""
 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 
 from lwam_mm.utils.errors import UserError
 
@@ -17,10 +18,10 @@ def is_installed(*packages: str) -> bool:
 
 
 def require(*packages: str) -> None:
-    """Say how to install what is missing.
+    """Make sure that packages are installed.
 
     Raises:
-        BackendError: one of the packages is not installed.
+        BackendError: One of them is not; says how to install it.
     """
     missing = [package for package in packages if not is_installed(package)]
     if missing:
@@ -29,10 +30,24 @@ def require(*packages: str) -> None:
         )
 
 
-def first_line(error: Exception) -> str:
-    """Find the line of an engine's error that says what is wrong.
+def check_outputs(file: str, wanted: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """Return the names of the outputs to compute: those wanted, or all of a model's.
 
-    OpenVINO begins with the places in its own source files, one a line.
+    Raises:
+        BackendError: The model has no such output.
+    """
+    if unknown := sorted(set(wanted or []) - set(known)):
+        raise BackendError(
+            f"{file}: has no output {', '.join(unknown)}, only {', '.join(known)}; correct "
+            "onnx_config.output_names in the deploy config"
+        )
+    return list(wanted or known)
+
+
+def first_line(error: Exception) -> str:
+    """Return the line of an engine's error that says what is wrong.
+
+    OpenVINO begins with the places in its own source files, one on each line.
     """
     lines = [line.strip() for line in str(error).splitlines()]
     told = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]

@@ -19,7 +19,13 @@ from mmdeploy.backend.base import (
 from mmdeploy.utils.timer import TimeCounter
 from torch import Tensor
 
-from lwam_mm.deploy.backends.errors import BackendError, first_line, is_installed, require
+from lwam_mm.deploy.backends.errors import (
+    BackendError,
+    check_outputs,
+    first_line,
+    is_installed,
+    require,
+)
 from lwam_mm.runtime.engines.openvino_core import openvino_core
 from lwam_mm.runtime.engines.telemetry import no_telemetry
 
@@ -49,10 +55,10 @@ class OpenVINOManager(BaseBackendManager):
         Weights stay float32. Shapes are those of the ONNX file, static or dynamic.
 
         Args:
-            ir_files: the ONNX files.
-            work_dir: folder of the results, which are named as the ONNX files.
-            deploy_cfg: the deploy config; nothing in it is asked for.
-            kwargs: what else MMDeploy hands over, likewise.
+            ir_files: The ONNX files.
+            work_dir: Folder of the results, which are named as the ONNX files.
+            deploy_cfg: The deploy config; not used.
+            kwargs: Other arguments of MMDeploy; not used.
 
         Returns:
             One ``.xml`` path for each ONNX file.
@@ -90,7 +96,7 @@ def _convert(onnx_file: Path, folder: Path) -> str:
 
 
 def _import_openvino() -> ModuleType:
-    """Import OpenVINO such that it sends nothing: by itself it reports every import."""
+    """Import OpenVINO so that it sends nothing; by default it reports every import."""
     require("openvino")
     with no_telemetry():
         import openvino
@@ -118,11 +124,11 @@ class OpenVINOWrapper(BaseWrapper):
     any multiple of it.
 
     Args:
-        ir_model_file: an ``.xml`` file (its ``.bin`` beside it), or an ONNX file.
-        output_names: the outputs to return; None for all.
+        ir_model_file: An ``.xml`` file (its ``.bin`` beside it), or an ONNX file.
+        output_names: The outputs to return; None for all.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: There is no such file.
         BackendError: OpenVINO is not installed, cannot read the file, or finds no such output.
     """
 
@@ -137,26 +143,20 @@ class OpenVINOWrapper(BaseWrapper):
                 f"{ir_model_file}: OpenVINO cannot compile this model ({first_line(error)})"
             ) from error
         known = [output.get_any_name() for output in self._compiled.outputs]
-        super().__init__(list(output_names or known))
-        unknown = sorted(set(self.output_names) - set(known))
-        if unknown:
-            raise BackendError(
-                f"{ir_model_file}: has no output {', '.join(unknown)}, only {', '.join(known)}; "
-                "correct onnx_config.output_names in the deploy config"
-            )
+        super().__init__(check_outputs(ir_model_file, output_names, known))
         self._request = self._compiled.create_infer_request()
 
     def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run the model.
 
         Args:
-            inputs: tensors (N, ...) by input name; all with the same N.
+            inputs: Tensors (N, ...) by input name; all with the same N.
 
         Returns:
             Tensors (N, ...) by output name, on the CPU.
 
         Raises:
-            BackendError: a name, shape or dtype is not the model's.
+            BackendError: A name, shape or dtype is not the model's.
         """
         arrays = {name: tensor.detach().cpu().numpy() for name, tensor in inputs.items()}
         images = len(next(iter(arrays.values())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lwam_mm.deploy.compared_models import Samples, Stage, bundle_stage, torch_stage
+from lwam_mm.deploy.compared_models import Stage, ValidationImages, bundle_stage, torch_stage
 from lwam_mm.deploy.gate import run_gate
 from lwam_mm.lab.benchmark.models import build
 from lwam_mm.lab.benchmark.plan import EAGER, ENGINES
@@ -46,7 +46,7 @@ def measure_miou(
             stages[key] = bundle_stage(Predictor(student.bundle(key).root))
     if not stages:
         return {}
-    samples = Samples(student.network.config, images)
+    samples = ValidationImages(student.network.config, images)
     progress(f"mIoU of {', '.join(stages)} on {len(samples)} validation images")
     report = run_gate(stages, samples, student.classes, {})
     return {key: scores["mIoU"] for key, scores in report.stages.items()}

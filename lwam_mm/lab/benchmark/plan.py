@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lwam_mm.lab.benchmark.ceiling import ceiling_key
+from lwam_mm.lab.benchmark.peer_int8 import pack_peer_int8
 from lwam_mm.lab.benchmark.peers import PEERS, peer_config
 from lwam_mm.lab.benchmark.reason import reason
 from lwam_mm.lab.benchmark.row import Row
@@ -90,9 +91,9 @@ class Plan:
                 found.append(self._torch(blank[0], network, folded=False))
                 exporter = network.exporter(self._student.classes)
                 model = exporter.to_onnx()
-                found.append(self._inference(blank[1], exporter.pack(model, "openvino", "float32")))
-                bundle = exporter.pack_peer_int8(
-                    model, self._student.calibration, PEERS[name].transformer
+                found.append(self._inference(blank[1], exporter.pack(model, frames=False)))
+                bundle = pack_peer_int8(
+                    exporter, model, self._student.calibration, PEERS[name].transformer
                 )
                 found.append(self._inference(blank[2], bundle))
         except Exception as error:

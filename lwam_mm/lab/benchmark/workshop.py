@@ -10,12 +10,12 @@ import numpy as np
 import onnx
 from mmengine.config import Config
 
-from lwam_mm.deploy.receptive_field import tile_halo
-from lwam_mm.lab.benchmark.exports import Exporter
-from lwam_mm.lab.benchmark.models import build, count, write_random_weights
+from lwam_mm.deploy.deploy_config import load_deploy_config
+from lwam_mm.deploy.exporter import Exporter
+from lwam_mm.lab.benchmark.models import count, write_random_weights
 from lwam_mm.lab.benchmark.pictures import draw_frame, draw_layers
-from lwam_mm.models.input_size import STRIDE
 from lwam_mm.quantization.calibration import calibration_images
+from lwam_mm.quantization.quantize import quantize
 from lwam_mm.runtime import Bundle, read_image
 from lwam_mm.runtime.pre_and_postprocessing import to_batch
 
@@ -66,10 +66,14 @@ class Network:
         """Count parameters and multiply-accumulates; see ``models.count``."""
         return count(self.config, self.size, folded=folded)
 
-    def exporter(self, classes: Sequence[str]) -> Exporter:
-        """Make the exporter at the size to measure at."""
-        folder = self.folder / "export"
-        return Exporter(self.config, self.checkpoint, classes, folder, self.size)
+    def exporter(
+        self, classes: Sequence[str], backend: str = "openvino", *, dynamic: bool = False
+    ) -> Exporter:
+        """Make the exporter for a backend, at the size to measure at or for any size."""
+        folder = self.folder / f"export-{backend}{'-dynamic' if dynamic else ''}"
+        folder.mkdir(exist_ok=True)
+        deploy_config = load_deploy_config(backend, None if dynamic else (self.size, self.size))
+        return Exporter(self.config, self.checkpoint, deploy_config, folder, classes)
 
 
 class Student:
@@ -104,7 +108,7 @@ class Student:
     @cached_property
     def calibration(self) -> list[np.ndarray]:
         """What INT8 is calibrated on: training images of trained weights, else drawn layers."""
-        spec, network = self.exporter.spec(), self.network
+        spec, network = self.exporter.manifest.input, self.network
         if network.trained:
             return calibration_images(network.config, spec, 64)
         return [to_batch(read_image(picture), spec) for picture in network.pictures]
@@ -113,7 +117,7 @@ class Student:
     def export_int8(self) -> onnx.ModelProto:
         """The plain INT8 export at the size to measure at."""
         self._progress("quantize the student")
-        return self.exporter.quantize(self.export, self.calibration)
+        return quantize(self.export, self.calibration)
 
     def bundle(self, key: str, *, frames: bool = False) -> Bundle:
         """Make the bundle of a backend, ``"-int8"`` behind it for INT8.
@@ -126,22 +130,19 @@ class Student:
         if (key, frames) not in self._bundles:
             backend, precision = key.removesuffix("-int8"), precision_of(key)
             model = self.export_int8 if precision == "int8" else self.export
-            pack = self.exporter.pack_frames if frames else self.exporter.pack
-            self._bundles[key, frames] = pack(model, backend, precision)
+            exporter = self.network.exporter(self.classes, backend)
+            self._bundles[key, frames] = exporter.pack(
+                model, int8=precision == "int8", frames=frames
+            )
         return self._bundles[key, frames]
 
     def dynamic_bundle(self, key: str) -> Bundle:
         """Make the OpenVINO bundle for images of any size, in tiles where they are large."""
         network = self.network
         self._progress(f"export the student for images of any size ({key})")
-        folded = build(network.config, network.checkpoint, folded=True)
-        folder = network.folder / f"dynamic-{key}"
-        halo = tile_halo(folded, STRIDE)
-        exporter = Exporter(network.config, network.checkpoint, self.classes, folder, None, halo)
-        model, precision = exporter.to_onnx(), precision_of(key)
-        if precision == "int8":
-            model = exporter.quantize(model, self.calibration)
-        return exporter.pack_frames(model, "openvino", precision)
+        exporter = network.exporter(self.classes, dynamic=True)
+        model, int8 = exporter.to_onnx(), precision_of(key) == "int8"
+        return exporter.pack(quantize(model, self.calibration) if int8 else model, int8=int8)
 
 
 def precision_of(key: str) -> str:

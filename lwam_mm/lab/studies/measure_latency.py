@@ -15,6 +15,7 @@ from mmengine.config import Config
 
 from lwam_mm.deploy.exporter import dataset_classes
 from lwam_mm.lab.benchmark.machine import cpu_model, versions
+from lwam_mm.lab.benchmark.peer_int8 import pack_peer_int8
 from lwam_mm.lab.benchmark.pictures import draw_layers
 from lwam_mm.lab.benchmark.reason import reason
 from lwam_mm.lab.benchmark.row import Row
@@ -86,11 +87,12 @@ class Exports:
                 graph = _without_weights(model)
                 if graph in self._known:
                     return self._known[graph]
-                bundle = exporter.pack(model, "openvino", "float32")
+                bundle = exporter.pack(model, frames=False)
                 made.append(replace(blank[0], job=self._job(bundle)))
-                images = [to_batch(read_image(path), exporter.spec()) for path in self._pictures]
+                spec = exporter.manifest.input
+                images = [to_batch(read_image(path), spec) for path in self._pictures]
                 # Peers and ours alike, so that only the network makes the difference.
-                bundle = exporter.pack_peer_int8(model, images, _has_attention(model))
+                bundle = pack_peer_int8(exporter, model, images, _has_attention(model))
                 made.append(replace(blank[1], job=self._job(bundle)))
                 self._known[graph] = made
         except Exception as error:

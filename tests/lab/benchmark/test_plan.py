@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lwam_mm.deploy.bundle_writer import Packer
+from lwam_mm.deploy.exporter import Exporter
 from lwam_mm.lab.benchmark import plan as plans
 from lwam_mm.lab.benchmark.plan import ROWS, Plan, check_keys, with_miou
 from lwam_mm.lab.benchmark.row import Row
@@ -49,7 +49,7 @@ def test_a_peer_that_cannot_be_exported_keeps_its_torch_row(plan, monkeypatch):
     def refuse(self):
         raise RuntimeError("no such operator")
 
-    monkeypatch.setattr("lwam_mm.lab.benchmark.exports.Exporter.to_onnx", refuse)
+    monkeypatch.setattr("lwam_mm.deploy.exporter.Exporter.to_onnx", refuse)
     eager, exported, int8 = plan.peer_rows("cgnet")
     assert eager.job is not None
     assert eager.note == ""
@@ -75,11 +75,11 @@ def test_a_bundle_that_is_there_shows_its_own_miou(plan, student, tmp_path):
 
 def test_frames_are_packed_as_the_deploy_tool_does(plan, monkeypatch, student):
     packed = []
-    monkeypatch.setattr(Packer, "pack", lambda self, model, name: packed.append(name))
+    monkeypatch.setattr(Exporter, "pack", lambda self, model, **kind: packed.append(kind))
     student._bundles.pop(("onnxruntime", True), None)
     student.bundle("onnxruntime", frames=True)
     student._bundles.pop(("onnxruntime", True))
-    assert packed == ["exported"]
+    assert packed == [dict(int8=False, frames=True)]
 
 
 def test_miou_goes_to_all_forms_of_a_model():
