@@ -1,11 +1,14 @@
-"""Networks to measure: built from their configs, with weights that keep numbers in range."""
+"""The networks and bundles to measure, with weights and images that make their speed realistic."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
+import onnx
 import torch
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
@@ -16,28 +19,53 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
+from lwam_mm.datasets.synthetic.build import draw_layer, make_build
+from lwam_mm.deploy.receptive_field import tile_halo
+from lwam_mm.lab.benchmark.exports import Exporter
 from lwam_mm.models import reparameterize
 from lwam_mm.models.checkpoint import load_weights, save_checkpoint
-from lwam_mm.runtime import read_image
+from lwam_mm.models.input_size import STRIDE
+from lwam_mm.quantization.calibration import calibration_images
+from lwam_mm.runtime import Bundle, read_image
+from lwam_mm.runtime.pre_and_postprocessing import to_batch
+
+FRAME = (3302, 3772)
+"""Height and width in pixels of a whole camera frame, for models of any size."""
 
 _SEED = 0
 _LARGEST_CROP = 512
+_CALIBRATION_IMAGES = 64
+
+
+def draw_layers(folder: Path, size: int, count: int) -> list[Path]:
+    """Draw powder layers of ``size`` x ``size`` pixels as grey 8-bit PNG files."""
+    build = make_build(_SEED, 0, size, count)
+    return [
+        _save(folder / f"layer{index}.png", draw_layer(build, index)[0]) for index in range(count)
+    ]
+
+
+def draw_frame(layer: Path, path: Path) -> Path:
+    """Tile a layer to a grey PNG file of a whole camera frame, :data:`FRAME`."""
+    pixels = cv2.imread(str(layer), cv2.IMREAD_GRAYSCALE)
+    repeats = [-(-side // have) for side, have in zip(FRAME, pixels.shape, strict=True)]
+    return _save(path, np.tile(pixels, repeats)[: FRAME[0], : FRAME[1]])
 
 
 def build(config: str | Path | Config, checkpoint: str | Path, *, folded: bool) -> nn.Module:
-    """Build a segmentor with a checkpoint's weights, in eval mode.
+    """Build a segmentor with the weights of a checkpoint, in eval mode.
 
     Raises:
-        FileNotFoundError: there is no such config or checkpoint.
-        lwam_mm.models.checkpoint.CheckpointMismatchError: the checkpoint does not fit.
+        FileNotFoundError: There is no such config or checkpoint.
+        lwam_mm.models.checkpoint.CheckpointMismatchError: The checkpoint does not fit.
     """
-    model = _blank(config)
+    model = _without_weights(config)
     load_weights(model, checkpoint)
     return reparameterize(model, inplace=True) if folded else model
 
 
 def image_for(model: nn.Module, picture: str | Path) -> Tensor:
-    """Read an image as a segmentor takes it: float32 (1, 3, H, W), RGB, normalised."""
+    """Read an image as input of a segmentor: float32 (1, 3, H, W), RGB, normalised."""
     image = torch.from_numpy(read_image(picture))[None].permute(0, 3, 1, 2)
     return _normalised(model, image).contiguous()
 
@@ -47,58 +75,53 @@ def logits(model: nn.Module, image: Tensor) -> Tensor:
     found = model(image, mode="tensor")
     if found.shape[2:] == image.shape[2:]:
         return found
-    return resize(
-        found,
-        size=image.shape[2:],
-        mode="bilinear",
-        align_corners=model.decode_head.align_corners,
-    )
+    align_corners = model.decode_head.align_corners
+    return resize(found, image.shape[2:], mode="bilinear", align_corners=align_corners)
 
 
 def write_random_weights(config: Config, pictures: Sequence[Path], path: Path) -> None:
-    """Draw a segmentor's weights at random and write them as a checkpoint.
+    """Write a checkpoint with random weights, its batch-norm statistics taken from images.
 
-    Its batch norms take their statistics from pictures: with those of a fresh model, numbers grow
-    or shrink from layer to layer, and products of vanishing numbers take processors far longer.
+    With the statistics of a fresh model, activations grow or vanish from layer to layer, and
+    processors are far slower at denormal numbers.
 
     Args:
-        config: the segmentor's config.
-        pictures: two image files or more of one size.
-        path: the checkpoint to write.
+        config: Config of the segmentor.
+        pictures: Two or more image files of one size.
+        path: Checkpoint to write.
     """
     torch.manual_seed(_SEED)
-    model = _blank(config)
+    model = _without_weights(config)
     images = np.stack([read_image(picture) for picture in pictures])
     images = images[:, :_LARGEST_CROP, :_LARGEST_CROP]
-    batch = _normalised(model, torch.from_numpy(images).permute(0, 3, 1, 2))
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    for norm in norms:
-        norm.train()
-        norm.momentum = None  # the plain mean of what it sees, without what it began with
-        norm.reset_running_stats()
+    for norm in model.modules():
+        if isinstance(norm, _BatchNorm):
+            norm.train()
+            norm.momentum = None  # a plain mean, without the initial statistics
+            norm.reset_running_stats()
     with torch.no_grad():
-        model(batch, mode="tensor")
+        model(_normalised(model, torch.from_numpy(images).permute(0, 3, 1, 2)), mode="tensor")
     save_checkpoint(model.state_dict(), path)
 
 
 def count(config: Config, size: int, *, folded: bool) -> tuple[int, int]:
-    """Count parameters and multiply-accumulates of one image; nothing is computed for it.
+    """Count parameters and multiply-accumulates of one image without computing anything.
 
     Args:
-        config: the segmentor's config; its auxiliary heads, which do not run in use, do not count
-            among the parameters.
-        size: height and width in pixels.
-        folded: count the folded net.
+        config: Config of the segmentor. Auxiliary heads, which inference does not use, do not
+            count.
+        size: Height and width in pixels.
+        folded: Whether to count the folded network.
 
     Returns:
         Number of parameters, and number of multiply-accumulates in convolutions and matrix
         products as they are defined, whatever short cut an engine takes.
     """
-    model = _blank(config)
+    model = _without_weights(config)
     if folded:
         model = reparameterize(model)
-    idle = sum(p.numel() for n, p in model.named_parameters() if n.startswith("auxiliary_head."))
-    parameters = sum(p.numel() for p in model.parameters()) - idle
+    unused = sum(p.numel() for n, p in model.named_parameters() if n.startswith("auxiliary_head."))
+    parameters = sum(p.numel() for p in model.parameters()) - unused
     return parameters, count_macs(model.to("meta"), size)
 
 
@@ -109,7 +132,134 @@ def count_macs(model: nn.Module, size: int) -> int:
     return counter.get_total_flops() // 2
 
 
-def _blank(config: str | Path | Config) -> nn.Module:
+class Network:
+    """A segmentor with its weights.
+
+    Args:
+        config: Its config.
+        checkpoint: Its weights; random if None.
+        pictures: Drawn layers of the size to measure at.
+        folder: Empty folder to write to.
+        size: Height and width in pixels to measure at.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        checkpoint: Path | None,
+        pictures: Sequence[Path],
+        folder: Path,
+        size: int,
+    ) -> None:
+        self.config, self.trained = config, checkpoint is not None
+        self.pictures, self.folder, self.size = list(pictures), folder, size
+        self._given = checkpoint
+        folder.mkdir(parents=True)
+
+    @cached_property
+    def checkpoint(self) -> Path:
+        """File of the weights."""
+        if self._given is not None:
+            return self._given
+        path = self.folder / "random.pth"
+        write_random_weights(self.config, self.pictures, path)
+        return path
+
+    @cached_property
+    def config_file(self) -> Path:
+        """File of the config, for other processes."""
+        path = self.folder / "config.py"  # JSON would turn tuples into lists
+        self.config.dump(path)
+        return path
+
+    def count(self, *, folded: bool) -> tuple[int, int]:
+        """Count parameters and multiply-accumulates; see :func:`count`."""
+        return count(self.config, self.size, folded=folded)
+
+    def exporter(self, classes: Sequence[str]) -> Exporter:
+        """Return an exporter at the size to measure at."""
+        folder = self.folder / "export"
+        return Exporter(self.config, self.checkpoint, classes, folder, self.size)
+
+
+class Student:
+    """The student's exports and bundles, each made once and only on demand.
+
+    Args:
+        network: The student.
+        classes: Class names.
+        progress: Receives one line of text at each step.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        classes: Sequence[str],
+        progress: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.network, self.classes, self._progress = network, tuple(classes), progress
+        self._bundles: dict[tuple[str, bool], Bundle] = {}
+
+    @cached_property
+    def exporter(self) -> Exporter:
+        """The exporter at the size to measure at."""
+        return self.network.exporter(self.classes)
+
+    @cached_property
+    def export(self) -> onnx.ModelProto:
+        """The float export at the size to measure at."""
+        self._progress("export the student")
+        return self.exporter.to_onnx()
+
+    @cached_property
+    def calibration(self) -> list[np.ndarray]:
+        """Calibration images: training images for trained weights, otherwise drawn layers."""
+        spec, network = self.exporter.spec(), self.network
+        if network.trained:
+            return calibration_images(network.config, spec, _CALIBRATION_IMAGES)
+        return [to_batch(read_image(picture), spec) for picture in network.pictures]
+
+    @cached_property
+    def export_int8(self) -> onnx.ModelProto:
+        """The INT8 export at the size to measure at."""
+        self._progress("quantize the student")
+        return self.exporter.quantize(self.export, self.calibration)
+
+    def bundle(self, key: str, *, frames: bool = False) -> Bundle:
+        """Return the bundle of a backend.
+
+        Args:
+            key: Name of the backend, with ``"-int8"`` behind it for INT8.
+            frames: Whether the bundle maps a frame to labels, as those of ``tools/deploy.py`` do;
+                otherwise a tensor to logits.
+        """
+        if (key, frames) not in self._bundles:
+            backend, precision = key.removesuffix("-int8"), precision_of(key)
+            model = self.export_int8 if precision == "int8" else self.export
+            pack = self.exporter.pack_frames if frames else self.exporter.pack
+            self._bundles[key, frames] = pack(model, backend, precision)
+        return self._bundles[key, frames]
+
+    def dynamic_bundle(self, key: str) -> Bundle:
+        """Export the OpenVINO bundle for images of any size, large ones in tiles."""
+        network = self.network
+        self._progress(f"export the student for images of any size ({key})")
+        folded = build(network.config, network.checkpoint, folded=True)
+        folder = network.folder / f"dynamic-{key}"
+        halo = tile_halo(folded, STRIDE)
+        exporter = Exporter(network.config, network.checkpoint, self.classes, folder, None, halo)
+        model, precision = exporter.to_onnx(), precision_of(key)
+        if precision == "int8":
+            model = exporter.quantize(model, self.calibration)
+        return exporter.pack_frames(model, "openvino", precision)
+
+
+def precision_of(key: str) -> str:
+    """Return the precision of a candidate's key, as bundles name it."""
+    return {"int8": "int8", "fp16": "float16"}.get(key.rpartition("-")[2], "float32")
+
+
+def _without_weights(config: str | Path | Config) -> nn.Module:
     if not isinstance(config, Config):
         config = Config.fromfile(config)
     init_default_scope(config.get("default_scope", "mmseg"))
@@ -119,3 +269,9 @@ def _blank(config: str | Path | Config) -> nn.Module:
 def _normalised(model: nn.Module, bgr: Tensor) -> Tensor:
     preprocessor = model.data_preprocessor
     return (bgr[:, [2, 1, 0]].float() - preprocessor.mean) / preprocessor.std
+
+
+def _save(path: Path, pixels: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+    return path

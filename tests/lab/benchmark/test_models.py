@@ -7,9 +7,17 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from lwam_mm.lab.benchmark.models import build, count, count_macs, image_for, logits
-from lwam_mm.lab.benchmark.peers import peer_config
-from lwam_mm.lab.benchmark.workshop import Network
+from lwam_mm.lab.benchmark.candidates import peer_config
+from lwam_mm.lab.benchmark.models import (
+    Network,
+    build,
+    count,
+    count_macs,
+    draw_frame,
+    draw_layers,
+    image_for,
+    logits,
+)
 from lwam_mm.runtime.pre_and_postprocessing import to_batch
 
 
@@ -91,3 +99,14 @@ def test_a_network_at_lower_resolution_is_resized(layers, tmp_path):
     with torch.no_grad():
         assert model(image, mode="tensor").shape[2] < 64
         assert logits(model, image).shape == (1, 6, 64, 64)
+
+
+def test_layers_and_a_frame(tmp_path):
+    layers = draw_layers(tmp_path / "new", 64, 2)
+    pixels = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in layers]
+    assert [(p.shape, p.dtype) for p in pixels] == [((64, 64), np.uint8)] * 2
+    assert not np.array_equal(*pixels)
+    assert pixels[0].std() > 2
+    frame = cv2.imread(str(draw_frame(layers[0], tmp_path / "frame.png")), cv2.IMREAD_UNCHANGED)
+    assert frame.shape == (3302, 3772)
+    assert np.array_equal(frame[64:128, 640:704], pixels[0])
