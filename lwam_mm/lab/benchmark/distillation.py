@@ -15,7 +15,7 @@ from mmengine.config import Config
 from lwam_mm.datasets.synthetic import generate_dataset
 from lwam_mm.lab.benchmark.models import draw_layers, write_random_weights
 from lwam_mm.lab.benchmark.report import bullets, describe_environment
-from lwam_mm.lab.benchmark.targets import Target, Verdict, judge, targets_table
+from lwam_mm.lab.benchmark.targets import Target, judge, targets_table
 from lwam_mm.lab.benchmark.timing import (
     Progress,
     Timing,
@@ -29,6 +29,8 @@ from lwam_mm.lab.pages.table import format_amount
 
 COMPARED_STEPS = 8
 """Steps of stock at whose weights the losses of every row are compared."""
+
+STOCK_STEPS = "stock's steps to compare with"
 
 _IMAGES = 32
 _HEADINGS = (
@@ -145,80 +147,61 @@ class DistillationSettings:
 
 
 @dataclass
-class DistillationMeasurement:
-    """What was measured of a variant. None stands for "not measured".
-
-    Attributes:
-        key: The variant's key.
-        rate: Images per second.
-        steps: Number of steps that the rate is the median of.
-        difference: :func:`largest_difference` to stock, each step at the same weights.
-        drift: The same over the timed steps, each at the weights that own steps led to.
-        peak: Peak memory in MB (10^6 bytes).
-        waiting: Share of the time spent waiting for data, in 0..1.
-        errors: What failed.
-    """
-
-    key: str
-    rate: float | None = None
-    steps: int = 0
-    difference: float | None = None
-    drift: float | None = None
-    peak: float | None = None
-    waiting: float | None = None
-    errors: list[str] = field(default_factory=list)
-
-    def cells(self, stock_rate: float | None) -> list[str]:
-        """Return the cells of the table under its headings."""
-        return [
-            ROWS[self.key].title,
-            format_amount(self.rate),
-            f"{self.rate / stock_rate:.2f}x" if self.rate and stock_rate else "-",
-            "-" if self.difference is None else f"{self.difference:.1e}",
-            "-" if self.drift is None else f"{self.drift:.1e}",
-            format_amount(self.peak),
-            "-" if self.waiting is None else f"{self.waiting:.1%}",
-            str(self.steps),
-        ]
-
-
-@dataclass
 class DistillationRun:
     """Everything that was measured.
 
     Attributes:
-        measurements: The rows.
-        environment: What they ran on, as texts by name.
-        incomparable: Why no row has a loss difference; empty otherwise.
+        rows: Keys of the measured variants, in the order of the page.
+        figures: By ``KEY.figure``: ``rate`` in images per second and the number of ``steps`` that
+            it is the median of; ``difference``, the :func:`largest_difference` to stock with each
+            step at the same weights; ``drift``, the same over the timed steps; ``peak`` memory in
+            MB (10^6 bytes); ``waiting``, the share of time spent waiting for data, in 0..1.
+        environment: What it was measured on, as texts by name.
+        errors: What failed, by key; under :data:`STOCK_STEPS` why nothing could be compared.
     """
 
-    measurements: list[DistillationMeasurement]
-    environment: dict[str, str]
-    incomparable: str = ""
+    rows: tuple[str, ...]
+    figures: dict[str, float] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
 
-    def verdicts(self) -> list[Verdict]:
-        """Compare the measurements with :data:`TARGETS`."""
-        figures = {
-            f"{m.key}.{name}": getattr(m, name)
-            for m in self.measurements
-            for name in ("rate", "difference", "peak")
-            if getattr(m, name) is not None
-        }
-        return judge(figures, TARGETS)
+    def fail(self, key: str, error: Exception | str) -> None:
+        """Note an error, once."""
+        errors = dict.fromkeys([*filter(None, [self.errors.get(key)]), str(error)])
+        self.errors[key] = "; ".join(errors)
+
+    def cells(self, key: str) -> list[str]:
+        """Return a row of the table."""
+        stock = self.figures.get(f"{STOCK}.rate")
+
+        def figure(name: str, form: str) -> str:
+            value = self.figures.get(f"{key}.{name}")
+            return "-" if value is None else form.format(value)
+
+        rate = self.figures.get(f"{key}.rate")
+        return [
+            ROWS[key].title,
+            format_amount(rate),
+            f"{rate / stock:.2f}x" if rate and stock else "-",
+            figure("difference", "{:.1e}"),
+            figure("drift", "{:.1e}"),
+            format_amount(self.figures.get(f"{key}.peak")),
+            figure("waiting", "{:.1%}"),
+            figure("steps", "{}"),
+        ]
 
     def markdown(self) -> str:
         """Return the page."""
-        stock = next((m.rate for m in self.measurements if m.key == STOCK), None)
-        failures = [f"{ROWS[m.key].title}: {'; '.join(m.errors)}"
-                    for m in self.measurements if m.errors]  # fmt: skip
+        titles = {key: row.title for key, row in ROWS.items()}
+        errors = [f"{titles.get(key, key)}: {error}" for key, error in self.errors.items()]
         parts = [
             "# Distillation, step by step",
             bullets(f"{name}: {value}" for name, value in self.environment.items()),
-            markdown_table(_HEADINGS, [m.cells(stock) for m in self.measurements]),
+            markdown_table(_HEADINGS, [self.cells(key) for key in self.rows]),
             _EXPLANATION,
-            bullets(filter(None, [self.incomparable, *failures])),
+            bullets(errors),
             "## Targets",
-            targets_table(self.verdicts()),
+            targets_table(judge(self.figures, TARGETS)),
         ]
         return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -226,41 +209,37 @@ class DistillationRun:
 def run_distillation_benchmark(
     settings: DistillationSettings, progress: Progress = lambda line: None
 ) -> DistillationRun:
-    """Measure the variants.
-
-    Args:
-        settings: What to measure.
-        progress: Receives one line of text at each step.
-    """
+    """Measure the variants; ``progress`` receives one line of text at each step."""
     threads, size = settings.threads, settings.size
-    environment = describe_environment("tools/benchmark_distillation.py", threads)
-    environment["batch"] = f"{settings.batch} images of {size}x{size} pixels, drawn"
-    measurements = {key: DistillationMeasurement(key) for key in settings.rows}
+    run = DistillationRun(settings.rows)
+    run.environment = describe_environment("tools/benchmark_distillation.py", threads)
+    run.environment["batch"] = f"{settings.batch} images of {size}x{size} pixels, drawn"
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         progress("draw images and weights")
         common = write_inputs(settings, folder)
-        incomparable = _compare_losses(measurements, common, folder, progress)
-        tasks = {key: ROWS[key].task("training_steps", common) for key in measurements}
+        _compare_losses(run, common, folder, progress)
+        tasks = {key: ROWS[key].task("training_steps", common) for key in run.rows}
         timings = time_interleaved(tasks, threads, settings.rounds, progress)
         stock_losses = timings.get(STOCK, Timing()).results
         for key, timing in timings.items():
-            measured = measurements[key]
-            measured.peak, measured.steps = timing.peak, len(timing.milliseconds)
-            if timing.median:
-                measured.rate = 1000 * settings.batch / timing.median
-            measured.drift = largest_difference(timing.results, stock_losses)
+            found = dict(
+                rate=timing.median and 1000 * settings.batch / timing.median,
+                steps=len(timing.milliseconds),
+                drift=largest_difference(timing.results, stock_losses),
+                peak=timing.peak,
+            )
             if timing.error:
-                if timing.error not in measured.errors:
-                    measured.errors.append(timing.error)
+                run.fail(key, timing.error)
             elif settings.data_steps:
                 progress(f"{key} with its data loader")
                 task = ROWS[key].task("waiting_for_data", common, steps=settings.data_steps)
                 try:
-                    (measured.waiting,) = _call(task, threads, calls=1)
+                    (found["waiting"],) = _call(task, threads, calls=1)
                 except WorkerError as error:
-                    measured.errors.append(str(error))
-    return DistillationRun(list(measurements.values()), environment, incomparable)
+                    run.fail(key, error)
+            run.figures |= {f"{key}.{name}": v for name, v in found.items() if v is not None}
+    return run
 
 
 def largest_difference(
@@ -268,9 +247,8 @@ def largest_difference(
 ) -> float | None:
     """Return the largest difference of any loss over the steps that both took.
 
-    Returns:
-        The difference, relative where the reference is above 1; infinity where one of the two is
-        NaN; None without a common step.
+    It is relative where the reference is above 1, infinite where one of the two is NaN, and None
+    without a common step.
 
     Raises:
         KeyError: A loss of ``reference`` is missing.
@@ -308,32 +286,30 @@ def write_inputs(settings: DistillationSettings, folder: Path) -> dict[str, Any]
 
 
 def _compare_losses(
-    measurements: Mapping[str, DistillationMeasurement],
-    common: Mapping[str, Any],
-    folder: Path,
-    progress: Progress,
-) -> str:
-    """Fill in the loss differences; return why there are none, if stock itself fails."""
+    run: DistillationRun, common: Mapping[str, Any], folder: Path, progress: Progress
+) -> None:
+    """Measure the loss differences: stock saves its weights, the others compute losses there."""
     states = [str(folder / f"state{step}.pth") for step in range(COMPARED_STEPS)]
 
     def losses(key: str, function: str) -> list[dict[str, float]]:
         task = ROWS[key].task(function, common, states=states)
         return _call(task, common["threads"], COMPARED_STEPS)
 
-    progress("stock's steps to compare with")
+    progress(STOCK_STEPS)
     try:
         reference = losses(STOCK, "training_steps")
     except WorkerError as error:
-        progress(f"stock's steps to compare with: {error}")
-        return f"no loss differences, because stock's steps to compare with failed: {error}"
-    for key, measured in measurements.items():
+        progress(f"{STOCK_STEPS}: {error}")
+        run.fail(STOCK_STEPS, f"failed, so there are no loss differences: {error}")
+        return
+    for key in run.rows:
         progress(f"{key} from the same weights")
         try:
-            measured.difference = largest_difference(losses(key, "losses_at_states"), reference)
+            difference = largest_difference(losses(key, "losses_at_states"), reference)
+            run.figures[f"{key}.difference"] = difference
         except WorkerError as error:
-            measured.errors.append(str(error))
+            run.fail(key, error)
             progress(f"{key}: {error}")
-    return ""
 
 
 def _call(task: Task, threads: int, calls: int) -> list[Any]:

@@ -83,12 +83,7 @@ def write_random_weights(config: Config, pictures: Sequence[Path], path: Path) -
     """Write a checkpoint with random weights, its batch-norm statistics taken from images.
 
     With the statistics of a fresh model, activations grow or vanish from layer to layer, and
-    processors are far slower at denormal numbers.
-
-    Args:
-        config: Config of the segmentor.
-        pictures: Two or more image files of one size.
-        path: Checkpoint to write.
+    processors are far slower at denormal numbers. It takes two or more images of one size.
     """
     torch.manual_seed(_SEED)
     model = _without_weights(config)
@@ -105,17 +100,10 @@ def write_random_weights(config: Config, pictures: Sequence[Path], path: Path) -
 
 
 def count(config: Config, size: int, *, folded: bool) -> tuple[int, int]:
-    """Count parameters and multiply-accumulates of one image without computing anything.
+    """Count the parameters, and the multiply-accumulates of one image of ``size`` pixels squared.
 
-    Args:
-        config: Config of the segmentor. Auxiliary heads, which inference does not use, do not
-            count.
-        size: Height and width in pixels.
-        folded: Whether to count the folded network.
-
-    Returns:
-        Number of parameters, and number of multiply-accumulates in convolutions and matrix
-        products as they are defined, whatever short cut an engine takes.
+    Auxiliary heads, which inference does not use, do not count. Multiply-accumulates are those of
+    convolutions and matrix products as they are defined, whatever short cut an engine takes.
     """
     model = _without_weights(config)
     if folded:

@@ -50,12 +50,7 @@ _EXPLANATION = (
 
 
 def describe_environment(tool: str, threads: int) -> dict[str, str]:
-    """Describe machine, software, command and date, in the order of the page.
-
-    Args:
-        tool: The tool that runs, such as ``"tools/benchmark.py"``.
-        threads: Threads of each row.
-    """
+    """Describe machine, software, the command of a tool, and date, in the order of the page."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": cpu_model(),
@@ -71,11 +66,7 @@ def describe_environment(tool: str, threads: int) -> dict[str, str]:
 
 
 def cpu_model(cpuinfo: str | None = None) -> str:
-    """Return the name of a processor.
-
-    Args:
-        cpuinfo: Text of Linux's ``/proc/cpuinfo``; that of this machine if None.
-    """
+    """Return a processor's name from the text of ``/proc/cpuinfo``, this machine's if None."""
     return _cpuinfo_field("model name", cpuinfo) or platform.processor() or platform.machine()
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+import onnx.parser
+from onnx import numpy_helper
 
 from lwam_mm.lab.benchmark.candidates import Candidate
 
@@ -54,39 +55,33 @@ def products(rows: int, side: int, depth: int, *, quantized: bool) -> onnx.Model
         quantized: Whether each factor is first quantized to INT8, symmetrically.
     """
     rng = np.random.default_rng(0)
-    nodes, constants = [], {}
+    constants = {}
     if quantized:
         weights_scale = np.float32(4 / side**0.5 / 127)
-        constants |= dict(
-            values_scale=np.float32(4 / 127), weights_scale=weights_scale, zero=np.int8(0)
-        )
-
-    def add(operator: str, *inputs: str, output: str) -> str:
-        nodes.append(helper.make_node(operator, inputs, [output]))
-        return output
-
-    value = "matrix"
+        constants = dict(values=np.float32(4 / 127), weights=weights_scale, zero=np.int8(0))
+    nodes = []
     for i in range(depth):
-        weights = f"weights{i}"
         square = (rng.standard_normal((side, side)) / side**0.5).astype(np.float32)
+        value = f"v{i}"
         if quantized:
             levels = np.clip(np.rint(square / weights_scale), -127, 127)
-            constants[f"levels{i}"] = levels.astype(np.int8)
-            scale = ("values_scale", "zero")
-            value = add("QuantizeLinear", value, *scale, output=f"quantized{i}")
-            value = add("DequantizeLinear", value, *scale, output=f"rounded{i}")
-            scale = ("weights_scale", "zero")
-            add("DequantizeLinear", f"levels{i}", *scale, output=weights)
+            constants[f"l{i}"] = levels.astype(np.int8)
+            value = f"r{i}"
+            nodes += [
+                f"q{i} = QuantizeLinear(v{i}, values, zero)",
+                f"r{i} = DequantizeLinear(q{i}, values, zero)",
+                f"w{i} = DequantizeLinear(l{i}, weights, zero)",
+            ]
         else:
-            constants[weights] = square
-        value = add("MatMul", value, weights, output=f"product{i}")
-    graph = helper.make_graph(
-        nodes,
-        "products",
-        [helper.make_tensor_value_info("matrix", TensorProto.FLOAT, [rows, side])],
-        [helper.make_tensor_value_info(value, TensorProto.FLOAT, [rows, side])],
-        [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
+            constants[f"w{i}"] = square
+        nodes.append(f"v{i + 1} = MatMul({value}, w{i})")
+    shape = f"float[{rows},{side}]"
+    model = onnx.parser.parse_model(
+        f'<ir_version: 10, opset_import: ["": {_OPSET}]>'
+        f"products ({shape} v0) => ({shape} v{depth}) {{ {' '.join(nodes)} }}"
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=10)
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()
+    )
     onnx.checker.check_model(model, full_check=True)
     return model

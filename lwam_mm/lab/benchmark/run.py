@@ -75,11 +75,7 @@ class BenchmarkSettings:
 def run_benchmark(
     settings: BenchmarkSettings, progress: Progress = lambda line: None
 ) -> BenchmarkRun:
-    """Measure everything.
-
-    Args:
-        settings: What to measure.
-        progress: Receives one line of text at each step.
+    """Measure everything; ``progress`` receives one line of text at each step.
 
     Raises:
         lwam_mm.runtime.BundleError: A bundle is missing or damaged.
@@ -91,13 +87,8 @@ def run_benchmark(
         folder = Path(scratch)
         student = _make_student(settings, folder, progress)
         pictures = student.network.pictures
-        teacher = Network(
-            settings.teacher,
-            settings.teacher_checkpoint,
-            pictures,
-            folder / "teacher",
-            settings.size,
-        )
+        config, checkpoint = settings.teacher, settings.teacher_checkpoint
+        teacher = Network(config, checkpoint, pictures, folder / "teacher", settings.size)
         maker = CandidateMaker(teacher, student, threads, folder / "peers", progress)
         existing = [maker.bundle_candidate(path) for path in settings.bundles]
         progress("build and export")
@@ -157,17 +148,16 @@ def measure_miou(
     images: int,
     progress: Progress = lambda line: None,
 ) -> dict[str, float]:
-    """Evaluate the candidates whose weights were trained on the student's validation images.
+    """Measure mIoUs in percent by key on the student's validation images.
+
+    Networks with random weights are left out.
 
     Args:
         keys: Keys of :data:`lwam_mm.lab.benchmark.candidates.ROWS`.
-        teacher: The teacher; left out if its weights are random.
-        student: The student; left out if its weights are random.
+        teacher: The teacher.
+        student: The student.
         images: Largest number of validation images, evenly spaced.
-        progress: Receives one line of text now and then.
-
-    Returns:
-        mIoU in percent by key.
+        progress: Receives one line of text.
 
     Raises:
         FileNotFoundError, lwam_mm.datasets.problem.DatasetError: The data cannot be used.

@@ -87,11 +87,7 @@ class WorkerProcess:
         self.close()
 
     def run(self) -> float:
-        """Call the task once and return the milliseconds it took.
-
-        Raises:
-            WorkerError: The call failed, or the process died or hung.
-        """
+        """Call the task once; return the milliseconds, or raise WorkerError."""
         return self._ask("run")["ms"]
 
     def close(self) -> None:
@@ -246,23 +242,13 @@ class StartUp:
 
 
 def time_start_up(title: str, bundle: Path, picture: Path, threads: int) -> StartUp:
-    """Start a predictor in two fresh processes, one after the other.
-
-    Args:
-        title: Name on the page.
-        bundle: Folder of the bundle.
-        picture: Image file to predict.
-        threads: Threads of the engine.
+    """Start a predictor of a bundle in two fresh processes, one after the other.
 
     Raises:
         WorkerError: A process failed.
     """
-    task = dict(
-        function="lwam_mm.lab.benchmark.worker:file_to_map",
-        bundle=str(bundle),
-        picture=str(picture),
-        threads=threads,
-    )
+    function = "lwam_mm.lab.benchmark.worker:file_to_map"
+    task = dict(function=function, bundle=str(bundle), picture=str(picture), threads=threads)
     seconds = []
     for _ in range(_STARTS):
         with WorkerProcess(task, threads) as worker:

@@ -31,16 +31,7 @@ _LONGEST_DESCRIPTION = 300
 def torch_inference(
     config: str, checkpoint: str, picture: str, threads: int, folded: bool, channels_last: bool
 ) -> Call:
-    """Load a segmentor in torch: normalised image (1, 3, H, W) to logits (1, C, H, W).
-
-    Args:
-        config: Config file of the segmentor.
-        checkpoint: Its weights.
-        picture: Image file of the size to measure at.
-        threads: Threads that torch uses within an operator.
-        folded: Whether to fold the blocks first.
-        channels_last: Whether weights and image have the channels-last memory layout.
-    """
+    """Load a segmentor in torch: normalised image (1, 3, H, W) to logits (1, C, H, W)."""
     import torch
 
     import lwam_mm.plugin  # noqa: F401  registers our models
@@ -117,11 +108,7 @@ def openvino_products(model: str, threads: int) -> Call:
 
 
 def load(task: Task) -> Call:
-    """Load a task.
-
-    Returns:
-        The function to time.
-    """
+    """Load a task and return the function to time."""
     arguments = dict(task)
     return pkgutil.resolve_name(arguments.pop("function"))(**arguments)
 

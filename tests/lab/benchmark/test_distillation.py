@@ -12,7 +12,7 @@ from lwam_mm.datasets.powder_bed import PowderBedDataset
 from lwam_mm.lab.benchmark.distillation import (
     ROWS,
     STOCK,
-    DistillationMeasurement,
+    TARGETS,
     DistillationRun,
     DistillationSettings,
     DistillationVariant,
@@ -20,6 +20,7 @@ from lwam_mm.lab.benchmark.distillation import (
     run_distillation_benchmark,
     write_inputs,
 )
+from lwam_mm.lab.benchmark.targets import judge
 from lwam_mm.lab.benchmark.worker import load
 
 
@@ -51,21 +52,18 @@ def test_rows_side_by_side(narrow, monkeypatch):
     settings = DistillationSettings(
         narrow, size=64, batch=2, threads=1, rounds=3, rows=keys, data_steps=0
     )
-    report = run_distillation_benchmark(settings, said.append)
-    assert [(result.key, result.errors) for result in report.measurements] == [
-        (k, []) for k in keys
-    ]
-    stock, ours, other = report.measurements
-    assert stock.difference < 1e-6
-    assert 0 < ours.difference < 1e-4
-    assert 3e-4 < other.difference < 2e-3
-    assert stock.drift == 0
-    assert ours.drift > 0
-    for result in report.measurements:
-        assert result.rate > 0
-        assert result.steps == 3
-        assert result.peak > 100
-    assert report.incomparable == ""
+    run = run_distillation_benchmark(settings, said.append)
+    assert run.errors == {}
+    figures = run.figures
+    assert figures["stock.difference"] < 1e-6
+    assert 0 < figures["openvino.difference"] < 1e-4
+    assert 3e-4 < figures["heavier.difference"] < 2e-3
+    assert figures["stock.drift"] == 0
+    assert figures["openvino.drift"] > 0
+    for key in keys:
+        assert figures[f"{key}.rate"] > 0
+        assert figures[f"{key}.steps"] == 3
+        assert figures[f"{key}.peak"] > 100
     assert "round 3 of 3, 0 s left" in said
     assert narrow.train_dataloader.dataset.data_root == "data/powder_bed"  # left as it was
 
@@ -78,12 +76,13 @@ def test_rows_are_timed_even_if_there_is_nothing_to_compare_with(narrow, monkeyp
     settings = DistillationSettings(
         narrow, size=32, batch=2, threads=1, rounds=1, rows=("frozen",), data_steps=0
     )
-    report = run_distillation_benchmark(settings)
-    (result,) = report.measurements
-    assert result.rate > 0
-    assert (result.difference, result.drift, result.errors) == (None, None, [])
-    assert "mmrazor.SingleFeature" in report.incomparable
-    assert f"- {report.incomparable}\n" in report.markdown()
+    run = run_distillation_benchmark(settings)
+    assert run.figures["frozen.rate"] > 0
+    assert not {"frozen.difference", "frozen.drift"} & set(run.figures)
+    (error,) = run.errors.values()
+    assert "no loss differences" in error
+    assert "mmrazor.SingleFeature" in error
+    assert f"- stock's steps to compare with: {error}\n" in run.markdown()
 
 
 @pytest.fixture
@@ -132,31 +131,38 @@ def test_the_largest_difference_of_common_steps():
         largest_difference([dict(a=1.0)], reference)
 
 
-def run_of(rate: float, difference: float, peak: float, *more) -> DistillationRun:
-    stock = DistillationMeasurement(STOCK, rate=2.0, steps=3, difference=0.0, peak=1000.0)
-    ours = DistillationMeasurement("openvino", rate, 5, difference, drift=5e-4, peak=peak)
-    return DistillationRun([stock, ours, *more], dict(processor="a fast one"))
+STOCK_FIGURES = {"stock.rate": 2.0, "stock.steps": 3, "stock.difference": 0.0, "stock.peak": 1e3}
+OURS = {"openvino.rate": 3.7, "openvino.difference": 9e-5, "openvino.peak": 1000.0}
 
 
-def test_verdicts():
-    for wording, one in (
-        ("images a second at least 1.8 times stock's", dict(rate=3.5)),
-        ("losses within 1e-4 of stock's from the same weights", dict(difference=2e-4)),
-        ("peak memory at most stock's", dict(peak=1001.0)),
-    ):
-        good = dict(rate=3.7, difference=9e-5, peak=1000.0)
-        for figures, answer in ((good, "yes"), (good | one, "no")):
-            answers = {v.target.wording: v.answer for v in run_of(**figures).verdicts()}
-            assert answers.pop(f"teacher in OpenVINO: {wording}") == answer
-            others = [said for what, said in answers.items() if "OpenVINO:" in what]
-            assert others == ["yes"] * 2
-            kept_or_int8 = {said for what, said in answers.items() if "OpenVINO:" not in what}
-            assert kept_or_int8 == {"not measured"}
+@pytest.mark.parametrize(
+    ("change", "missed"),
+    [
+        ({}, None),
+        ({"openvino.rate": 3.5}, "images a second at least 1.8 times stock's"),
+        ({"openvino.difference": 2e-4}, "losses within 1e-4 of stock's from the same weights"),
+        ({"openvino.peak": 1001.0}, "peak memory at most stock's"),
+    ],
+)
+def test_targets(change, missed):
+    verdicts = judge(STOCK_FIGURES | OURS | change, TARGETS)
+    answers = {verdict.target.wording: verdict.answer for verdict in verdicts}
+    ours = {what: said for what, said in answers.items() if "OpenVINO:" in what}
+    assert list(ours.values()).count("yes") == (2 if missed else 3)
+    assert [w for w, said in ours.items() if said == "no"] == (
+        [f"teacher in OpenVINO: {missed}"] if missed else []
+    )
+    kept_or_int8 = {said for what, said in answers.items() if what not in ours}
+    assert kept_or_int8 == {"not measured"}
 
 
 def test_page():
-    dead = DistillationMeasurement("torch", errors=["its process was killed by signal 9"])
-    page = run_of(3.7, 9e-5, 900.0, dead).markdown()
+    figures = STOCK_FIGURES | OURS | {"openvino.steps": 5, "openvino.drift": 5e-4}
+    figures |= {"openvino.peak": 900.0, "torch.steps": 0}
+    run = DistillationRun((STOCK, "openvino", "torch"), figures, dict(processor="a fast one"))
+    for _ in range(2):
+        run.fail("torch", "its process was killed by signal 9")
+    page = run.markdown()
     lines = [" ".join(line.split()) for line in page.splitlines()]
     title = ROWS["openvino"].title
     assert any("| loss difference, same weights | drift over own steps |" in line for line in lines)

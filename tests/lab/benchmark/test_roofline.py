@@ -14,7 +14,7 @@ def run(model: onnx.ModelProto, matrix: np.ndarray) -> np.ndarray:
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    return session.run(None, {"matrix": matrix})[0]
+    return session.run(None, {"v0": matrix})[0]
 
 
 def test_the_chain_multiplies():
