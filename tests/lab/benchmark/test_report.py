@@ -39,7 +39,7 @@ RUN = BenchmarkRun(
             miou=71.234,
             roofline="products-openvino-int8",
             megabytes=3.904,
-            timing=Timing([80.0] * 99 + [123.4], peak=298.4),
+            timing=Timing([80.0] * 97 + [99.0] * 2 + [123.4], peak=298.4),
         ),
         Candidate("cgnet", "CGNet | eager", note="not measured: RuntimeError: no such operator"),
     ],
@@ -96,7 +96,7 @@ def test_the_figures_of_the_targets():
         "folded.p50": 1000.0,
         "folded.p99": 1000.0,
         "openvino-int8.p50": 80.0,
-        "openvino-int8.p99": 80.0,
+        "openvino-int8.p99": 99.0,
         "openvino-int8.over_roofline": pytest.approx(1.25),
         "openvino-int8.start": 0.75,
         "openvino-int8.peak": 298.4,
@@ -106,7 +106,7 @@ def test_the_figures_of_the_targets():
 
 def test_a_row_of_the_table():
     assert RUN.table_rows()[2] == [
-        "student, INT8", "3.659 M", "80.0", "3.90", "71.23", "80.0", "80.0", "80.0", "100",
+        "student, INT8", "3.659 M", "80.0", "3.90", "71.23", "80.0", "80.0", "99.0", "100",
         "50.00x", "12.50x", "298", "80%",
     ]  # fmt: skip
 
@@ -152,7 +152,7 @@ def test_the_csv_is_unrounded():
         *("teacher", "folded", "openvino-int8", "cgnet", "products-openvino-int8")
     ]
     assert float(rows[2]["miou"]) == 71.234
-    assert float(rows[2]["p99_ms"]) == 80.0
+    assert (float(rows[2]["p95_ms"]), float(rows[2]["p99_ms"])) == (80.0, 99.0)
     assert rows[2]["calls"] == "100"
     assert float(rows[2]["share_of_ceiling"]) == pytest.approx(0.8)
     assert rows[3]["p50_ms"] == rows[3]["calls"] == ""
