@@ -1,7 +1,9 @@
-"""Fold a student, export it, hold it against the gate and write a bundle for the machine."""
+"""Fold a student, export it, pass it through the gate and write a bundle for the machine."""
 
 import argparse
 from collections.abc import Sequence
+
+from mmengine.config import DictAction
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
 from lwam_mm.engine.launch import add_data_root_argument, load_config, run_tool
@@ -9,7 +11,8 @@ from lwam_mm.engine.launch import add_data_root_argument, load_config, run_tool
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments and export."""
-    from lwam_mm.deploy.exporter import BACKENDS, default_backend, export_bundle
+    from lwam_mm.deploy.deploy_config import BACKENDS, default_backend
+    from lwam_mm.deploy.exporter import export_bundle
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", help="the student's plain config")
@@ -33,17 +36,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--deploy-config",
         metavar="FILE",
-        help="a deploy config of your own, with other limits for instance, in the place of "
-        "--backend and --dynamic",
+        help="a deploy config of your own, for example with other limits, instead of --backend "
+        "and --dynamic",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing bundle")
     add_data_root_argument(parser)
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        metavar="KEY=VALUE",
+        help="override settings of the student's config, as in its training",
+    )
     args = parser.parse_args(argv)
     if args.deploy_config and (args.backend or args.dynamic):
-        parser.error("--deploy-config says what --backend and --dynamic would: give one of them")
+        parser.error("--deploy-config replaces --backend and --dynamic: give one or the other")
 
     bundle = export_bundle(
-        load_config(args.config, data_root=args.data_root),
+        load_config(args.config, data_root=args.data_root, options=args.cfg_options),
         args.checkpoint,
         args.out,
         backend=args.backend,

@@ -1,7 +1,8 @@
-"""MMDeploy's segmentation task, taught to fold, to be strict and to resize as torch does."""
+"""MMDeploy's segmentation task, with folding, strict loading and torch's resizing of logits."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,44 +19,36 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from lwam_mm.models.checkpoint import CheckpointMismatchError, load_weights
+from lwam_mm.deploy.deployable import refuse_distillation
+from lwam_mm.models.checkpoint import load_weights
 from lwam_mm.models.reparam.fold import reparameterize
 from lwam_mm.utils.errors import UserError
-
-# MMDeploy takes transforms of this name out of the pipeline when it makes an example input.
-_LOADS_MASKS = "LoadAnnotations"
-_OUR_MASK_LOADER = "LoadIndexMask"
 
 _BACKEND_MODELS = vars(segmentation_model)["__BACKEND_MODEL"]
 
 
 class DeployConfigError(UserError, ValueError):
-    """A deploy config contradicts itself, or does not fit the images."""
-
-
-def refuse_distillation(config: Config) -> None:
-    """Make sure that a config is a plain student's.
-
-    Raises:
-        CheckpointMismatchError: it is that of a distillation.
-    """
-    if config.model.get("distiller") is not None:
-        raise CheckpointMismatchError(
-            f"{config.filename}: is the config of a distillation. Take the student out of its "
-            "checkpoint with tools/extract_student.py, then export with the student's own config"
-        )
+    """A deploy config contradicts itself or does not fit the images."""
 
 
 @MMSEG_TASK.register_module(Task.SEGMENTATION.value, force=True)
 class FoldedSegmentation(Segmentation):
-    """MMDeploy's segmentation task for models with blocks to fold; right for any other as well.
+    """MMDeploy's segmentation task, for models with blocks to fold and for any other.
 
-    Unlike the task that it takes the place of, it refuses a checkpoint that does not fit, and
-    folds whatever the model holds, also where the segmentor has no ``switch_to_deploy``.
+    Unlike the task that it replaces, it refuses a checkpoint that does not fit, and folds every
+    block of the model, even if the segmentor has no ``switch_to_deploy``.
     """
 
     def __init__(self, model_cfg: Config, deploy_cfg: Config, device: str) -> None:
         refuse_distillation(model_cfg)
+        model_cfg = copy.deepcopy(model_cfg)
+        # Masks are loaded neither for the example input nor for a picture to draw on. MMDeploy
+        # itself leaves out LoadAnnotations alone.
+        model_cfg.test_pipeline = [
+            transform
+            for transform in model_cfg.test_pipeline
+            if transform["type"] != "LoadIndexMask"
+        ]
         super().__init__(model_cfg, deploy_cfg, device)
 
     def build_pytorch_model(
@@ -64,9 +57,9 @@ class FoldedSegmentation(Segmentation):
         """Build the folded model with the checkpoint's weights, in eval mode.
 
         Raises:
-            ValueError: no checkpoint is given; random weights are not worth exporting.
-            FileNotFoundError: there is no such checkpoint.
-            lwam_mm.models.checkpoint.CheckpointMismatchError: it does not fit the config.
+            ValueError: No checkpoint is given; random weights are not worth exporting.
+            FileNotFoundError: There is no such checkpoint.
+            lwam_mm.models.checkpoint.CheckpointMismatchError: It does not fit the config.
         """
         if model_checkpoint is None:
             raise ValueError("no checkpoint was given, and random weights are not worth exporting")
@@ -75,16 +68,9 @@ class FoldedSegmentation(Segmentation):
         model = revert_sync_batchnorm(model).to(self.device).eval()
         return reparameterize(model, inplace=True)
 
-    def create_input(self, *args: Any, **kwargs: Any) -> tuple[dict, Tensor]:
-        """Make an example input from images; there are no masks to load with them."""
-        for transform in self.model_cfg.test_pipeline:
-            if transform["type"] == _OUR_MASK_LOADER:
-                transform["type"] = _LOADS_MASKS
-        return super().create_input(*args, **kwargs)
-
 
 class _CheckedEnd2EndModel(End2EndModel):
-    """An exported model whose deploy config has to say what its class expects of the graph."""
+    """An exported model whose deploy config has to agree with its class about the graph."""
 
     with_argmax: bool
     counterpart: str
@@ -104,8 +90,8 @@ class _CheckedEnd2EndModel(End2EndModel):
 class LogitsEnd2EndModel(_CheckedEnd2EndModel):
     """An exported model whose graph ends in logits (``with_argmax=False``).
 
-    Logits are resized to the image's own size before the argmax, as MMSegmentation does it; the
-    class that it derives from resizes labels, and so finds other figures than torch.
+    Logits are resized to the image's own size before the argmax, as in MMSegmentation. The base
+    class resizes labels, so its figures differ from torch's.
     """
 
     with_argmax = False
@@ -114,7 +100,7 @@ class LogitsEnd2EndModel(_CheckedEnd2EndModel):
     def pack_result(
         self, batch_outputs: Tensor, data_samples: Sequence[SegDataSample]
     ) -> list[SegDataSample]:
-        """Turn logits (N, C, h, w) into one label map (1, H, W) a sample, at the image's size."""
+        """Turn logits (N, C, h, w) into a label map (1, H, W) for each sample, at its own size."""
         for logits, sample in zip(batch_outputs, data_samples, strict=True):
             full_size = resize(
                 _without_padding(logits, sample)[None].float(),
@@ -131,8 +117,8 @@ class LabelsEnd2EndModel(_CheckedEnd2EndModel):
     """An exported model whose graph ends in labels (``with_argmax=True``).
 
     It takes images at their own size only. MMSegmentation resizes logits to the size of an image
-    and then looks for the largest; from labels that is not to be had, and a nearest neighbour
-    would score another model than the one that was trained.
+    before the argmax; labels cannot be resized like that, and a nearest neighbour would score
+    another model than the one that was trained.
     """
 
     with_argmax = True
@@ -141,10 +127,10 @@ class LabelsEnd2EndModel(_CheckedEnd2EndModel):
     def pack_result(
         self, batch_outputs: Tensor, data_samples: Sequence[SegDataSample]
     ) -> list[SegDataSample]:
-        """Turn labels (N, 1, h, w) into one label map (1, H, W) a sample.
+        """Turn labels (N, 1, h, w) into a label map (1, H, W) for each sample.
 
         Raises:
-            DeployConfigError: an image was resized for the network.
+            DeployConfigError: An image was resized for the network.
         """
         for labels, sample in zip(batch_outputs, data_samples, strict=True):
             labels = _without_padding(labels, sample)
@@ -153,7 +139,7 @@ class LabelsEnd2EndModel(_CheckedEnd2EndModel):
                 raise DeployConfigError(
                     f"{sample.metainfo.get('img_path', 'the image')}: is {width}x{height}, but "
                     f"its labels come as {labels.shape[-1]}x{labels.shape[-2]}, and labels cannot "
-                    "be resized as logits are; take the Resize out of test_pipeline and export a "
+                    "be resized as logits can; take the Resize out of test_pipeline and export a "
                     "dynamic model, or export logits (codebase_config.with_argmax=False)"
                 )
             sample.pred_sem_seg = PixelData(data=labels)

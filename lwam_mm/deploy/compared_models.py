@@ -1,4 +1,4 @@
-"""The stages of a model on its way to the machine, each segmenting the same images."""
+"""The models that the gate compares, each segmenting the same validation images."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 from torch import nn
 
+from lwam_mm.deploy.deployable import datasets_in, is_resize
 from lwam_mm.models.checkpoint import load_weights
+from lwam_mm.quantization.calibration import evenly_spaced
 from lwam_mm.runtime import Predictor
+from lwam_mm.utils.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """What a stage makes of one image of (H, W), at the image's own size.
+class StageOutput:
+    """What a stage of the export makes of one image, at the image's own size.
 
     Attributes:
-        logits: float32 (C, H, W).
-        labels: uint8 (H, W), 0..C-1.
+        logits: float32 of shape (C, H, W).
+        labels: uint8 of shape (H, W), 0..C-1.
     """
 
     logits: np.ndarray
@@ -35,13 +38,13 @@ class Seen:
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
-    """One labelled image.
+class LabelledImage:
+    """One validation image.
 
     Attributes:
-        path: the image file.
-        truth: class indices or 255, uint8 (H, W).
-        item: what the data set gives to a segmentor.
+        path: The image file.
+        truth: Class indices or 255 (ignore), uint8 of shape (H, W).
+        item: What the data set passes to a segmentor.
     """
 
     path: Path
@@ -49,46 +52,61 @@ class Sample:
     item: dict[str, Any]
 
 
-Stage = Callable[[Sample], Seen]
+Stage = Callable[[LabelledImage], StageOutput]
+"""A model at one stage of the export: multi-branch, folded, exported or INT8."""
 
 
-class Samples(Sequence[Sample]):
-    """Evenly spaced labelled images of a config's validation set, read when they are asked for.
+class ValidationImages(Sequence[LabelledImage]):
+    """Evenly spaced labelled images of a config's validation set, read on access.
 
     Args:
-        config: the student's config.
-        count: how many at most; None for all.
-        whole: leave the images at their own size instead of resizing them as the config does, for
+        config: The student's config.
+        count: How many at most; None for all.
+        whole: Leave the images at their own size instead of resizing them as the config does, for
             a model of any size.
 
     Raises:
-        FileNotFoundError, lwam_mm.datasets.problem.DatasetError: the data cannot be used.
+        FileNotFoundError, lwam_mm.datasets.problem.DatasetError: The data cannot be used.
     """
 
     def __init__(self, config: Config, count: int | None = None, whole: bool = False) -> None:
         init_default_scope(config.get("default_scope", "mmseg"))
-        self.dataset = DATASETS.build(_settings(config.val_dataloader.dataset, whole))
+        settings = copy.deepcopy(config.val_dataloader.dataset)
+        for _, dataset in datasets_in(settings, "") if whole else ():
+            if "pipeline" in dataset:
+                dataset["pipeline"] = [t for t in dataset["pipeline"] if not is_resize(t)]
+        self.dataset = DATASETS.build(settings)
         total = len(self.dataset)
-        chosen = min(total, count or total)
-        # From the middle of each of as many stretches, so that every build is among them.
-        self.indices = [int((i + 0.5) * total / chosen) for i in range(chosen)]
+        self.indices = evenly_spaced(total, min(total, count or total))
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> LabelledImage:
         item = self.dataset[self.indices[index]]
         sample = item["data_samples"]
+        if "gt_sem_seg" not in sample:
+            raise UserError(
+                f"{sample.img_path}: the validation set gives no mask of this image; set "
+                "seg_map_path in val_dataloader.dataset.data_prefix and load masks by "
+                "LoadIndexMask in its pipeline"
+            )
         truth = sample.gt_sem_seg.data[0].numpy().astype(np.uint8)
-        return Sample(Path(sample.img_path), truth, item)
+        if truth.shape != tuple(sample.ori_shape):
+            raise UserError(
+                f"{sample.img_path}: is {sample.ori_shape[1]}x{sample.ori_shape[0]}, but its mask "
+                f"was resized to {truth.shape[1]}x{truth.shape[0]}; put LoadIndexMask behind "
+                "Resize in the pipeline of val_dataloader.dataset"
+            )
+        return LabelledImage(Path(sample.img_path), truth, item)
 
 
 def load_multi_branch(config: Config, checkpoint: str | Path) -> nn.Module:
     """Build the student as it was trained, with the checkpoint's weights, in eval mode.
 
     Raises:
-        FileNotFoundError: there is no such checkpoint.
-        lwam_mm.models.checkpoint.CheckpointMismatchError: it does not fit the config.
+        FileNotFoundError: There is no such checkpoint.
+        lwam_mm.models.checkpoint.CheckpointMismatchError: It does not fit the config.
     """
     init_default_scope(config.get("default_scope", "mmseg"))
     model = MODELS.build(config.model)
@@ -99,28 +117,21 @@ def load_multi_branch(config: Config, checkpoint: str | Path) -> nn.Module:
 def torch_stage(model: nn.Module) -> Stage:
     """Segment with a segmentor, as MMSegmentation tests it."""
 
-    def see(sample: Sample) -> Seen:
+    def segment(image: LabelledImage) -> StageOutput:
         with torch.no_grad():
-            (result,) = model.test_step(pseudo_collate([sample.item]))
-        return Seen(
+            (result,) = model.test_step(pseudo_collate([image.item]))
+        return StageOutput(
             result.seg_logits.data.float().numpy(),
             result.pred_sem_seg.data[0].numpy().astype(np.uint8),
         )
 
-    return see
+    return segment
 
 
 def bundle_stage(predictor: Predictor) -> Stage:
-    """Segment with a bundle, from the image file on, as beside the machine."""
+    """Segment with a bundle, starting from the image file, as beside the machine."""
 
-    def see(sample: Sample) -> Seen:
-        return Seen(predictor.logits(sample.path), predictor(sample.path).labels)
+    def segment(image: LabelledImage) -> StageOutput:
+        return StageOutput(predictor.logits(image.path), predictor(image.path).labels)
 
-    return see
-
-
-def _settings(dataset: dict[str, Any], whole: bool) -> dict[str, Any]:
-    settings = copy.deepcopy(dataset)
-    if whole:
-        settings["pipeline"] = [t for t in settings["pipeline"] if t["type"] != "Resize"]
-    return settings
+    return segment

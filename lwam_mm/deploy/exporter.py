@@ -1,13 +1,16 @@
-"""From a config and a checkpoint to a bundle that was seen to be the trained model."""
+"""Export of a checkpoint: through MMDeploy into ONNX, through the gate into a bundle."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import platform
+import logging
+import re
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import mmdeploy
@@ -15,25 +18,37 @@ import numpy as np
 import onnx
 import torch
 from mmdeploy.apis import torch2onnx
+from mmdeploy.backend.base import get_backend_manager
 from mmdeploy.utils import get_root_logger
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS
 from torch import nn
 
-from lwam_mm.deploy.bundle_writer import Packer
-from lwam_mm.deploy.codebase import refuse_distillation
-from lwam_mm.deploy.compared_models import Samples, bundle_stage, load_multi_branch, torch_stage
-from lwam_mm.deploy.gate import (
-    FLOAT,
-    FOLDED,
-    INT8,
-    MULTI_BRANCH,
-    GateError,
-    GateReport,
-    read_limits,
-    run_gate,
+import lwam_mm.deploy  # noqa: F401  registers our backends over MMDeploy's
+from lwam_mm.datasets.classes import default_palette
+from lwam_mm.deploy.compared_models import (
+    ValidationImages,
+    bundle_stage,
+    load_multi_branch,
+    torch_stage,
 )
+from lwam_mm.deploy.deploy_config import (
+    ExportError,
+    default_backend,
+    load_deploy_config,
+    model_size,
+)
+from lwam_mm.deploy.deployable import (
+    check_deployable,
+    dataset_classes,
+    normalisation,
+    padding_divisor,
+    preprocessor_of,
+    refuse_distillation,
+    tested_size,
+)
+from lwam_mm.deploy.gate import FLOAT, FOLDED, INT8, MULTI_BRANCH, GateError, read_limits, run_gate
+from lwam_mm.deploy.pre_and_postprocessing import FRAME, LABELS, add_labels, take_frames
 from lwam_mm.deploy.receptive_field import tile_halo
 from lwam_mm.models.input_size import STRIDE
 from lwam_mm.models.reparam.fold import reparameterize
@@ -42,48 +57,145 @@ from lwam_mm.runtime import Bundle, InputSpec, Manifest, OutputSpec, Predictor, 
 from lwam_mm.runtime.bundle import check_target
 from lwam_mm.utils.console import keep_console_concise
 from lwam_mm.utils.errors import UserError
-from lwam_mm.utils.paths import configs_folder
 from lwam_mm.version import __version__
-
-BACKENDS = ("onnxruntime", "openvino", "ncnn", "ncnn-fp16")
-"""Whose bundles :func:`export_bundle` can write; ``configs/deploy`` has a config for each."""
 
 _ONNX_FILE = "model.onnx"
 
 
-class ExportError(UserError, RuntimeError):
-    """There is no way to export this model like this."""
+class Exporter:
+    """Exports one segmentor for one backend, and writes bundles of it into a scratch folder.
 
-
-def default_backend() -> str:
-    """Name the quickest engine that is here: OpenVINO on x86 processors, else ONNX Runtime."""
-    x86 = platform.machine().lower() in ("x86_64", "amd64")
-    return "openvino" if x86 and importlib.util.find_spec("openvino") else "onnxruntime"
-
-
-def load_deploy_config(backend: str, dynamic: bool) -> Config:
-    """Load our deploy config of a backend; if not dynamic, its ``input_shape`` is 256x256.
-
-    Raises:
-        ExportError: there is no such backend.
+    Args:
+        config: The segmentor's config.
+        checkpoint: Its weights.
+        deploy_config: The deploy config; it fixes the backend and the size.
+        folder: The folder to write to.
+        classes: Class names; those of the config's test set if None.
     """
-    if backend not in BACKENDS:
-        raise ExportError(f"backend {backend!r}: give one of {', '.join(BACKENDS)}")
-    kind = "dynamic" if dynamic else "static-256x256"
-    return Config.fromfile(configs_folder() / "deploy" / f"segmentation_{backend}_{kind}.py")
 
+    def __init__(
+        self,
+        config: Config,
+        checkpoint: str | Path,
+        deploy_config: Config,
+        folder: Path,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        self.config, self.checkpoint = config, Path(checkpoint)
+        self.deploy_config, self.size = deploy_config, model_size(deploy_config)
+        self.folder, self._classes = folder, classes
 
-def deploy_config_for(config: Config, backend: str, dynamic: bool = False) -> Config:
-    """Load our deploy config of a backend, at the size that a student's config tests at.
+    @cached_property
+    def multi_branch(self) -> nn.Module:
+        """The network as trained, in eval mode."""
+        return load_multi_branch(self.config, self.checkpoint)
 
-    Raises:
-        ExportError: there is no such backend, or no one size that the student is tested at.
-    """
-    deploy_config = load_deploy_config(backend, dynamic)
-    if not dynamic:
-        height, width = _test_size(config)
-        deploy_config.onnx_config.input_shape = [width, height]
-    return deploy_config
+    @cached_property
+    def folded(self) -> nn.Module:
+        """The network with its blocks folded, in eval mode."""
+        return reparameterize(self.multi_branch)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest of the plain export: a normalised tensor in, logits out."""
+        settings, onnx_config = preprocessor_of(self.config), self.deploy_config.onnx_config
+        mean, std = normalisation(settings)
+        divisor = padding_divisor(settings) or STRIDE
+        if self._classes is None:
+            classes, palette = dataset_classes(self.config)
+        else:
+            classes = tuple(self._classes)
+            palette = tuple(map(tuple, default_palette(len(classes))))
+        backend = self.deploy_config.backend_config
+        return Manifest(
+            classes=classes,
+            palette=palette,
+            engine=backend.type,
+            precision="float16" if backend.get("precision") == "FP16" else "float32",
+            model=_ONNX_FILE,
+            input=InputSpec(
+                name=onnx_config["input_names"][0],
+                size=self.size,
+                mean=mean,
+                std=std,
+                resize="stretch" if self.size else "pad",
+                size_divisor=divisor,
+                halo=None if self.size else tile_halo(self.folded, divisor),
+            ),
+            output=OutputSpec(logits=onnx_config["output_names"][0]),
+            provenance=dict(
+                config=Path(self.config.filename).name if self.config.filename else None,
+                checkpoint=self.checkpoint.name,
+                checkpoint_sha256=hashlib.sha256(self.checkpoint.read_bytes()).hexdigest(),
+                folded=True,
+                opset=onnx_config["opset_version"],
+                lwam_mm=__version__,
+                torch=torch.__version__,
+                mmdeploy=mmdeploy.__version__,
+            ),
+        )
+
+    def to_onnx(self) -> onnx.ModelProto:
+        """Export the folded network: a normalised tensor in, logits at the input's size out."""
+        logger = get_root_logger()
+        logger.setLevel(logging.WARNING)
+        keep_console_concise(logger)
+        example = self.size or (8 * STRIDE, 12 * STRIDE)
+        with warnings.catch_warnings():
+            # MMDeploy turns sizes into numbers while it traces; that is how it exports.
+            warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+            torch2onnx(
+                np.zeros((*example, 3), np.uint8),
+                str(self.folder),
+                _ONNX_FILE,
+                self.deploy_config,
+                self.config,
+                str(self.checkpoint),
+                "cpu",
+            )
+        model = onnx.load(self.folder / _ONNX_FILE)
+        onnx.checker.check_model(model)
+        return model
+
+    def pack(self, model: onnx.ModelProto, *, int8: bool = False, frames: bool = True) -> Bundle:
+        """Write a plain export as a bundle; an earlier one of the same kind is replaced.
+
+        Args:
+            model: The plain export, in float or quantized.
+            int8: It is quantized.
+            frames: Extend the graph: a decoded frame in, labels out beside the logits. ncnn has
+                no operators for bytes, so there the runtime always does both.
+        """
+        manifest = replace(self.manifest, precision="int8") if int8 else self.manifest
+        spec = manifest.input
+        if frames and manifest.engine != "ncnn":
+            pad_to = None if spec.size else spec.size_divisor
+            model = add_labels(take_frames(model, spec.mean, spec.std, pad_to))
+            manifest = replace(
+                manifest,
+                input=replace(spec, name=FRAME, kind="frame"),
+                output=OutputSpec(manifest.output.logits, labels=LABELS),
+            )
+        source = self.folder / _ONNX_FILE
+        onnx.save(model, source)
+        files = [source] if manifest.engine == "onnxruntime" else self._convert(source)
+        return self.write(files, manifest)
+
+    def write(self, files: Sequence[Path], manifest: Manifest) -> Bundle:
+        """Write a backend's files, the model first, as a bundle in the scratch folder."""
+        return write_bundle(
+            self.folder / f"{manifest.engine}-{manifest.precision}-{manifest.input.kind}",
+            replace(manifest, model=files[0].name),
+            {file.name: file for file in files},
+            overwrite=True,
+        )
+
+    def _convert(self, source: Path) -> list[Path]:
+        paths = get_backend_manager(self.manifest.engine).to_backend(
+            ir_files=[str(source)], work_dir=str(self.folder), deploy_cfg=self.deploy_config
+        )
+        main = Path(paths[0])
+        return [main, main.with_suffix(".bin")]
 
 
 def export_bundle(
@@ -98,205 +210,101 @@ def export_bundle(
     overwrite: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Bundle:
-    """Fold a student, export it through MMDeploy, hold it against the gate and write its bundle.
+    """Fold a student, export it through MMDeploy, pass it through the gate and write its bundle.
 
     Args:
-        config: the student's plain config (not that of its distillation); its validation images
-            have to be there, and for INT8 those of training.
-        checkpoint: the student's checkpoint.
-        out: the bundle's folder.
-        backend: one of :data:`BACKENDS`; :func:`default_backend` if None.
-        dynamic: export a model for images of any size; otherwise one for the size that the
+        config: The student's plain config (not that of its distillation). Its validation images
+            are needed, and for INT8 its training images.
+        checkpoint: The student's checkpoint.
+        out: The bundle's folder.
+        backend: One of :data:`~lwam_mm.deploy.deploy_config.BACKENDS`; the fastest installed if
+            None.
+        dynamic: Export a model for images of any size; otherwise one for the size that the
             config's test pipeline resizes to.
-        int8: quantize it, by calibration on training images; where that costs more than the gate
+        int8: Quantize it, calibrated on training images. Where that costs more than the gate
             allows, the layers that lose most return to float.
-        deploy_config: a deploy config of one's own, such as one with other limits, in the place
-            of ``backend`` and ``dynamic``.
-        overwrite: replace a bundle that is there already.
-        progress: called with one line of text at each step.
+        deploy_config: A deploy config to use instead of ``backend`` and ``dynamic``, for example
+            one with other limits.
+        overwrite: Replace an existing bundle.
+        progress: Called with one line of text at each step.
 
     Returns:
         The bundle as read back; its figures hold the gate's report.
 
     Raises:
-        FileNotFoundError: config or checkpoint is missing.
-        lwam_mm.models.checkpoint.CheckpointMismatchError: the checkpoint does not fit the config,
+        FileNotFoundError: The config or the checkpoint is missing.
+        lwam_mm.models.checkpoint.CheckpointMismatchError: The checkpoint does not fit the config,
             or the config is that of a distillation.
-        lwam_mm.datasets.problem.DatasetError: the images cannot be used.
-        ExportError: this cannot be exported.
-        GateError: the exported model is not the trained one within the limits; no bundle was
-            written.
-        lwam_mm.quantization.quantize.QuantizationError: no INT8 model is within the limits.
+        lwam_mm.datasets.problem.DatasetError: The images cannot be used.
+        ExportError: This cannot be exported.
+        GateError: The exported model differs from the trained one by more than the limits allow.
+            No bundle was written.
+        lwam_mm.quantization.quantize.QuantizationError: No INT8 model is within the limits.
         lwam_mm.runtime.BundleError: ``out`` is taken, or the exported file cannot be loaded.
     """
+    config = _load(config)
+    if deploy_config is None:
+        size = None if dynamic else tested_size(config)
+        deploy_config = load_deploy_config(backend or default_backend(), size)
+    check_target(Path(out), overwrite)
+    check_deployable(config, model_size(deploy_config))
+    if int8 and deploy_config.backend_config.type == "ncnn":
+        raise ExportError("ncnn: INT8 is for OpenVINO and ONNX Runtime; leave --int8 out")
+    limits = read_limits(deploy_config.gate.limits)
+    with _scratch_folder() as folder:
+        exporter = Exporter(config, checkpoint, deploy_config, folder)
+        stages = {
+            MULTI_BRANCH: torch_stage(exporter.multi_branch),
+            FOLDED: torch_stage(exporter.folded),
+        }
+        images = ValidationImages(config, deploy_config.gate.images, whole=exporter.size is None)
+        progress("fold and export")
+        model = exporter.to_onnx()
+        bundle = exporter.pack(model)
+        stages[FLOAT] = bundle_stage(Predictor(bundle.root))
+        if int8:
+            from lwam_mm.deploy.accuracy_control import quantize_within
+
+            calibration = calibration_images(
+                config, exporter.manifest.input, deploy_config.quantization.images
+            )
+            progress(f"quantize on {len(calibration)} training images")
+            pack = partial(exporter.pack, int8=True)
+            bundle = quantize_within(
+                model, calibration, pack, bundle, images, limits.get(INT8), progress
+            )
+            stages[INT8] = bundle_stage(Predictor(bundle.root))
+        progress(f"compare {', '.join(stages)} on {len(images)} validation images")
+        report = run_gate(stages, images, bundle.manifest.classes, limits, progress)
+        if report.failures:
+            raise GateError(report)
+        progress(str(report))
+        return write_bundle(
+            out,
+            replace(bundle.manifest, figures=dict(gate=report.to_json())),
+            {name: bundle.root / name for name in bundle.manifest.files},
+            overwrite=overwrite,
+        )
+
+
+def _load(config: str | Path | Config) -> Config:
     if not isinstance(config, Config):
         if not Path(config).is_file():
             raise FileNotFoundError(f"{config}: there is no such config file")
         config = Config.fromfile(config)
     refuse_distillation(config)
-    check_target(Path(out), overwrite)
-    keep_console_concise(get_root_logger())
+    config.model.setdefault("data_preprocessor", config.get("data_preprocessor"))
     init_default_scope(config.get("default_scope", "mmseg"))
-    if deploy_config is None:
-        deploy_config = deploy_config_for(config, backend or default_backend(), dynamic)
-    engine = deploy_config.backend_config.type
-    size = _size(deploy_config)
-    if int8 and engine == "ncnn":
-        raise ExportError("ncnn: INT8 is for OpenVINO and ONNX Runtime; leave --int8 out")
+    return config
 
-    trained = load_multi_branch(config, checkpoint)
-    folded = reparameterize(trained)
-    samples = Samples(config, deploy_config.gate.images, whole=size is None)
-    limits = read_limits(deploy_config.gate.limits)
+
+@contextmanager
+def _scratch_folder() -> Iterator[Path]:
+    """Make a temporary folder; errors do not name its files, which nobody could look at."""
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        progress("fold and export")
-        model = _export(config, deploy_config, checkpoint, size, scratch)
-        manifest = _manifest(config, deploy_config, checkpoint, folded, size)
-        packer = Packer(manifest, deploy_config, scratch)
-        bundles = {FLOAT: packer.pack(model, FLOAT)}
-        stages = {MULTI_BRANCH: torch_stage(trained), FOLDED: torch_stage(folded)}
-
-        def tell_now_and_then(done: int) -> None:
-            if done % 20 == 0 and done < len(samples):
-                progress(f"  {done} of {len(samples)}")
-
-        def judge() -> GateReport:
-            everything = stages | {
-                name: bundle_stage(Predictor(bundle.root)) for name, bundle in bundles.items()
-            }
-            progress(f"compare {', '.join(everything)} on {len(samples)} validation images")
-            return run_gate(everything, samples, manifest.classes, limits, tell_now_and_then)
-
-        if int8:
-            from lwam_mm.deploy.accuracy_control import quantize_within
-
-            def pack(candidate: onnx.ModelProto) -> Bundle:
-                return packer.pack(candidate, INT8)
-
-            images = calibration_images(
-                config, packer.tensor_input, deploy_config.quantization.images
-            )
-            progress(f"quantize on {len(images)} training images")
-            result = quantize_within(
-                model, images, pack, bundles[FLOAT], samples, limits.get(INT8), progress
-            )
-            bundles[INT8] = result.bundle
-            packer.note(dict(int8=dict(calibration_images=len(images), **result.provenance)))
-        report = judge()
-        if report.failures:
-            raise GateError(report)
-        progress(str(report))
-        final = bundles[INT8 if int8 else FLOAT]
-        files = {name: final.root / name for name in final.manifest.files}
-        return write_bundle(
-            out, packer.finished(final.manifest, report), files, overwrite=overwrite
-        )
-
-
-def dataset_classes(config: Config) -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
-    """Class names and RGB palette (0..255) of a config's test set, without opening any file."""
-    dataset = config.test_dataloader.dataset
-    meta = DATASETS.get(dataset.type)._load_metainfo(dataset.get("metainfo"))
-    palette = tuple(tuple(int(value) for value in colour) for colour in meta["palette"])
-    return tuple(meta["classes"]), palette
-
-
-def _test_size(config: Config) -> tuple[int, int]:
-    """Height and width that the test pipeline resizes to."""
-    for transform in config.get("test_pipeline", []):
-        if transform["type"] == "Resize" and not transform.get("keep_ratio", False):
-            width, height = transform["scale"]
-            if width % STRIDE or height % STRIDE:
-                raise ExportError(
-                    f"{config.filename}: test_pipeline resizes to {width}x{height}, which is no "
-                    f"multiple of {STRIDE}; change it, or export with --dynamic"
-                )
-            return height, width
-    raise ExportError(
-        f"{config.filename}: test_pipeline has no Resize(keep_ratio=False) that would fix the "
-        "model's size; add one, or export with --dynamic"
-    )
-
-
-def _size(deploy_config: Config) -> tuple[int, int] | None:
-    """Height and width of the deploy config's model; None for one of any size."""
-    if deploy_config.onnx_config.get("dynamic_axes"):
-        return None
-    shape = deploy_config.onnx_config.input_shape
-    if shape is None:
-        raise ExportError(
-            f"{deploy_config.filename}: onnx_config has neither an input_shape nor dynamic_axes; "
-            "give one of them"
-        )
-    return shape[1], shape[0]
-
-
-def _export(
-    config: Config,
-    deploy_config: Config,
-    checkpoint: str | Path,
-    size: tuple[int, int] | None,
-    folder: Path,
-) -> onnx.ModelProto:
-    example = size or (8 * STRIDE, 12 * STRIDE)
-    with warnings.catch_warnings():
-        # mmdeploy turns sizes into numbers while it traces; that is how it exports.
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning, module="mmdeploy")
-        torch2onnx(
-            np.zeros((*example, 3), np.uint8),
-            str(folder),
-            _ONNX_FILE,
-            deploy_config,
-            config,
-            str(checkpoint),
-            "cpu",
-        )
-    model = onnx.load(folder / _ONNX_FILE)
-    onnx.checker.check_model(model)
-    return model
-
-
-def _manifest(
-    config: Config,
-    deploy_config: Config,
-    checkpoint: str | Path,
-    folded: nn.Module,
-    size: tuple[int, int] | None,
-) -> Manifest:
-    """Describe the plain export: a tensor in, logits out."""
-    preprocessor = config.model.data_preprocessor
-    if not preprocessor.get("bgr_to_rgb"):
-        raise ExportError(
-            f"{config.filename}: data_preprocessor.bgr_to_rgb is off, but a bundle's network takes "
-            "RGB; train with bgr_to_rgb=True"
-        )
-    classes, palette = dataset_classes(config)
-    onnx_config = deploy_config.onnx_config
-    return Manifest(
-        classes=classes,
-        palette=palette,
-        engine=deploy_config.backend_config.type,
-        precision="float32",
-        model=_ONNX_FILE,
-        input=InputSpec(
-            name=onnx_config["input_names"][0],
-            size=size,
-            mean=tuple(map(float, preprocessor.mean)),
-            std=tuple(map(float, preprocessor.std)),
-            resize="stretch" if size else "pad",
-            size_divisor=STRIDE,
-            halo=None if size else tile_halo(folded, STRIDE),
-        ),
-        output=OutputSpec(logits=onnx_config["output_names"][0]),
-        provenance=dict(
-            config=Path(config.filename).name if config.filename else None,
-            checkpoint=Path(checkpoint).name,
-            checkpoint_sha256=hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
-            folded=True,
-            opset=onnx_config["opset_version"],
-            lwam_mm=__version__,
-            torch=torch.__version__,
-            mmdeploy=mmdeploy.__version__,
-        ),
-    )
+        try:
+            yield Path(folder)
+        except UserError as error:
+            inside = re.compile(re.escape(folder) + r"[\w./-]*\w")
+            error.args = tuple(inside.sub("the exported model", str(arg)) for arg in error.args)
+            raise

@@ -1,18 +1,19 @@
-"""The gate: a bundle is written only if it was seen to be the trained model.
+"""The gate: a bundle is written only if it reproduces the trained model.
 
-On real images of the validation set the stages of the road are compared pairwise: the multi-branch
-net as trained, the folded net, the exported float bundle, the exported INT8 bundle.
+The stages of the export are compared on real images of the validation set: the multi-branch net as
+trained, the folded net, the exported float bundle and the exported INT8 bundle.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
+from prettytable import PrettyTable
 
-from lwam_mm.deploy.compared_models import Sample, Seen, Stage
+from lwam_mm.deploy.compared_models import LabelledImage, Stage, StageOutput
 from lwam_mm.evaluation.scores import confusion_matrix, confusion_to_metrics
 from lwam_mm.utils.errors import UserError
 
@@ -20,16 +21,16 @@ MULTI_BRANCH, FOLDED, FLOAT, INT8 = "multi-branch", "folded", "exported", "INT8"
 
 
 class GateError(UserError, RuntimeError):
-    """A stage differs from the one before it by more than the limits allow; no bundle is written.
+    """A stage differs from the one before it by more than the limits; no bundle is written.
 
     Attributes:
-        report: the figures.
+        report: The figures.
     """
 
     def __init__(self, report: GateReport) -> None:
         self.report = report
         super().__init__(
-            f"{report}\n\nThe exported model is not the trained one:\n  "
+            f"{report}\n\nThe exported model does not reproduce the trained one:\n  "
             + "\n  ".join(report.failures)
             + "\nNo bundle was written."
         )
@@ -37,13 +38,13 @@ class GateError(UserError, RuntimeError):
 
 @dataclass(frozen=True)
 class Limits:
-    """How far a stage may lie from the one before it; None where that does not matter.
+    """How far a stage may differ from the one before it; None means any distance.
 
     Attributes:
-        logits: largest difference of logits, relative where a logit is above 1.
-        agreement: least share of pixels with the same label, in percent.
-        miou: largest loss of mIoU, in percent of mIoU (0..100).
-        class_iou: largest loss of any class's IoU, likewise.
+        logits: Largest difference of logits, relative where a logit is above 1.
+        agreement: Smallest share of pixels with the same label, in percent.
+        miou: Largest loss of mIoU, in percent of mIoU (0..100).
+        class_iou: Largest loss of any class's IoU, likewise.
     """
 
     logits: float | None = None
@@ -57,13 +58,13 @@ class Difference:
     """How a stage differs from an earlier one, over all images.
 
     Attributes:
-        earlier: name of the stage that is compared with.
-        later: name of the stage in question.
-        largest: largest difference of logits, relative where the earlier logit is above 1.
-        mean: mean of these differences.
-        agreement: share of pixels with the same label, in percent.
-        miou: change of mIoU, later minus earlier, in percent of mIoU.
-        class_iou: change of each class's IoU, likewise; None for classes that no truth shows.
+        earlier: Name of the stage that is compared with.
+        later: Name of the stage in question.
+        largest: Largest difference of logits, relative where the earlier logit is above 1.
+        mean: Mean of these differences.
+        agreement: Share of pixels with the same label, in percent.
+        miou: Change of mIoU, later minus earlier, in percent of mIoU.
+        class_iou: Change of each class's IoU, likewise; None for classes that no mask shows.
     """
 
     earlier: str
@@ -74,38 +75,48 @@ class Difference:
     miou: float
     class_iou: dict[str, float | None]
 
+    @property
+    def worst_class(self) -> str:
+        """The class whose IoU falls most, and by how much."""
+        changes = {name: value for name, value in self.class_iou.items() if value is not None}
+        worst = min(changes, key=changes.get)
+        return f"{worst} {changes[worst]:+.2f}"
+
     def failures(self, limits: Limits) -> list[str]:
-        """Say in a sentence each by how much which limit was broken."""
+        """Return one sentence for each limit that is exceeded."""
         pair = f"{self.later} against {self.earlier}"
-        broken = []
+        exceeded = []
         # Written so that NaN fails too.
         if limits.logits is not None and not self.largest <= limits.logits:
-            broken.append(f"{pair}: logits differ by {self.largest:.3g}, allowed {limits.logits:g}")
+            exceeded.append(
+                f"{pair}: logits differ by {self.largest:.3g}, allowed {limits.logits:g}"
+            )
         if limits.agreement is not None and not self.agreement >= limits.agreement:
-            broken.append(
+            exceeded.append(
                 f"{pair}: {self.agreement:.3f} % of the pixels agree, at least "
                 f"{limits.agreement:g} % have to"
             )
-        if limits.miou is not None and not -self.miou <= limits.miou:
-            broken.append(f"{pair}: mIoU falls by {-self.miou:.2f}, allowed {limits.miou:g}")
-        if limits.class_iou is not None:
-            broken += [
-                f"{pair}: IoU of {name} falls by {-change:.2f}, allowed {limits.class_iou:g}"
-                for name, change in self.class_iou.items()
-                if change is not None and not -change <= limits.class_iou
-            ]
-        return broken
+        losses = {"mIoU": (self.miou, limits.miou)} | {
+            f"IoU of {name}": (change, limits.class_iou) for name, change in self.class_iou.items()
+        }
+        exceeded += [
+            f"{pair}: {name} falls by {-change:.2f}, allowed {limit:g}"
+            for name, (change, limit) in losses.items()
+            if None not in (change, limit) and not -change <= limit
+        ]
+        return exceeded
 
 
 @dataclass
 class GateReport:
-    """What the gate saw.
+    """What the gate measured.
 
     Attributes:
-        images: number of images.
-        stages: name of each stage -> its mIoU and IoU of each class, in percent.
-        differences: each pair of stages.
-        failures: the limits that were broken; empty if the bundle may pass.
+        images: Number of images.
+        stages: Name of each stage -> its mIoU and the IoU of each class, in percent; None for a
+            class that no mask shows.
+        differences: Each pair of stages.
+        failures: The limits that were exceeded; empty if the bundle may be written.
     """
 
     images: int
@@ -114,23 +125,14 @@ class GateReport:
     failures: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        pairs = [["stage", "against", "logits max", "mean", "agree %", "mIoU", "worst class"]]
+        scores = _table(["IoU %", *next(iter(self.stages.values()))])
+        for name, values in self.stages.items():
+            scores.add_row([name, *("-" if v is None else f"{v:.2f}" for v in values.values())])
+        pairs = _table(["stage", "against", "logits max", "mean", "agree %", "mIoU", "worst class"])
         for d in self.differences:
-            changes = {name: v for name, v in d.class_iou.items() if v is not None}
-            worst = min(changes, key=changes.get, default=None)
-            pairs.append(
-                [
-                    *(d.later, d.earlier, f"{d.largest:.2e}", f"{d.mean:.2e}"),
-                    *(f"{d.agreement:.3f}", f"{d.miou:+.2f}"),
-                    "-" if worst is None else f"{worst} {changes[worst]:+.2f}",
-                ]
-            )
-        classes = list(next(iter(self.stages.values())))
-        scores = [["IoU %", *classes]] + [
-            [name, *("-" if v is None else f"{v:.2f}" for v in values.values())]
-            for name, values in self.stages.items()
-        ]
-        return f"{_columns(scores)}\n\n{_columns(pairs)}\n({self.images} validation images)"
+            figures = f"{d.largest:.2e}", f"{d.mean:.2e}", f"{d.agreement:.3f}", f"{d.miou:+.2f}"
+            pairs.add_row([d.later, d.earlier, *figures, d.worst_class])
+        return f"{scores}\n\n{pairs}\n({self.images} validation images)"
 
     def to_json(self) -> dict:
         """Return the figures as plain dicts and lists, for the bundle."""
@@ -143,76 +145,80 @@ class GateReport:
 
 def run_gate(
     stages: Mapping[str, Stage],
-    samples: Iterable[Sample],
+    images: Sequence[LabelledImage],
     classes: tuple[str, ...],
     limits: Mapping[str, Limits],
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> GateReport:
     """Compare the stages on the images.
 
     Args:
-        stages: in the order of the road.
-        samples: the labelled images.
-        classes: class names in index order.
-        limits: of a stage against the one before it, by the later stage's name.
-        progress: called with the number of images done.
+        stages: By name, in the order of the export.
+        images: The labelled images.
+        classes: Class names in index order.
+        limits: Of a stage against the one before it, by the later stage's name.
+        progress: Called with one line of text now and then.
 
     Returns:
-        The report, with whatever limit was broken among its ``failures``.
+        The report; its ``failures`` name each limit that was exceeded.
 
     Raises:
-        UserError: there is no image.
+        UserError: There is no image, or no pixel of any image has a label.
     """
     count = len(classes)
     pairs = list(itertools.combinations(stages, 2))
     confusions = {name: np.zeros((count, count), np.int64) for name in stages}
     largest, total, same = (dict.fromkeys(pairs, 0.0) for _ in range(3))
-    pixels, images = 0, 0
-    for sample in samples:
-        seen = {name: stage(sample) for name, stage in stages.items()}
-        for name in stages:
+    pixels = 0
+    for done, image in enumerate(images, 1):
+        outputs = {name: stage(image) for name, stage in stages.items()}
+        for name, output in outputs.items():
             confusions[name] += confusion_matrix(
-                sample.truth,
-                seen[name].labels,
+                image.truth,
+                output.labels,
                 count,
-                label_name=f"truth of {sample.path}",
-                prediction_name=str(sample.path),
+                label_name=f"mask of {image.path}",
+                prediction_name=str(image.path),
             )
-        for pair in pairs:
-            worst, mean, equal = _compare(*(seen[name] for name in pair))
-            largest[pair] = _max(largest[pair], worst)
-            total[pair] += mean * sample.truth.size
-            same[pair] += equal
-        pixels += sample.truth.size
-        images += 1
-        progress(images)
-    if not images:
-        raise UserError("the gate needs at least one validation image: the split is empty")
+        for earlier, later in pairs:
+            difference = _difference(outputs[earlier], outputs[later])
+            # NaN wins, where Python's max would depend on the order.
+            largest[earlier, later] = np.maximum(largest[earlier, later], difference.max())
+            total[earlier, later] += difference.mean() * image.truth.size
+            same[earlier, later] += np.sum(outputs[earlier].labels == outputs[later].labels)
+        pixels += image.truth.size
+        if done % 20 == 0 and done < len(images):
+            progress(f"  {done} of {len(images)}")
+    if not any(confusion.any() for confusion in confusions.values()):
+        raise UserError(
+            f"the gate needs at least one validation image with a labelled pixel: in the masks of "
+            f"the {len(images)} images of val_dataloader's data set every pixel is 255 (ignore). "
+            "Add labelled images, or give another data set"
+        )
     iou = {name: _iou(confusion, classes) for name, confusion in confusions.items()}
-    differences = [
-        Difference(
+    differences = {
+        (a, b): Difference(
             earlier=a,
             later=b,
-            largest=largest[a, b],
-            mean=total[a, b] / pixels,
-            agreement=100 * same[a, b] / pixels,
+            largest=float(largest[a, b]),
+            mean=float(total[a, b] / pixels),
+            agreement=float(100 * same[a, b] / pixels),
             miou=iou[b]["mIoU"] - iou[a]["mIoU"],
             class_iou={c: None if iou[a][c] is None else iou[b][c] - iou[a][c] for c in classes},
         )
         for a, b in pairs
-    ]
-    report = GateReport(images, iou, differences)
-    for earlier, later in itertools.pairwise(stages):
-        difference = next(d for d in differences if (d.earlier, d.later) == (earlier, later))
-        report.failures += difference.failures(limits.get(later, Limits()))
+    }
+    report = GateReport(len(images), iou, list(differences.values()))
+    for pair in itertools.pairwise(stages):
+        report.failures += differences[pair].failures(limits.get(pair[1], Limits()))
     return report
 
 
 def read_limits(settings: Mapping[str, Mapping[str, float]]) -> dict[str, Limits]:
-    """Read a deploy config's ``gate`` limits: stage -> name of the limit -> value.
+    """Read a deploy config's ``gate.limits``: stage -> name of the limit -> value.
 
     Raises:
-        UserError: a stage or a limit has a name that there is not.
+        UserError: There is no such stage or limit.
     """
     stages = {"folded": FOLDED, "exported": FLOAT, "int8": INT8}
     known = [f.name for f in fields(Limits)]
@@ -225,40 +231,28 @@ def read_limits(settings: Mapping[str, Mapping[str, float]]) -> dict[str, Limits
     return {stages[stage]: Limits(**limits) for stage, limits in settings.items()}
 
 
-def _compare(earlier: Seen, later: Seen) -> tuple[float, float, int]:
+def _difference(earlier: StageOutput, later: StageOutput) -> np.ndarray:
+    """Return the differences of logits, relative where the earlier logit is above 1."""
     if earlier.logits.shape != later.logits.shape:
         raise UserError(
             f"one stage gives logits of shape {earlier.logits.shape}, the next "
             f"{later.logits.shape}: the exported model has other classes"
         )
-    scale = np.maximum(1, np.abs(earlier.logits))
-    difference = np.abs(later.logits - earlier.logits) / scale
-    equal = int((earlier.labels == later.labels).sum())
-    return float(difference.max()), float(difference.mean()), equal
-
-
-def _max(a: float, b: float) -> float:
-    """Return the larger; NaN if one is, where Python's ``max`` goes by the order."""
-    return float(np.maximum(a, b))
+    return np.abs(later.logits - earlier.logits) / np.maximum(1, np.abs(earlier.logits))
 
 
 def _iou(confusion: np.ndarray, classes: tuple[str, ...]) -> dict[str, float | None]:
-    """Return mIoU and IoU in percent over the classes that the truth shows."""
+    """Return mIoU and IoU in percent over the classes that the masks show."""
     scores = confusion_to_metrics(confusion).iou
     shown = confusion.sum(axis=1) > 0
     values = {
         name: float(score) if there else None
         for name, score, there in zip(classes, scores, shown, strict=True)
     }
-    return {"mIoU": float(np.mean(scores[shown])) if shown.any() else 0.0, **values}
+    return {"mIoU": float(np.mean(scores[shown])), **values}
 
 
-def _columns(rows: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            text.rjust(width) if index else text.ljust(width)
-            for index, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
+def _table(head: list[str]) -> PrettyTable:
+    table = PrettyTable(head, border=False, align="r")
+    table.align[head[0]] = "l"
+    return table

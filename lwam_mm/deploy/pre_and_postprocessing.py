@@ -1,16 +1,15 @@
-"""Additions to an exported graph, so that the runtime side has nothing to compute beside it.
+"""Additions to an exported graph, so that the runtime has nothing left to compute around it.
 
-The plain export takes a normalised float tensor and gives logits. Around it come, as ONNX
-operators that every engine has: a decoded frame as input, and the labels as a second output.
+The plain export takes a normalised float tensor and returns logits. These functions add a decoded
+frame as input and the labels as a second output, in ONNX operators that every engine has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import parser
 
 from lwam_mm.utils.errors import UserError
 
@@ -19,54 +18,54 @@ FRAME = "frame"
 
 
 class GraphError(UserError, ValueError):
-    """The graph is not one that frames or labels can be added to."""
+    """Frames or labels cannot be added to this graph."""
 
 
 def add_labels(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Add the class of highest logit, the first of equals, as an output.
+    """Add the class of the highest logit, the first of equals, as an output.
 
     Args:
-        model: one output, the logits: float32 (1, C, H, W).
+        model: One output, the logits: float32 of shape (1, C, H, W).
 
     Returns:
-        A copy with a second output ``labels``: uint8 (1, H, W).
+        A copy with a second output ``labels``: uint8 of shape (1, H, W).
 
     Raises:
-        GraphError: the model has another output, or not 2 to 255 classes.
+        GraphError: The model has another output, or not 2 to 255 classes.
     """
-    model, logits = _copy(model), _only(model.graph.output, "output")
-    batch, classes, height, width = logits.type.tensor_type.shape.dim
-    count = classes.dim_value
-    if not 2 <= count <= 255:
+    logits, (batch, classes, height, width) = _only(model.graph.output, "output")
+    if not (classes.isdigit() and 2 <= int(classes) <= 255):
         raise GraphError(
-            f"the model's output {logits.name!r} has {count} classes: there have to be 2 to 255, "
-            "and the graph has to say how many"
+            f"the model's output {logits!r} has {classes} classes: it needs 2 to 255, and the "
+            "graph has to say how many"
         )
+    planes = [f"labels_logit_{label}" for label in range(int(classes))]
+    constants = [f"uint8[1, 1, 1, 1] labels_{label} = {{{label}}}" for label in range(len(planes))]
     # One after the other, each against the best so far: OpenVINO makes a single pass of this,
     # where its ArgMax takes an eighth of the time of an INT8 student.
-    planes = [f"labels_logit_{label}" for label in range(count)]
-    nodes = [helper.make_node("Split", [logits.name, "labels_split"], planes, axis=1)]
-    constants = {"labels_split": np.ones(count, np.int64), "labels_axis": np.array([1], np.int64)}
-    for label in range(count):
-        constants[f"labels_{label}"] = np.full((1, 1, 1, 1), label, np.uint8)
-    best, found = planes[0], "labels_0"
-    for label in range(1, count):
-        better, chosen, higher = (f"labels_{what}_{label}" for what in ("gt", "at", "max"))
+    best, found, nodes = planes[0], "labels_0", []
+    for label, plane in enumerate(planes[1:], 1):
         nodes += [
-            helper.make_node("Greater", [planes[label], best], [better]),
-            helper.make_node("Where", [better, f"labels_{label}", found], [chosen]),
-            helper.make_node("Max", [planes[label], best], [higher]),
+            f"labels_gt_{label} = Greater ({plane}, {best})",
+            f"labels_at_{label} = Where (labels_gt_{label}, labels_{label}, {found})",
+            f"labels_max_{label} = Max ({plane}, {best})",
         ]
-        best, found = higher, chosen
-    nodes[-1] = helper.make_node("Squeeze", [found, "labels_axis"], [LABELS])  # for the last Max
-    model.graph.node.extend(nodes)
-    model.graph.initializer.extend(_initializers(constants))
-    labels = helper.make_tensor_value_info(LABELS, TensorProto.UINT8, [None] * 3)
-    for source, target in zip(
-        (batch, height, width), labels.type.tensor_type.shape.dim, strict=True
-    ):
-        target.CopyFrom(source)
-    model.graph.output.append(labels)
+        best, found = f"labels_max_{label}", f"labels_at_{label}"
+    del nodes[-1]  # nothing comes after the last maximum
+    addition = parser.parse_graph(f"""
+        labels (float[{batch}, {classes}, {height}, {width}] {logits})
+        => (uint8[{batch}, {height}, {width}] {LABELS})
+        <int64[{classes}] labels_split = {{{", ".join(["1"] * len(planes))}}},
+         int64[1] labels_axis = {{1}}, {", ".join(constants)}>
+        {{
+            {", ".join(planes)} = Split <axis = 1> ({logits}, labels_split)
+            {" ".join(nodes)}
+            {LABELS} = Squeeze ({found}, labels_axis)
+        }}""")
+    model = _copy(model)
+    model.graph.node.extend(addition.node)
+    model.graph.initializer.extend(addition.initializer)
+    model.graph.output.extend(addition.output)
     return _checked(model)
 
 
@@ -81,112 +80,91 @@ def take_frames(
     In mmseg's order: BGR to RGB, (x - mean) / std, zeros at the bottom and on the right.
 
     Args:
-        model: one input, a normalised image: float32 (1, 3, H, W), RGB; one output, the logits
-            (1, C, H, W).
-        mean: one a channel, RGB, in units of 0..255.
-        std: likewise, positive.
-        pad_to: pad up to multiples of this and cut the logits accordingly; None for a model of
+        model: One input, a normalised image: float32 of shape (1, 3, H, W), RGB; one output, the
+            logits: float32 of shape (1, C, H, W).
+        mean: One number a channel, RGB, in units of 0..255.
+        std: Likewise, positive.
+        pad_to: Pad up to multiples of this and crop the logits accordingly; None for a model of
             fixed size, which is not padded.
 
     Returns:
-        A copy with one input ``frame``: uint8 (1, H, W, 3), BGR.
+        A copy with one input ``frame``: uint8 of shape (1, H, W, 3), BGR.
 
     Raises:
-        GraphError: the model has another input or output.
+        GraphError: The model has another input or output.
     """
-    model, tensor = _copy(model), _only(model.graph.input, "input")
-    logits = _only(model.graph.output, "output")
-    graph = model.graph
-    batch, _, height, width = (_side(dim) for dim in tensor.type.tensor_type.shape.dim)
+    tensor, (batch, channels, height, width) = _only(model.graph.input, "input")
+    logits, (_, classes, *_) = _only(model.graph.output, "output")
+    model = _copy(model)
+    pad = crop = ""
+    normalised = tensor
     if pad_to is not None:
-        batch, height, width = 1, "height", "width"
-    constants = {
-        "frame_bgr_to_rgb": np.array([2, 1, 0], np.int64),
-        "frame_mean": np.asarray(mean, np.float32).reshape(1, 3, 1, 1),
-        "frame_std": np.asarray(std, np.float32).reshape(1, 3, 1, 1),
-    }
-    normalised = tensor.name if pad_to is None else "frame_normalised"
-    before = [
-        helper.make_node("Transpose", [FRAME], ["frame_bgr"], perm=[0, 3, 1, 2]),
-        helper.make_node("Gather", ["frame_bgr", "frame_bgr_to_rgb"], ["frame_rgb"], axis=1),
-        helper.make_node("Cast", ["frame_rgb"], ["frame_float"], to=TensorProto.FLOAT),
-        helper.make_node("Sub", ["frame_float", "frame_mean"], ["frame_centred"]),
-        helper.make_node("Div", ["frame_centred", "frame_std"], [normalised]),
-    ]
-    after = []
-    if pad_to is not None:
-        constants |= {
-            "frame_zeros": np.zeros(6, np.int64),
-            "frame_pad_to": np.array([pad_to], np.int64),
-            "frame_origin": np.zeros(2, np.int64),
-            "frame_axes": np.array([2, 3], np.int64),
-        }
-        before += [
-            helper.make_node("Shape", [FRAME], ["frame_size"], start=1, end=3),
-            helper.make_node("Neg", ["frame_size"], ["frame_minus_size"]),
-            # Of a negative number by a positive one, ONNX's Mod is positive, as Python's is.
-            helper.make_node("Mod", ["frame_minus_size", "frame_pad_to"], ["frame_missing"]),
-            helper.make_node("Concat", ["frame_zeros", "frame_missing"], ["frame_pads"], axis=0),
-            helper.make_node("Pad", ["frame_normalised", "frame_pads"], [tensor.name]),
-        ]
-        _rename_result(graph, logits.name, "frame_logits")
-        after = [
-            helper.make_node(
-                "Slice",
-                ["frame_logits", "frame_origin", "frame_size", "frame_axes"],
-                [logits.name],
-            )
-        ]
-        for dim, side in zip(
-            logits.type.tensor_type.shape.dim, (1, None, height, width), strict=True
-        ):
-            if isinstance(side, str):
-                dim.dim_param = side
-            elif side is not None:
-                dim.dim_value = side
-        graph.output[0].CopyFrom(logits)
-    frame = helper.make_tensor_value_info(FRAME, TensorProto.UINT8, [batch, height, width, 3])
-    graph.input[0].CopyFrom(frame)
-    nodes = [*before, *graph.node, *after]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    graph.initializer.extend(_initializers(constants))
+        batch, height, width, normalised = "1", "height", "width", "frame_normalised"
+        # Of a negative number by a positive one, ONNX's Mod is positive, as Python's is.
+        pad = f"""
+            frame_size = Shape <start = 1, end = 3> ({FRAME})
+            frame_minus_size = Neg (frame_size)
+            frame_missing = Mod (frame_minus_size, frame_pad_to)
+            frame_pads = Concat <axis = 0> (frame_zeros, frame_missing)
+            {tensor} = Pad (frame_normalised, frame_pads)"""
+        crop = f"{logits} = Slice (frame_logits, frame_origin, frame_size, frame_axes)"
+        _rename_result(model.graph, logits, "frame_logits")
+    addition = parser.parse_graph(f"""
+        frames (uint8[{batch}, {height}, {width}, 3] {FRAME})
+        => (float[{batch}, {classes}, {height}, {width}] {logits})
+        <int64[3] frame_bgr_to_rgb = {{2, 1, 0}},
+         float[1, {channels}, 1, 1] frame_mean = {{{", ".join(map(str, map(float, mean)))}}},
+         float[1, {channels}, 1, 1] frame_std = {{{", ".join(map(str, map(float, std)))}}},
+         int64[6] frame_zeros = {{0, 0, 0, 0, 0, 0}}, int64[1] frame_pad_to = {{{pad_to or 1}}},
+         int64[2] frame_origin = {{0, 0}}, int64[2] frame_axes = {{2, 3}}>
+        {{
+            frame_bgr = Transpose <perm = [0, 3, 1, 2]> ({FRAME})
+            frame_rgb = Gather <axis = 1> (frame_bgr, frame_bgr_to_rgb)
+            frame_float = Cast <to = {onnx.TensorProto.FLOAT}> (frame_rgb)
+            frame_centred = Sub (frame_float, frame_mean)
+            {normalised} = Div (frame_centred, frame_std)
+            {pad}
+            {crop}
+        }}""")
+    crops = [node for node in addition.node if node.op_type == "Slice"]
+    before = list(addition.node)[: len(addition.node) - len(crops)]
+    nodes = [*before, *model.graph.node, *crops]
+    used = {name for node in addition.node for name in node.input}
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(c for c in addition.initializer if c.name in used)
+    model.graph.input[0].CopyFrom(addition.input[0])
+    model.graph.output[0].CopyFrom(addition.output[0])
     return _checked(model)
 
 
-def _initializers(constants: dict[str, np.ndarray]) -> list[onnx.TensorProto]:
-    return [numpy_helper.from_array(value, name) for name, value in constants.items()]
-
-
-def _only(values: Sequence[onnx.ValueInfoProto], what: str) -> onnx.ValueInfoProto:
-    if len(values) != 1 or len(values[0].type.tensor_type.shape.dim) != 4:
+def _only(values: Sequence[onnx.ValueInfoProto], what: str) -> tuple[str, list[str]]:
+    """Return the name of the only input or output, and its four sides as ONNX's text has them."""
+    shapes = [value.type.tensor_type.shape.dim for value in values]
+    if len(values) != 1 or len(shapes[0]) != 4:
         raise GraphError(
             f"the model's {what}s are {[value.name for value in values]}: one of shape "
             "(N, C, H, W) is needed; export it again with with_argmax=False"
         )
-    value = onnx.ValueInfoProto()
-    value.CopyFrom(values[0])
-    return value
-
-
-def _side(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
-    return dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
+    sides = [
+        str(dim.dim_value)
+        if dim.HasField("dim_value")
+        else (dim.dim_param if dim.dim_param.isidentifier() else "?")
+        for dim in shapes[0]
+    ]
+    return values[0].name, sides
 
 
 def _rename_result(graph: onnx.GraphProto, old: str, new: str) -> None:
     for node in graph.node:
-        for index, name in enumerate(node.output):
-            if name == old:
-                node.output[index] = new
-        for index, name in enumerate(node.input):
-            if name == old:
-                node.input[index] = new
+        for names in (node.input, node.output):
+            names[:] = [new if name == old else name for name in names]
 
 
 def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    # Shapes of what lies between: they would contradict the new input's.
+    # Shapes of what lies between would contradict those of the new input.
     del copy.graph.value_info[:]
     return copy
 

@@ -1,4 +1,4 @@
-"""How far a network sees around a tile."""
+"""The receptive field of a network, as the halo that its tiles need."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-# Each try doubles the picture; a student's halo is some 100 pixels.
+# Each try doubles the image; a student's halo is some 100 pixels.
 _FIRST_SIDE = 256
 _LARGEST_SIDE = 2048
 
@@ -16,13 +16,13 @@ _LARGEST_SIDE = 2048
 def tile_halo(model: nn.Module, divisor: int) -> int | None:
     """Measure the pixels around a tile that the logits inside it depend on.
 
-    Of a copy of the network with all weights positive, the gradient of the logits of one cell of
-    the grid is nonzero just where the input matters: nothing cancels out, no ReLU is shut.
+    In a copy of the network with positive weights nothing cancels out and no ReLU is closed: the
+    gradient of the logits of one cell of the grid is nonzero exactly in its receptive field.
 
     Args:
-        model: segmentor that maps (N, 3, H, W) to logits (N, C, H, W) with ``mode="tensor"``, in
+        model: A segmentor that maps (N, 3, H, W) to logits (N, C, H, W) with ``mode="tensor"``, in
             eval mode.
-        divisor: the grid on which tiles begin, in pixels; the network's largest stride.
+        divisor: The grid on which tiles begin, in pixels; the network's largest stride.
 
     Returns:
         The halo, rounded up to a multiple of ``divisor``; None where the network sees an image of
@@ -43,7 +43,7 @@ def tile_halo(model: nn.Module, divisor: int) -> int | None:
 
 
 def _without_max_pools(model: nn.Module) -> nn.Module:
-    """Let every pixel under a pool count, where the maximum lets one of them through."""
+    """Replace them by average pools, whose gradient reaches every pixel under them."""
     for parent in list(model.modules()):
         for name, child in parent.named_children():
             if isinstance(child, nn.MaxPool2d):
@@ -55,21 +55,21 @@ def _without_max_pools(model: nn.Module) -> nn.Module:
 def _make_positive(module: nn.Module) -> None:
     with torch.no_grad():
         if isinstance(module, _BatchNorm):
-            # With these statistics a norm in eval mode lets everything through.
+            # With these statistics a norm in eval mode is the identity.
             module.running_mean.zero_()
             module.running_var.fill_(1)
             if module.affine:
                 module.weight.fill_(1)
                 module.bias.zero_()
         elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            # Sums of one keep deep activations near one.
+            # Weights that sum to one keep deep activations near one.
             module.weight.fill_(1 / module.weight[0].numel())
             if module.bias is not None:
                 module.bias.zero_()
 
 
 def _reach(model: nn.Module, size: tuple[int, int], axis: int, divisor: int) -> int | None:
-    """Pixels that a cell in the middle sees along ``axis``; None where the edge is among them."""
+    """Return how far a cell in the middle sees along ``axis``; None if as far as the edge."""
     image = torch.ones(1, 3, *size, dtype=torch.float64, requires_grad=True)
     first = size[axis] // 2 // divisor * divisor
     cell = [slice(None)] * 4

@@ -13,9 +13,12 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from lwam_mm.distill.teacher_engine import TeacherEngine
+from lwam_mm.distill.teacher_preprocessing import use_own_preprocessing
 from lwam_mm.models.checkpoint import load_weights
+from lwam_mm.models.output_classes import refuse_single_logit
 from lwam_mm.models.reparam.point_conv import PointConv2d
 from lwam_mm.models.reparam.rep_conv import RepConv
+from lwam_mm.models.training_record import TrainingRecord, check_training_record
 
 
 @MODELS.register_module()
@@ -56,6 +59,7 @@ class FrozenTeacherDistill(SingleTeacherDistill):
         teacher_ckpt: str | None = None,
         teacher_engine: str | None = "auto",
         channels_last: bool | None = None,
+        accept_mismatch: bool = False,
         **kwargs: Any,
     ) -> None:
         if kwargs.get("teacher_trainable"):
@@ -64,7 +68,11 @@ class FrozenTeacherDistill(SingleTeacherDistill):
                 "use mmrazor.SingleTeacherDistill to train both"
             )
         super().__init__(**kwargs)
+        refuse_single_logit(self)
         self.teacher_ckpt = teacher_ckpt
+        self.accept_mismatch = accept_mismatch
+        self.teacher_record = TrainingRecord()
+        self._teacher_preprocessing = use_own_preprocessing(self.teacher, self.data_preprocessor)
         self.teacher.eval()
         if self.distiller.deliveries.deliveries:
             if teacher_engine not in (None, "auto"):
@@ -104,7 +112,14 @@ class FrozenTeacherDistill(SingleTeacherDistill):
                 "first, or set model.teacher_ckpt to where it is"
             )
         self.architecture.init_weights()
-        load_weights(self.teacher, self.teacher_ckpt)
+        self.teacher_record = load_weights(self.teacher, self.teacher_ckpt)
+        check_training_record(
+            self.teacher_record,
+            TrainingRecord(preprocessing=self._teacher_preprocessing),
+            str(self.teacher_ckpt),
+            self.accept_mismatch,
+            remedy="set model.teacher.data_preprocessor to that of the teacher's training",
+        )
         self._is_init = True
 
     def train(self, mode: bool = True) -> FrozenTeacherDistill:
@@ -127,8 +142,11 @@ class FrozenTeacherDistill(SingleTeacherDistill):
         """
         distiller = self.distiller
         distiller.set_deliveries_override(False)
+        teacher_inputs = batch_inputs
+        if hasattr(self.teacher, "renormalize"):
+            teacher_inputs = self.teacher.renormalize.fill_padding(batch_inputs, data_samples)
         with distiller.deliveries:
-            self.teacher_engine.run(batch_inputs)
+            self.teacher_engine.run(teacher_inputs)
         if self.channels_last:
             batch_inputs = batch_inputs.contiguous(memory_format=torch.channels_last)
         distiller.set_deliveries_override(True)

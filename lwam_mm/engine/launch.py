@@ -51,6 +51,16 @@ def add_data_root_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-root", help="folder of the data set, in place of the config's")
 
 
+def add_accept_mismatch_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that lets a checkpoint pass which was trained otherwise."""
+    parser.add_argument(
+        "--accept-mismatch",
+        action="store_true",
+        help="go on, with a warning, if the checkpoint was trained with other classes, colours or "
+        "preprocessing than the config says",
+    )
+
+
 def load_config(
     path: str | Path,
     *,

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from lwam_mm.deploy.exporter import deploy_config_for, export_bundle
+from lwam_mm.deploy.deploy_config import load_deploy_config
+from lwam_mm.deploy.deployable import tested_size
+from lwam_mm.deploy.exporter import export_bundle
 from lwam_mm.deploy.gate import FLOAT, INT8
 from lwam_mm.quantization.quantize import QuantizationError
 from lwam_mm.runtime import Bundle
@@ -20,9 +22,9 @@ class Student:
     """A trained student to quantize.
 
     Attributes:
-        name: what the reader shall call it.
-        config: its plain config.
-        checkpoint: its checkpoint.
+        name: Name to show.
+        config: Its plain config.
+        checkpoint: Its checkpoint.
     """
 
     name: str
@@ -35,12 +37,12 @@ class Row:
     """One line of the table.
 
     Attributes:
-        student: name of the student.
+        student: Name of the student.
         model: "float", "INT8" or "INT8, controlled".
         iou: "mIoU" and each class's IoU in percent; None where no truth shows the class, or, for
             the whole row, empty where there is no such model.
-        megabytes: size of the model's files in 10^6 bytes.
-        note: what else is to be said.
+        megabytes: Size of the model's files in 10^6 bytes.
+        note: A remark.
     """
 
     student: str
@@ -60,10 +62,10 @@ def quantization_rows(
     """Export each student in float, in plain INT8 and in INT8 under accuracy control.
 
     Args:
-        students: the students; their validation and training images have to be there.
+        students: The students; their validation and training images are needed.
         backend: ``"openvino"`` or ``"onnxruntime"``.
-        tight: how much mIoU (in percent) accuracy control may lose.
-        progress: called with one line of text at each step.
+        tight: How much mIoU (in percent) accuracy control may lose.
+        progress: Called with one line of text at each step.
 
     Returns:
         Three rows a student, on all its validation images.
@@ -87,9 +89,9 @@ def to_markdown(rows: Sequence[Row], *, title: str, facts: Sequence[str]) -> str
     """Write the rows as a page.
 
     Args:
-        rows: at least one with figures.
-        title: heading of the page.
-        facts: lines about how it was measured, above the table.
+        rows: At least one with figures.
+        title: Heading of the page.
+        facts: Lines about how it was measured, above the table.
     """
     classes = list(next(row.iou for row in rows if row.iou))
     head = ["student", "model", *classes, "MB", ""]
@@ -104,7 +106,7 @@ def to_markdown(rows: Sequence[Row], *, title: str, facts: Sequence[str]) -> str
 def _export(
     student: Student, backend: str, limits: dict[str, float], progress: Callable[[str], None]
 ) -> tuple[Bundle | None, str]:
-    deploy_config = deploy_config_for(student.config, backend)
+    deploy_config = load_deploy_config(backend, tested_size(student.config))
     deploy_config.gate.images = None
     deploy_config.gate.limits.int8 = limits
     with tempfile.TemporaryDirectory() as folder:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from lwam_mm.models.training_record import TrainingRecord
 from lwam_mm.utils.atomic_files import replacing
 from lwam_mm.utils.errors import UserError
 
@@ -24,12 +25,30 @@ class CheckpointMismatchError(UserError, RuntimeError):
     """A checkpoint's weights and the model's do not agree in name or shape."""
 
 
-def load_weights(model: nn.Module, path: str | Path) -> None:
+class Checkpoint(NamedTuple):
+    """A checkpoint in memory.
+
+    Attributes:
+        weights: The state dict, without the ``module.`` prefix of DistributedDataParallel.
+        meta: What mmengine notes beside the weights; empty for a bare state dict.
+        record: How the weights were trained; empty for a bare state dict.
+    """
+
+    weights: dict[str, Tensor]
+    meta: dict[str, Any]
+    record: TrainingRecord
+
+
+def load_weights(model: nn.Module, path: str | Path) -> TrainingRecord:
     """Load a checkpoint's weights into ``model``, all of them or none.
 
     Args:
-        model: the model that the config describes.
-        path: a checkpoint as mmengine writes it, or a bare state dict.
+        model: The model that the config describes.
+        path: A checkpoint as mmengine writes it, or a bare state dict.
+
+    Returns:
+        How the weights were trained, for
+        :func:`~lwam_mm.models.training_record.check_training_record`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -37,22 +56,19 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         lwam_mm.compat.UnreadableCheckpointError: the file is cut off or no checkpoint at all.
         CheckpointMismatchError: a key is missing, left over or of another shape.
     """
-    weights = read_weights(path)
-    check_weights(model, weights, str(path))
-    model.load_state_dict(weights, strict=False)
+    checkpoint = read_checkpoint(path)
+    check_weights(model, checkpoint.weights, str(path))
+    model.load_state_dict(checkpoint.weights, strict=False)
+    return checkpoint.record
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Read a checkpoint's state dict; see :func:`read_checkpoint`."""
-    return read_checkpoint(path)[0]
+    return read_checkpoint(path).weights
 
 
-def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint onto the CPU.
-
-    Returns:
-        The state dict, a ``module.`` prefix of DDP taken off, and what the checkpoint remembers
-        beside it (empty for a bare state dict).
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -62,16 +78,16 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     """
     from mmengine.runner.checkpoint import CheckpointLoader
 
-    checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
-    weights = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, Mapping) else {}
+    loaded = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
+    weights = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else {}
     is_mapping = isinstance(weights, Mapping) and len(weights) > 0
     if not is_mapping or not all(isinstance(value, Tensor) for value in weights.values()):
         raise CheckpointMismatchError(
             f"{path}: holds no state dict; give a checkpoint written by tools/train.py, "
             "tools/extract_student.py or tools/import_reference_checkpoint.py"
         )
-    meta = {} if weights is checkpoint else dict(checkpoint.get("meta") or {})
-    return {name.removeprefix("module."): value for name, value in weights.items()}, meta
+    weights = {name.removeprefix("module."): value for name, value in weights.items()}
+    return Checkpoint(weights, dict(loaded.get("meta") or {}), TrainingRecord.of_checkpoint(loaded))
 
 
 def save_checkpoint(

@@ -14,12 +14,12 @@ from lwam_mm.quantization.silent_nncf import import_nncf, quiet_nncf
 from lwam_mm.utils.errors import UserError
 
 _CONVOLUTIONS = ("Conv", "ConvTranspose")
-# DequantizeLinear takes one scale a channel from this version of ONNX on.
+# From this version of ONNX on, DequantizeLinear takes one scale for each channel.
 _FIRST_PER_CHANNEL_OPSET = 13
 
 
 class QuantizationError(UserError, ValueError):
-    """The model cannot be quantized, not with these images, or not within the limit."""
+    """The model cannot be quantized with these images, or not within the limit."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class ControlledQuantization:
     """What :func:`quantize_with_accuracy_control` found.
 
     Attributes:
-        model: the INT8 model.
+        model: The INT8 model.
         float_score: ``validate`` of the float model.
         score: ``validate`` of ``model``; at most ``max_drop`` below ``float_score``.
-        float_layers: names of the convolutions that stayed in float, in the graph's order.
+        float_layers: Names of the convolutions that stayed in float, in the graph's order.
     """
 
     model: onnx.ModelProto
@@ -44,35 +44,31 @@ def quantize(
 ) -> onnx.ModelProto:
     """Quantize every convolution of a folded model to 8 bits.
 
-    Weights become int8 with one symmetric scale for each output channel; activations get one
-    scale for each tensor, which covers all values that they take on the calibration images. Biases
-    and logits stay in float. The result runs in ONNX Runtime, and in OpenVINO at the speed of a
-    model that was quantized there. Equal arguments give equal models.
+    Weights become int8 with one symmetric scale for each output channel. Activations get one scale
+    for each tensor, which covers all values that they take on the calibration images. Biases and
+    logits stay in float. The result runs in ONNX Runtime, and in OpenVINO as fast as a model that
+    was quantized there. Equal arguments give equal models.
 
     Args:
-        model: float ONNX model with one input, float32 (N, 3, H, W), batch norms folded. It stays
-            as it is.
-        calibration: normalised images as the model takes them, float32 (1, 3, H, W). All are held
-            in memory; a few dozen of the training set will do.
-        ignored: names of convolution nodes to leave in float.
+        model: Float ONNX model with one input, float32 (N, 3, H, W), batch norms folded. It is
+            not changed.
+        calibration: Normalised images as the model takes them, float32 (1, 3, H, W). All are held
+            in memory; a few dozen of the training set are enough.
+        ignored: Names of convolution nodes to leave in float.
 
     Returns:
         The same graph with QuantizeLinear and DequantizeLinear nodes.
 
     Raises:
-        QuantizationError: the model has batch norms, no convolutions, another input or is
+        QuantizationError: The model has batch norms, no convolutions or another input, or is
             quantized already; there is no image, or one of another shape or dtype, or with NaN or
-            infinity; a name in ``ignored`` is no convolution's.
+            infinity; a name in ``ignored`` is not that of a convolution.
     """
-    ignored = _known(model, ignored)
-    feed = _input_of(model)
-    images = _checked(calibration, feed)
+    ignored, feed, images = _checked(model, calibration, ignored)
     nncf = import_nncf()
     with quiet_nncf():
         quantized = nncf.quantize(
-            model,
-            _dataset(images, feed),
-            **nncf_options(len(images), ignored),
+            model, _dataset(images, feed), **nncf_options(len(images), ignored)
         )
     return _finished(quantized, ignored)
 
@@ -87,30 +83,28 @@ def quantize_with_accuracy_control(
 ) -> ControlledQuantization:
     """Quantize a folded model and return layers to float until it is accurate enough.
 
-    If the plain result of :func:`quantize` loses too much, each layer is tried in float alone, and
-    then layer after layer, that which helps most first, returns to float for good. With 15 layers
-    that takes some 20 to 30 validations.
+    If the plain result of :func:`quantize` loses too much, each layer is tried in float alone.
+    Then layer after layer returns to float, the one that helps most first. With 15 layers this
+    takes some 20 to 30 validations.
 
     Args:
-        model: as for :func:`quantize`.
-        calibration: as for :func:`quantize`.
-        validate: gives a model's score, higher is better, such as its mIoU in percent. Called
-            with the float model and with candidates.
-        max_drop: how far the score may fall below that of the float model, in its unit.
-        ignored: as for :func:`quantize`.
+        model: As for :func:`quantize`.
+        calibration: As for :func:`quantize`.
+        validate: Returns a model's score, higher is better, for example its mIoU in percent. It is
+            called with the float model and with candidates.
+        max_drop: How far the score may fall below that of the float model, in its unit.
+        ignored: As for :func:`quantize`.
 
     Returns:
         The model within the limit, its score and the layers that stayed in float.
 
     Raises:
-        QuantizationError: as for :func:`quantize`; ``max_drop`` is negative; a score is not
+        QuantizationError: As for :func:`quantize`; ``max_drop`` is negative; a score is not
             finite; no layer is left that could be quantized within the limit.
     """
     if not 0 <= max_drop < math.inf:
         raise QuantizationError(f"max_drop={max_drop}: give a limit of 0 or more")
-    ignored = _known(model, ignored)
-    feed = _input_of(model)
-    images = _checked(calibration, feed)
+    ignored, feed, images = _checked(model, calibration, ignored)
     float_score = _score(validate, model)
 
     def score(candidate: onnx.ModelProto, _: Iterable[Any]) -> tuple[float, list[float]]:
@@ -125,14 +119,14 @@ def quantize_with_accuracy_control(
         restored = nncf.quantize_with_accuracy_control(
             model,
             _dataset(images, feed),
-            nncf.Dataset([None]),  # the images are validate's own business
+            nncf.Dataset([None]),  # validate reads the images itself
             score,
             max_drop=max_drop,
             drop_type=nncf.DropType.ABSOLUTE,
             advanced_quantization_parameters=_parameters(),
             **_settings(len(images), ignored),
         )
-    # NNCF only logs that it has failed, and then gives what it had last.
+    # When NNCF fails it only logs so, and returns its last candidate.
     left = float_layers(restored)
     if len(left) == len(_convolutions(restored)):
         raise QuantizationError(
@@ -145,24 +139,24 @@ def quantize_with_accuracy_control(
     if float_score - final_score > max_drop:
         raise QuantizationError(
             f"the INT8 model scores {final_score:.6g} at best, more than {max_drop:.6g} below the "
-            f"float model's {float_score:.6g}; allow a larger drop, or make validate give the same "
-            "score for the same model"
+            f"float model's {float_score:.6g}; allow a larger drop, or make validate return the "
+            "same score for the same model"
         )
     return ControlledQuantization(quantized, float_score, final_score, left)
 
 
 def nncf_options(images: int, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Give ``nncf.quantize`` the options that :func:`quantize` calls it with.
+    """Return the options that :func:`quantize` passes to ``nncf.quantize``.
 
     Args:
-        images: how many images it calibrates on.
-        ignored: names of layers to leave in float.
+        images: How many images it calibrates on.
+        ignored: Names of layers to leave in float.
     """
     return dict(advanced_parameters=_parameters(), **_settings(images, ignored))
 
 
 def float_layers(model: onnx.ModelProto) -> tuple[str, ...]:
-    """Names of the convolutions whose input and weights are not both quantized, in order."""
+    """Name the convolutions whose input and weights are not both quantized, in order."""
     dequantized = {
         output
         for node in model.graph.node
@@ -178,12 +172,14 @@ def _convolutions(model: onnx.ModelProto) -> list[onnx.NodeProto]:
     return [node for node in model.graph.node if node.op_type in _CONVOLUTIONS]
 
 
-def _known(model: onnx.ModelProto, ignored: Iterable[str]) -> tuple[str, ...]:
-    """Check that the model can be quantized but for the layers in ``ignored``; give those."""
+def _checked(
+    model: onnx.ModelProto, calibration: Iterable[np.ndarray], ignored: Iterable[str]
+) -> tuple[tuple[str, ...], onnx.ValueInfoProto, list[np.ndarray]]:
+    """Return the layers to leave in float, the model's input and the images, once checked."""
     operators = {node.op_type for node in model.graph.node}
     if "BatchNormalization" in operators:
         raise QuantizationError(
-            "the model has batch norms left, which lose accuracy in INT8: fold it first "
+            "the model still has batch norms, which lose accuracy in INT8: fold it first "
             "(lwam_mm.models.reparameterize), then export it"
         )
     if operators & {"QuantizeLinear", "DequantizeLinear"}:
@@ -203,7 +199,8 @@ def _known(model: onnx.ModelProto, ignored: Iterable[str]) -> tuple[str, ...]:
             f"the model has no convolution to quantize (convolutions: {names}, ignored: "
             f"{list(ignored)}); is it the student's?"
         )
-    return ignored
+    feed = _input_of(model)
+    return ignored, feed, _checked_images(calibration, feed)
 
 
 def _input_of(model: onnx.ModelProto) -> onnx.ValueInfoProto:
@@ -222,9 +219,8 @@ def _input_of(model: onnx.ModelProto) -> onnx.ValueInfoProto:
     return inputs[0]
 
 
-def _checked(images: Iterable[np.ndarray], feed: onnx.ValueInfoProto) -> list[np.ndarray]:
-    # A model for a batch of any size says nothing about the first, one for any size of image
-    # nothing about the last two.
+def _checked_images(images: Iterable[np.ndarray], feed: onnx.ValueInfoProto) -> list[np.ndarray]:
+    # The first side is open in a model for any batch, the last two in one for any size of image.
     sizes = [dim.dim_value or None for dim in feed.type.tensor_type.shape.dim]
     expected = (1, sizes[1] or 3, *sizes[2:])
     shown = f"({', '.join(str(size or 'any') for size in expected)})"
@@ -267,23 +263,23 @@ def _settings(images: int, ignored: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _parameters() -> Any:
-    """Replace those of NNCF's defaults that cost the student accuracy."""
+    """Replace the defaults of NNCF that cost the student accuracy."""
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
     return import_nncf().AdvancedQuantizationParameters(
-        # By default the largest value of each image is averaged over the images. A defect that
-        # few of them show then has its activations cut off.
+        # By default the largest value of each image is averaged over the images, which cuts off
+        # the activations of a defect that few of them show.
         activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
-        # On trained students it did no good and up to 12 mIoU of harm.
+        # On trained students it did no good and cost up to 12 mIoU.
         disable_bias_correction=True,
     )
 
 
 def _as_written(candidate: onnx.ModelProto) -> onnx.ModelProto:
-    """Give a candidate with its weights in int8, as NNCF writes them into the final model.
+    """Return a candidate with its weights in int8, as NNCF writes them into the final model.
 
-    Until then the engine rounds them, and not all to the same integers: near the limit the model
-    that is validated would not be the one that is promised.
+    Until then the engine rounds them, and not all to the same integers: near the limit, the model
+    that is validated would differ from the one that is returned.
     """
     from nncf.onnx.quantization.quantize_model import compress_quantize_weights_transformation
 
@@ -296,7 +292,8 @@ def _as_written(candidate: onnx.ModelProto) -> onnx.ModelProto:
 def _finished(model: onnx.ModelProto, expected_in_float: tuple[str, ...]) -> onnx.ModelProto:
     if wrong := sorted(set(float_layers(model)) ^ set(expected_in_float)):
         raise QuantizationError(
-            f"NNCF did not do as it was told with {wrong}; lwam_mm was made with NNCF 3.4"
+            f"NNCF quantized other layers than it was asked to: {wrong}; lwam_mm is made for NNCF "
+            "3.4"
         )
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -306,6 +303,7 @@ def _score(validate: Callable[[onnx.ModelProto], float], model: onnx.ModelProto)
     score = float(validate(model))
     if not math.isfinite(score):
         raise QuantizationError(
-            f"validate gave {score}, which is no score; are there labels in the validation images?"
+            f"validate returned {score}, which is not a score; do the validation images have "
+            "labels?"
         )
     return score

@@ -8,12 +8,14 @@ import pytest
 from lwam_mm.deploy import accuracy_control
 from lwam_mm.deploy.accuracy_control import quantize_within
 from lwam_mm.deploy.gate import Limits
+from lwam_mm.runtime import Bundle, Manifest
 
 CLASSES = ("Background", "Super")
 
 
 def bundle_of(name):
-    return SimpleNamespace(root=Path(name), manifest=SimpleNamespace(classes=CLASSES))
+    manifest = Manifest(CLASSES, (), "engine", "int8", "model", None, None)
+    return Bundle(Path(name), manifest)
 
 
 @pytest.fixture
@@ -53,8 +55,10 @@ def run(limits):
 )
 def test_plain_int8_within_the_limits_is_taken(world, limits):
     result = run(limits)
-    assert result.bundle.root == Path("plain")
-    assert result.provenance == dict(accuracy_control=False, float_layers=[])
+    assert result.root == Path("plain")
+    assert result.manifest.provenance["int8"] == dict(
+        calibration_images=0, accuracy_control=False, float_layers=[]
+    )
     assert not world
 
 
@@ -70,6 +74,8 @@ def test_plain_int8_within_the_limits_is_taken(world, limits):
 def test_outside_them_layers_return_to_float(world, limits, drop):
     """The drop is counted in limits: the tightest decides, and one of them may be used up."""
     result = run(limits)
-    assert result.bundle.root == Path("controlled")
-    assert result.provenance == dict(accuracy_control=True, float_layers=["conv"])
+    assert result.root == Path("controlled")
+    assert result.manifest.provenance["int8"] == dict(
+        calibration_images=0, accuracy_control=True, float_layers=["conv"]
+    )
     assert world == dict(drop=drop, max_drop=1.0, float=0.0)

@@ -74,6 +74,28 @@ def test_names_say_what_the_configs_do(name):
     assert shape == ("dynamic" if size is None else f"static-{size[0]}x{size[1]}")
 
 
+def test_siblings_differ_in_size_alone():
+    """A backend and precision has one gate and one engine, whatever the size of the model."""
+    siblings = {}
+    for name in LEAVES:
+        config = Config.fromfile(FOLDER / name).to_dict()
+        config["onnx_config"] = {
+            key: value
+            for key, value in config["onnx_config"].items()
+            if key not in ("input_shape", "dynamic_axes")
+        }
+        config["backend_config"].pop("model_inputs", None)
+        kind = name.removesuffix(".py").rpartition("_")[0]
+        siblings.setdefault(kind, {})[name] = config
+    for kind, configs in siblings.items():
+        first, *others = configs.values()
+        assert all(other == first for other in others), kind
+    limits = {kind: next(iter(c.values()))["gate"]["limits"] for kind, c in siblings.items()}
+    half = limits.pop("segmentation_ncnn-fp16")
+    assert half["exported"].keys() == {"agreement", "miou", "class_iou"}
+    assert len({str(value) for value in limits.values()}) == 1
+
+
 @pytest.fixture(scope="module")
 def export(student_config, student_checkpoint, tmp_path_factory):
     """Function from a deploy config's name to the task and the ONNX file."""

@@ -8,12 +8,8 @@ import torch
 from mmengine.config import Config
 
 from lwam_mm.deploy import exporter
-from lwam_mm.deploy.exporter import (
-    ExportError,
-    dataset_classes,
-    export_bundle,
-    load_deploy_config,
-)
+from lwam_mm.deploy.deploy_config import ExportError, load_deploy_config
+from lwam_mm.deploy.exporter import dataset_classes, export_bundle
 from lwam_mm.deploy.gate import GateError
 from lwam_mm.models.checkpoint import CheckpointMismatchError
 from lwam_mm.runtime import BundleError, Predictor, read_bundle
@@ -83,7 +79,7 @@ def test_a_real_frame_cut_into_tiles_gives_the_same_labels(
         pytest.skip(f"no frames: {shared_data} holds no powder_bed_frames")
     images = (cv2.imread(str(path)) for path in frames)
     frame = next(image for image in images if image.shape[:2] == (3302, 3772))
-    deploy_config = load_deploy_config("openvino", dynamic=True)
+    deploy_config = load_deploy_config("openvino", size=None)
     deploy_config.gate.limits.int8 = {}
     bundle = export_bundle(
         student_config, student_checkpoint, tmp_path / "b", int8=int8, deploy_config=deploy_config
@@ -186,7 +182,7 @@ def test_size_has_to_come_from_somewhere(student_config, student_checkpoint, tmp
 
 def test_int8_passes_the_gate_and_is_int8(student_config, student_checkpoint, tmp_path):
     """Random weights are harsh on INT8: the limits are widened to what they can keep."""
-    deploy_config = load_deploy_config("openvino", dynamic=True)
+    deploy_config = load_deploy_config("openvino", size=None)
     deploy_config.gate.limits.int8 = dict(miou=10.0, class_iou=20.0)
     bundle = export_bundle(
         student_config, student_checkpoint, tmp_path / "b", int8=True, deploy_config=deploy_config
@@ -204,17 +200,3 @@ def test_int8_passes_the_gate_and_is_int8(student_config, student_checkpoint, tm
 def test_ncnn_has_no_int8(student_config, student_checkpoint, tmp_path):
     with pytest.raises(ExportError, match="leave --int8 out"):
         export_bundle(student_config, student_checkpoint, tmp_path / "b", backend="ncnn", int8=True)
-
-
-def test_an_unknown_backend_is_refused_with_those_that_are_there():
-    with pytest.raises(ExportError, match="'abacus': give one of onnxruntime, openvino"):
-        load_deploy_config("abacus", dynamic=False)
-
-
-def test_without_openvino_or_x86_the_default_is_onnx_runtime(monkeypatch):
-    monkeypatch.setattr(exporter.platform, "machine", lambda: "aarch64")
-    assert exporter.default_backend() == "onnxruntime"
-    monkeypatch.setattr(exporter.platform, "machine", lambda: "x86_64")
-    assert exporter.default_backend() == "openvino"
-    monkeypatch.setattr(exporter.importlib.util, "find_spec", lambda name: None)
-    assert exporter.default_backend() == "onnxruntime"

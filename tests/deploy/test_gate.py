@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lwam_mm.deploy.compared_models import Sample, Seen
+from lwam_mm.deploy.compared_models import LabelledImage, StageOutput
 from lwam_mm.deploy.gate import GateError, Limits, read_limits, run_gate
 from lwam_mm.utils.errors import UserError
 
@@ -18,9 +18,9 @@ def logits_of(labels: np.ndarray, scale: float = 4.0) -> np.ndarray:
 
 
 def stage(change=lambda logits: logits):
-    def see(sample: Sample) -> Seen:
+    def see(sample: LabelledImage) -> StageOutput:
         logits = change(logits_of(np.where(sample.truth == 255, 0, sample.truth)))
-        return Seen(logits, logits.argmax(0).astype(np.uint8))
+        return StageOutput(logits, logits.argmax(0).astype(np.uint8))
 
     return see
 
@@ -31,7 +31,7 @@ def samples():
     first[:5] = 1
     second = np.zeros((10, 10), np.uint8)
     second[0] = 255
-    return [Sample(Path("a.png"), first, {}), Sample(Path("b.png"), second, {})]
+    return [LabelledImage(Path("a.png"), first, {}), LabelledImage(Path("b.png"), second, {})]
 
 
 def run(samples, change, **limits):
@@ -142,3 +142,36 @@ def test_limits_are_read_by_name():
         read_limits(dict(int4=dict(miou=0.5)))
     with pytest.raises(UserError, match=r"gate\.limits\.int8\.mIoU: no such limit; there are"):
         read_limits(dict(int8=dict(mIoU=0.5)))
+
+
+def test_differences_are_relative_to_the_earlier_stage(samples):
+    """Half of 8 is 0.5 of the earlier logit and 1 of the later."""
+    stages = {"folded": stage(lambda logits: 2 * logits), "exported": stage()}
+    (difference,) = run_gate(stages, samples, CLASSES, {}).differences
+    assert difference.largest == 0.5
+
+
+def test_agreement_is_a_share_of_pixels_not_of_images(samples):
+    """One pixel of 200 in the first image, none of 100 in the second."""
+
+    def change(logits):
+        if logits.shape[2] == 20:
+            logits = logits.copy()
+            logits[:, 0, 0] = [4, 0, 0]
+        return logits
+
+    (difference,) = run(samples, change).differences
+    assert difference.agreement == pytest.approx(100 * 299 / 300)
+    assert difference.mean == pytest.approx((4 + 4 / 4) / 900)
+
+
+def test_masks_without_any_class_are_an_error_of_the_data(samples):
+    ignored = [LabelledImage(s.path, np.full_like(s.truth, 255), {}) for s in samples]
+    with pytest.raises(UserError, match=r"masks of the 2 images .* every pixel is 255"):
+        run(ignored, np.copy)
+
+
+def test_progress_is_told_every_twenty_images(samples):
+    said = []
+    run_gate({"folded": stage()}, samples * 20, CLASSES, {}, said.append)
+    assert said == ["  20 of 40"]

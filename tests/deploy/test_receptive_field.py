@@ -31,6 +31,13 @@ def conv(kernel, **kwargs):
         ([conv(3, stride=2, padding=1), nn.ConvTranspose2d(3, 3, 2, stride=2)], 2, 2),
         ([nn.MaxPool2d(2), conv(3, padding=1), nn.ConvTranspose2d(3, 3, 2, stride=2)], 2, 2),
         ([nn.MaxPool2d(3, 1, 1)], 1, 1),
+        # One side alone: the right, the left, the bottom and the top.
+        ([nn.ZeroPad2d((0, 2, 0, 0)), conv((1, 3))], 1, 2),
+        ([nn.ZeroPad2d((2, 0, 0, 0)), conv((1, 3))], 1, 2),
+        ([nn.ZeroPad2d((0, 0, 0, 2)), conv((3, 1))], 4, 4),
+        ([nn.ZeroPad2d((0, 0, 2, 0)), conv((3, 1))], 4, 4),
+        # A normalisation without weights, and negative weights that would cancel out.
+        ([conv(3, padding=1), nn.BatchNorm2d(3, affine=False), nn.ReLU()], 1, 1),
     ],
 )
 def test_halo_by_hand(layers, divisor, expected):
@@ -44,6 +51,18 @@ class Pooling(nn.Module):
 
 def test_a_net_that_sees_everything_has_none():
     assert tile_halo(Pooling().eval(), 16) is None
+
+
+def test_a_halo_larger_than_the_first_image_is_found():
+    dilated = [conv(3, padding=100, dilation=100) for _ in range(2)]
+    assert tile_halo(Segmentor(*dilated).eval(), 16) == 208
+
+
+@pytest.mark.parametrize("padding", [(600, 0), (0, 600)])
+def test_a_field_beyond_the_edge_on_one_side_needs_a_larger_image(padding):
+    """600 pixels reach past the edge of a 1024-pixel image, on either side, not of a 2048 one."""
+    net = Segmentor(nn.ZeroPad2d((*padding, 0, 0)), conv((1, 2), dilation=(1, 600))).eval()
+    assert tile_halo(net, 16) == 608
 
 
 def test_the_net_itself_is_left_alone():

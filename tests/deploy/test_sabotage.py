@@ -13,8 +13,9 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from lwam_mm.deploy import bundle_writer, exporter
+from lwam_mm.deploy import exporter
 from lwam_mm.engine.launch import run_tool
+from lwam_mm.runtime import read_bundle
 
 BACKENDS = ["onnxruntime", "openvino"]
 
@@ -76,16 +77,16 @@ def test_a_wrong_batch_norm_statistic(deploy, monkeypatch):
 
 
 def change_weights(monkeypatch, change):
-    real = exporter._export
+    real = exporter.Exporter.to_onnx
 
-    def exported(*args):
-        model = real(*args)
+    def exported(self):
+        model = real(self)
         for tensor in model.graph.initializer:
             if "conv_seg" in tensor.name:
                 change(tensor)
         return model
 
-    monkeypatch.setattr(exporter, "_export", exported)
+    monkeypatch.setattr(exporter.Exporter, "to_onnx", exported)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -110,8 +111,8 @@ def test_a_weight_that_is_not_a_number(deploy, monkeypatch):
 
 
 def prepare_wrongly(monkeypatch, change):
-    real = bundle_writer.take_frames
-    monkeypatch.setattr(bundle_writer, "take_frames", lambda *args: change(real, *args))
+    real = exporter.take_frames
+    monkeypatch.setattr(exporter, "take_frames", lambda *args: change(real, *args))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -142,14 +143,16 @@ def test_red_for_blue(deploy, monkeypatch, backend, tmp_path):
         raise AssertionError("nothing to sabotage")
 
     prepare_wrongly(monkeypatch, keep_bgr)
-    monkeypatch.setattr(exporter, "Samples", colourful(exporter.Samples, tmp_path))
+    monkeypatch.setattr(
+        exporter, "ValidationImages", colourful(exporter.ValidationImages, tmp_path)
+    )
     caught(deploy(backend), "exported against folded: logits differ by")
 
 
-def colourful(samples, folder):
+def colourful(images, folder):
     """Grey layers look alike in either order: give each a colour cast first."""
 
-    class Colourful(samples):
+    class Colourful(images):
         def __getitem__(self, index):
             import cv2
 
@@ -187,18 +190,57 @@ def test_a_truncated_model_file(deploy, monkeypatch, backend):
             real_save(model, path)
             cut(Path(path))
 
-        monkeypatch.setattr(bundle_writer.onnx, "save", save)
+        monkeypatch.setattr(exporter.onnx, "save", save)
     else:
-        real_convert = bundle_writer.Packer._convert
+        real_convert = exporter.Exporter._convert
 
         def convert(self, *args):
             files = real_convert(self, *args)
             cut(files[1])
             return files
 
-        monkeypatch.setattr(bundle_writer.Packer, "_convert", convert)
+        monkeypatch.setattr(exporter.Exporter, "_convert", convert)
     caught(deploy(backend), "cannot be loaded by")
 
 
 def test_images_that_are_not_there(deploy, tmp_path):
     caught(deploy(options=["--data-root", tmp_path / "nowhere"]), "nowhere/images/val")
+
+
+def test_options_override_the_config_as_in_training(deploy):
+    option = "val_dataloader.dataset.pipeline.1.interpolation=area"
+    caught(deploy(options=["--cfg-options", option]), "interpolation='area'", "bilinear")
+
+
+def test_a_validation_set_of_ignored_pixels_alone(deploy, deploy_data, tmp_path):
+    import shutil
+
+    import cv2
+
+    root = tmp_path / "ignored"
+    shutil.copytree(deploy_data, root)
+    for mask in (root / "masks/val").iterdir():
+        cv2.imwrite(str(mask), np.full((64, 64), 255, np.uint8))
+    for options in ([], ["--int8"]):
+        result = deploy(options=["--data-root", root, *options])
+        caught(result, "every pixel is 255 (ignore)")
+
+
+def test_no_error_names_a_temporary_file(deploy, monkeypatch):
+    def spoil(tensor):
+        value = numpy_helper.to_array(tensor).copy()
+        value.flat[0] = np.nan
+        tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
+
+    change_weights(monkeypatch, spoil)
+    said = deploy()[1]
+    assert "error: the exported model" in said
+    assert "/tmp" not in said.partition("error:")[2]
+
+
+def test_a_model_trained_without_normalisation(deploy, student_config):
+    settings = ["data_preprocessor.mean=None", "data_preprocessor.std=None"]
+    status, said, out = deploy(options=["--cfg-options", *(f"model.{s}" for s in settings)])
+    assert status == 0, said
+    bundle = read_bundle(out)
+    assert (bundle.manifest.input.mean, bundle.manifest.input.std) == ((0.0,) * 3, (1.0,) * 3)

@@ -1,19 +1,19 @@
-"""Inference engines for MMDeploy's road, in place of those of its own that no longer work.
+"""Inference engines for MMDeploy, replacing those of its own that no longer work.
 
 MMDeploy 1.3.1 asks OpenVINO for ``mo`` and ``openvino.inference_engine``, which are gone, and ncnn
 for a binary that no wheel ships. Importing this package registers managers and wrappers that work
 with today's wheels under the same names.
 """
 
-# MMDeploy imports its backends when they are first asked for, and they register themselves then:
-# they have to come before ours, or they would take the names back.
+# MMDeploy imports its backends on first use, and they register themselves then: import them before
+# ours, or they would take the names back.
 import mmdeploy.backend.ncnn
 import mmdeploy.backend.openvino  # noqa: F401
 from mmdeploy.backend.base import BACKEND_MANAGERS
 from mmdeploy.utils.timer import TimeCounter
 
 for _name in ("ncnn", "openvino"):
-    # A name that is taken is announced on the console (managers) or refused (timers).
+    # A taken name leads to a message on the console (managers) or an error (timers).
     BACKEND_MANAGERS._module_dict.pop(_name, None)
     TimeCounter.names.pop(_name, None)
 

@@ -1,4 +1,4 @@
-"""What can go wrong between MMDeploy and an inference engine."""
+"""Errors of an inference engine, and whether it is installed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def is_installed(*packages: str) -> bool:
 
 
 def require(*packages: str) -> None:
-    """Say how to install what is missing.
+    """Make sure that packages are installed.
 
     Raises:
-        BackendError: one of the packages is not installed.
+        BackendError: One of them is not; says how to install it.
     """
     missing = [package for package in packages if not is_installed(package)]
     if missing:
@@ -30,9 +30,9 @@ def require(*packages: str) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """Find the line of an engine's error that says what is wrong.
+    """Return the line of an engine's error that says what is wrong.
 
-    OpenVINO begins with the places in its own source files, one a line.
+    OpenVINO begins with the places in its own source files, one on each line.
     """
     lines = [line.strip() for line in str(error).splitlines()]
     told = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]

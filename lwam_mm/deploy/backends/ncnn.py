@@ -1,4 +1,4 @@
-"""MMDeploy's ncnn backend, by PyPI's ``pnnx`` (which converts) and ``ncnn`` (which runs)."""
+"""MMDeploy's ncnn backend, based on PyPI's ``pnnx`` (conversion) and ``ncnn`` (inference)."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _FP16 = {"FP32": False, "FP16": True}
 class NcnnManager(BaseBackendManager):
     """Converts ONNX to ncnn's own format, and runs it.
 
-    ``backend_config.precision`` in the deploy config is ``'FP32'`` (if it is not there) or
-    ``'FP16'``: weights and feature maps are then stored in 16 bits where the processor can, and
-    sums are still made in float32.
+    ``backend_config.precision`` in the deploy config is ``'FP32'`` (the default) or ``'FP16'``:
+    weights and feature maps are then stored in 16 bits on processors that can, and sums are still
+    float32.
     """
 
     @classmethod
@@ -58,17 +58,17 @@ class NcnnManager(BaseBackendManager):
         result takes every size that the network takes, whatever the ONNX file says.
 
         Args:
-            ir_files: the ONNX files.
-            work_dir: folder of the results, which are named as the ONNX files.
-            deploy_cfg: the deploy config.
-            kwargs: what else MMDeploy hands over; nothing in it is asked for.
+            ir_files: The ONNX files.
+            work_dir: Folder of the results, which are named as the ONNX files.
+            deploy_cfg: The deploy config.
+            kwargs: Other arguments of MMDeploy; not used.
 
         Returns:
-            The ``.param`` and the ``.bin`` path for each ONNX file, one behind the other.
+            The ``.param`` and the ``.bin`` path for each ONNX file, one after the other.
 
         Raises:
-            FileNotFoundError: there is no such ONNX file.
-            BackendError: ncnn or pnnx is not installed, the model holds what ncnn does not know,
+            FileNotFoundError: There is no such ONNX file.
+            BackendError: A package is not installed, the model has an operator that ncnn lacks,
                 or ``precision`` is unknown.
         """
         fp16 = _wants_fp16(deploy_cfg)
@@ -128,7 +128,7 @@ def _convert(onnx_file: Path, folder: Path, fp16: bool) -> tuple[Path, Path]:
         try:
             _load(param, weights, fp16)
         except BackendError as error:
-            raise BackendError(f"{onnx_file}: holds what ncnn does not know ({error})") from error
+            raise BackendError(f"{onnx_file}: has an operator that ncnn lacks ({error})") from error
         pair = folder / f"{onnx_file.stem}.param", folder / f"{onnx_file.stem}.bin"
         weights.replace(pair[1])
         param.replace(pair[0])
@@ -173,13 +173,13 @@ class NcnnWrapper(BaseWrapper):
     """A model in ncnn on the CPU, called with torch tensors; images are run one by one.
 
     Args:
-        param_file: the network.
-        bin_file: its weights.
-        output_names: the outputs to return; None for all.
+        param_file: The network.
+        bin_file: Its weights.
+        output_names: The outputs to return; None for all.
         fp16: store weights and feature maps in 16 bits where the processor can.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: There is no such file.
         BackendError: ncnn is not installed, cannot read a file, or finds no such output.
     """
 
@@ -205,20 +205,20 @@ class NcnnWrapper(BaseWrapper):
 
     @staticmethod
     def get_backend_file_count() -> int:
-        """Two: the network and its weights."""
+        """Return 2: the network and its weights."""
         return 2
 
     def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run the model.
 
         Args:
-            inputs: tensors (N, C, H, W) by input name; all with the same N.
+            inputs: Tensors (N, C, H, W) by input name; all with the same N.
 
         Returns:
             float32 tensors (N, C, H, W) by output name, on the CPU.
 
         Raises:
-            BackendError: the model has no such input, or cannot run with what is given.
+            BackendError: The model has no such input, or cannot run with what is given.
         """
         arrays = {
             name: np.ascontiguousarray(tensor.detach().cpu().numpy(), np.float32)

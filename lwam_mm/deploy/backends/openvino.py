@@ -49,10 +49,10 @@ class OpenVINOManager(BaseBackendManager):
         Weights stay float32. Shapes are those of the ONNX file, static or dynamic.
 
         Args:
-            ir_files: the ONNX files.
-            work_dir: folder of the results, which are named as the ONNX files.
-            deploy_cfg: the deploy config; nothing in it is asked for.
-            kwargs: what else MMDeploy hands over, likewise.
+            ir_files: The ONNX files.
+            work_dir: Folder of the results, which are named as the ONNX files.
+            deploy_cfg: The deploy config; not used.
+            kwargs: Other arguments of MMDeploy; not used.
 
         Returns:
             One ``.xml`` path for each ONNX file.
@@ -118,11 +118,11 @@ class OpenVINOWrapper(BaseWrapper):
     any multiple of it.
 
     Args:
-        ir_model_file: an ``.xml`` file (its ``.bin`` beside it), or an ONNX file.
-        output_names: the outputs to return; None for all.
+        ir_model_file: An ``.xml`` file (its ``.bin`` beside it), or an ONNX file.
+        output_names: The outputs to return; None for all.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: There is no such file.
         BackendError: OpenVINO is not installed, cannot read the file, or finds no such output.
     """
 
@@ -150,13 +150,13 @@ class OpenVINOWrapper(BaseWrapper):
         """Run the model.
 
         Args:
-            inputs: tensors (N, ...) by input name; all with the same N.
+            inputs: Tensors (N, ...) by input name; all with the same N.
 
         Returns:
             Tensors (N, ...) by output name, on the CPU.
 
         Raises:
-            BackendError: a name, shape or dtype is not the model's.
+            BackendError: A name, shape or dtype is not the model's.
         """
         arrays = {name: tensor.detach().cpu().numpy() for name, tensor in inputs.items()}
         images = len(next(iter(arrays.values())))

@@ -12,6 +12,9 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from lwam_mm.engine.hooks.training_record_hook import TrainingRecordHook
+from lwam_mm.models.output_classes import refuse_single_logit
+
 
 class DistributedRunner(Runner):
     """mmengine's ``Runner``, several processes of which also work without a GPU.
@@ -27,6 +30,20 @@ class DistributedRunner(Runner):
         backend = "gloo" if get_device() == "cpu" else "nccl"
         dist_cfg = dict(backend=backend) | dict(env_cfg.get("dist_cfg") or {})
         super().setup_env(dict(env_cfg) | dict(dist_cfg=dist_cfg))
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        """Build the model, and refuse one that no score or bundle is made for."""
+        model = super().build_model(model)
+        refuse_single_logit(model)
+        return model
+
+    def register_hooks(
+        self, default_hooks: dict | None = None, custom_hooks: list | None = None
+    ) -> None:
+        """Register the config's hooks, and the one that compares checkpoints and data sets."""
+        super().register_hooks(default_hooks, custom_hooks)
+        if not any(isinstance(hook, TrainingRecordHook) for hook in self.hooks):
+            self.register_hook(TrainingRecordHook())
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Put the model on its device and, if there are several processes, join it with theirs."""

@@ -12,7 +12,7 @@ from typing import Any
 import mmseg
 from mmengine.config import Config
 
-from lwam_mm.lab.benchmark.models import Network, Student
+from lwam_mm.lab.benchmark.models import Network, Student, pack_peer_int8
 from lwam_mm.lab.benchmark.timing import Progress, Timing
 from lwam_mm.lab.benchmark.worker import Task, describe_error
 from lwam_mm.runtime import Bundle, read_bundle
@@ -191,9 +191,8 @@ class CandidateMaker:
             made.append(self._in_torch(planned[0], network, folded=False))
             exporter = network.exporter(student.classes)
             model = exporter.to_onnx()
-            bundle = exporter.pack(model, "openvino", "float32")
-            made.append(self._of_bundle(planned[1], bundle))
-            bundle = exporter.pack_peer_int8(model, student.calibration, peer.transformer)
+            made.append(self._of_bundle(planned[1], exporter.pack(model, frames=False)))
+            bundle = pack_peer_int8(exporter, model, student.calibration, peer.transformer)
             made.append(self._of_bundle(planned[2], bundle))
         return made
 

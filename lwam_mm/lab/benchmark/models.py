@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,13 +21,16 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from lwam_mm.datasets.synthetic.build import draw_layer, make_build
-from lwam_mm.deploy.receptive_field import tile_halo
-from lwam_mm.lab.benchmark.exports import Exporter
+from lwam_mm.deploy.deploy_config import load_deploy_config
+from lwam_mm.deploy.exporter import Exporter
 from lwam_mm.models import reparameterize
 from lwam_mm.models.checkpoint import load_weights, save_checkpoint
-from lwam_mm.models.input_size import STRIDE
 from lwam_mm.quantization.calibration import calibration_images
+from lwam_mm.quantization.quantize import quantize
+from lwam_mm.quantization.silent_nncf import import_nncf, quiet_nncf
 from lwam_mm.runtime import Bundle, read_image
+from lwam_mm.runtime.engines.openvino_core import openvino_core
+from lwam_mm.runtime.engines.telemetry import no_telemetry
 from lwam_mm.runtime.pre_and_postprocessing import to_batch
 
 FRAME = (3302, 3772)
@@ -164,10 +168,14 @@ class Network:
         """Count parameters and multiply-accumulates; see :func:`count`."""
         return count(self.config, self.size, folded=folded)
 
-    def exporter(self, classes: Sequence[str]) -> Exporter:
-        """Return an exporter at the size to measure at."""
-        folder = self.folder / "export"
-        return Exporter(self.config, self.checkpoint, classes, folder, self.size)
+    def exporter(
+        self, classes: Sequence[str], backend: str = "openvino", *, dynamic: bool = False
+    ) -> Exporter:
+        """Return the exporter for a backend, at the size to measure at or for any size."""
+        folder = self.folder / f"export-{backend}{'-dynamic' if dynamic else ''}"
+        folder.mkdir(exist_ok=True)
+        deploy_config = load_deploy_config(backend, None if dynamic else (self.size, self.size))
+        return Exporter(self.config, self.checkpoint, deploy_config, folder, classes)
 
 
 class Student:
@@ -189,20 +197,16 @@ class Student:
         self._bundles: dict[tuple[str, bool], Bundle] = {}
 
     @cached_property
-    def exporter(self) -> Exporter:
-        """The exporter at the size to measure at."""
-        return self.network.exporter(self.classes)
-
-    @cached_property
     def export(self) -> onnx.ModelProto:
         """The float export at the size to measure at."""
         self._progress("export the student")
-        return self.exporter.to_onnx()
+        return self.network.exporter(self.classes).to_onnx()
 
     @cached_property
     def calibration(self) -> list[np.ndarray]:
         """Calibration images: training images for trained weights, otherwise drawn layers."""
-        spec, network = self.exporter.spec(), self.network
+        network = self.network
+        spec = network.exporter(self.classes).manifest.input
         if network.trained:
             return calibration_images(network.config, spec, _CALIBRATION_IMAGES)
         return [to_batch(read_image(picture), spec) for picture in network.pictures]
@@ -211,7 +215,7 @@ class Student:
     def export_int8(self) -> onnx.ModelProto:
         """The INT8 export at the size to measure at."""
         self._progress("quantize the student")
-        return self.exporter.quantize(self.export, self.calibration)
+        return quantize(self.export, self.calibration)
 
     def bundle(self, key: str, *, frames: bool = False) -> Bundle:
         """Return the bundle of a backend.
@@ -222,29 +226,46 @@ class Student:
                 otherwise a tensor to logits.
         """
         if (key, frames) not in self._bundles:
-            backend, precision = key.removesuffix("-int8"), precision_of(key)
-            model = self.export_int8 if precision == "int8" else self.export
-            pack = self.exporter.pack_frames if frames else self.exporter.pack
-            self._bundles[key, frames] = pack(model, backend, precision)
+            int8 = key.endswith("-int8")
+            model = self.export_int8 if int8 else self.export
+            exporter = self.network.exporter(self.classes, key.removesuffix("-int8"))
+            self._bundles[key, frames] = exporter.pack(model, int8=int8, frames=frames)
         return self._bundles[key, frames]
 
     def dynamic_bundle(self, key: str) -> Bundle:
         """Export the OpenVINO bundle for images of any size, large ones in tiles."""
-        network = self.network
         self._progress(f"export the student for images of any size ({key})")
-        folded = build(network.config, network.checkpoint, folded=True)
-        folder = network.folder / f"dynamic-{key}"
-        halo = tile_halo(folded, STRIDE)
-        exporter = Exporter(network.config, network.checkpoint, self.classes, folder, None, halo)
-        model, precision = exporter.to_onnx(), precision_of(key)
-        if precision == "int8":
-            model = exporter.quantize(model, self.calibration)
-        return exporter.pack_frames(model, "openvino", precision)
+        exporter = self.network.exporter(self.classes, dynamic=True)
+        model, int8 = exporter.to_onnx(), key.endswith("-int8")
+        return exporter.pack(quantize(model, self.calibration) if int8 else model, int8=int8)
 
 
-def precision_of(key: str) -> str:
-    """Return the precision of a candidate's key, as bundles name it."""
-    return {"int8": "int8", "fp16": "float16"}.get(key.rpartition("-")[2], "float32")
+def pack_peer_int8(
+    exporter: Exporter, model: onnx.ModelProto, images: Sequence[np.ndarray], transformer: bool
+) -> Bundle:
+    """Quantize any network's export as NNCF does by default and write its OpenVINO bundle.
+
+    Args:
+        exporter: The network's exporter to OpenVINO.
+        model: The plain export.
+        images: Calibration images as the model takes them, float32 (1, 3, H, W) each.
+        transformer: Whether it has attention, which NNCF quantizes differently.
+    """
+    with no_telemetry():
+        import openvino
+
+    nncf = import_nncf()
+    with quiet_nncf():
+        quantized = nncf.quantize(
+            openvino_core().read_model(model.SerializeToString()),
+            nncf.Dataset(list(images)),
+            subset_size=len(images),
+            model_type=nncf.ModelType.TRANSFORMER if transformer else None,
+        )
+    main = exporter.folder / "model.xml"
+    openvino.save_model(quantized, main, compress_to_fp16=False)
+    files = [main, main.with_suffix(".bin")]
+    return exporter.write(files, replace(exporter.manifest, precision="int8"))
 
 
 def _without_weights(config: str | Path | Config) -> nn.Module:

@@ -10,7 +10,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from lwam_mm.datasets.problem import DatasetError
-from lwam_mm.deploy.compared_models import Samples, Stage, bundle_stage, torch_stage
+from lwam_mm.deploy.compared_models import Stage, ValidationImages, bundle_stage, torch_stage
 from lwam_mm.deploy.exporter import dataset_classes
 from lwam_mm.deploy.gate import run_gate
 from lwam_mm.lab.benchmark.candidates import (
@@ -174,7 +174,7 @@ def measure_miou(
             stages[key] = bundle_stage(Predictor(student.bundle(key).root))
     if not stages:
         return {}
-    samples = Samples(student.network.config, images)
+    samples = ValidationImages(student.network.config, images)
     progress(f"mIoU of {', '.join(stages)} on {len(samples)} validation images")
     report = run_gate(stages, samples, student.classes, {})
     return {key: scores["mIoU"] for key, scores in report.stages.items()}

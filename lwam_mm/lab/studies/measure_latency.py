@@ -14,10 +14,11 @@ import onnx
 from mmengine.config import Config
 
 from lwam_mm.deploy.exporter import dataset_classes
-from lwam_mm.lab.benchmark.candidates import Candidate, failure_noted
-from lwam_mm.lab.benchmark.models import Network, draw_layers
+from lwam_mm.lab.benchmark.candidates import Candidate
+from lwam_mm.lab.benchmark.models import Network, draw_layers, pack_peer_int8
 from lwam_mm.lab.benchmark.report import cpu_model, versions
 from lwam_mm.lab.benchmark.timing import Timing, time_interleaved
+from lwam_mm.lab.benchmark.worker import describe_error
 from lwam_mm.lab.studies.latency import PRECISIONS, Figure, Latencies, Setting
 from lwam_mm.lab.studies.study import Arm, Study
 from lwam_mm.lab.studies.study_plan import Run, config_of
@@ -70,25 +71,30 @@ class Exports:
         """
         blank = [Candidate(f"{name}, {precision}", name) for precision in PRECISIONS]
         made: list[Candidate] = []
-        with failure_noted(blank, made), warnings.catch_warnings():
-            # Advice on losses and samplers, to those who train.
-            warnings.simplefilter("ignore")
-            folder = self._folder / "networks" / name
-            network = Network(config, None, self._pictures, folder, self._size)
-            _, macs = network.count(folded=True)
-            blank[:] = [replace(row, macs=macs) for row in blank]
-            exporter = network.exporter(dataset_classes(config)[0])
-            model = exporter.to_onnx()
-            graph = _without_weights(model)
-            if graph in self._known:
-                return self._known[graph]
-            bundle = exporter.pack(model, "openvino", "float32")
-            made.append(replace(blank[0], task=self._task(bundle)))
-            images = [to_batch(read_image(path), exporter.spec()) for path in self._pictures]
-            # Peers and ours alike, so that only the network makes the difference.
-            bundle = exporter.pack_peer_int8(model, images, _has_attention(model))
-            made.append(replace(blank[1], task=self._task(bundle)))
-            self._known[graph] = made
+        try:
+            with warnings.catch_warnings():
+                # Advice on losses and samplers, to those who train.
+                warnings.simplefilter("ignore")
+                folder = self._folder / "networks" / name
+                network = Network(config, None, self._pictures, folder, self._size)
+                _, macs = network.count(folded=True)
+                blank = [replace(row, macs=macs) for row in blank]
+                exporter = network.exporter(dataset_classes(config)[0])
+                model = exporter.to_onnx()
+                graph = _without_weights(model)
+                if graph in self._known:
+                    return self._known[graph]
+                bundle = exporter.pack(model, frames=False)
+                made.append(replace(blank[0], task=self._task(bundle)))
+                spec = exporter.manifest.input
+                images = [to_batch(read_image(path), spec) for path in self._pictures]
+                # Peers and ours alike, so that only the network makes the difference.
+                bundle = pack_peer_int8(exporter, model, images, _has_attention(model))
+                made.append(replace(blank[1], task=self._task(bundle)))
+                self._known[graph] = made
+        except Exception as error:
+            note = f"not measured: {describe_error(error)}"
+            made += [replace(row, note=note) for row in blank[len(made) :]]
         return made
 
     def _task(self, bundle: Bundle) -> dict:
@@ -160,16 +166,17 @@ def _setting(study: Study, size: int, threads: int, rounds: int) -> Setting:
     )
 
 
-def _figure(arm: str, precision: str, row: Candidate, timing: Timing | None) -> Figure:
-    row = replace(row, timing=timing or Timing())
+def _figure(arm: str, precision: str, row: Candidate, timed: Timing | None) -> Figure:
+    result = replace(row, timing=timed or Timing())
+    timing = result.timing
     return Figure(
         arm=arm,
         precision=precision,
-        ms=row.timing.median,
-        p95_ms=row.timing.percentile(95),
-        calls=len(row.timing.milliseconds) or None,
-        macs=row.macs,
-        note="; ".join(row.notes),
+        ms=timing.median,
+        p95_ms=timing.percentile(95),
+        calls=len(timing.milliseconds) or None,
+        macs=result.macs,
+        note="; ".join(result.notes),
     )
 
 

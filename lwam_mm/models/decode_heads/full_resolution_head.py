@@ -7,6 +7,8 @@ from typing import Any
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
+from lwam_mm.models.output_classes import refuse_single_logit
+
 
 class FullResolutionHead(BaseDecodeHead):
     """Decode head whose logits come out at the (padded) input's own size.
@@ -17,6 +19,7 @@ class FullResolutionHead(BaseDecodeHead):
 
     def __init__(self, *args: Any, dropout_ratio: float = 0, **kwargs: Any) -> None:
         super().__init__(*args, dropout_ratio=dropout_ratio, **kwargs)
+        refuse_single_logit(self)
         self.logits = nn.Identity()
 
     def predict_by_feat(self, seg_logits: Tensor, batch_img_metas: list[dict]) -> Tensor:

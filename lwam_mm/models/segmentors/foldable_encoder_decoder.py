@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 
+from lwam_mm.models.output_classes import refuse_single_logit
 from lwam_mm.models.reparam.fold import reparameterize
 
 
@@ -16,6 +19,10 @@ class FoldableEncoderDecoder(EncoderDecoder):
     MMDeploy's stock road, which asks backbone and segmentor for ``switch_to_deploy``, would leave
     the head's branches in the exported graph.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        refuse_single_logit(self)
 
     def switch_to_deploy(self) -> None:
         """Go into eval mode and fold every block in place; folding again changes nothing.

@@ -7,7 +7,7 @@ import torch
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
-from lwam_mm.deploy.bundle_writer import Packer
+from lwam_mm.deploy.exporter import Exporter
 from lwam_mm.lab.benchmark.candidates import (
     PEERS,
     ROWS,
@@ -68,7 +68,7 @@ def test_a_peer_that_cannot_be_exported_keeps_its_torch_row(maker, monkeypatch):
     def refuse(self):
         raise RuntimeError("no such operator")
 
-    monkeypatch.setattr("lwam_mm.lab.benchmark.exports.Exporter.to_onnx", refuse)
+    monkeypatch.setattr("lwam_mm.deploy.exporter.Exporter.to_onnx", refuse)
     eager, exported, int8 = maker.peer_candidates("cgnet")
     assert eager.task is not None
     assert eager.note == ""
@@ -92,11 +92,11 @@ def test_a_bundle_that_is_there_shows_its_own_miou(maker, student, tmp_path):
 
 def test_frames_are_packed_as_the_deploy_tool_does(maker, monkeypatch, student):
     packed = []
-    monkeypatch.setattr(Packer, "pack", lambda self, model, name: packed.append(name))
+    monkeypatch.setattr(Exporter, "pack", lambda self, model, **kind: packed.append(kind))
     student._bundles.pop(("onnxruntime", True), None)
     student.bundle("onnxruntime", frames=True)
     student._bundles.pop(("onnxruntime", True))
-    assert packed == ["exported"]
+    assert packed == [dict(int8=False, frames=True)]
 
 
 def test_miou_goes_to_all_forms_of_a_model():

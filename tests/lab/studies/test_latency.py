@@ -260,23 +260,26 @@ class FakeNetwork:
             raise RuntimeError(self.said["export"])
         return graph(self.said["width"], self.said.get("seed", 0))
 
-    def spec(self):
-        return None
+    @property
+    def manifest(self):
+        return SimpleNamespace(input=None)
 
-    def pack(self, model, backend, precision):
-        assert (backend, precision) == ("openvino", "float32")
+    def pack(self, model, *, frames):
+        assert not frames
         return SimpleNamespace(root=self.folder / "float32")
 
-    def pack_peer_int8(self, model, images, transformer):
-        assert len(images) == 4
-        if "int8" in self.said:
-            raise RuntimeError(self.said["int8"])
-        return SimpleNamespace(root=self.folder / "int8")
+
+def pack_int8(exporter, model, images, transformer):
+    assert len(images) == 4
+    if "int8" in exporter.said:
+        raise RuntimeError(exporter.said["int8"])
+    return SimpleNamespace(root=exporter.folder / "int8")
 
 
 @pytest.fixture
 def fake_networks(monkeypatch):
     monkeypatch.setattr(measuring, "Network", FakeNetwork)
+    monkeypatch.setattr(measuring, "pack_peer_int8", pack_int8)
     monkeypatch.setattr(measuring, "dataset_classes", lambda config: (("A",), ((0, 0, 0),)))
     monkeypatch.setattr(measuring, "to_batch", lambda image, spec: image)
 
