@@ -1,7 +1,7 @@
-"""Measure teacher, student, engines and peers side by side, in turn and not in blocks."""
+"""Measure teacher, student, engines and peers side by side, interleaved."""
 
 import argparse
-import tempfile
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,11 +15,8 @@ _TEACHER = "unetpp/unetpp-w32_1xb4-2000e_powder-bed-1024x1024.py"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, measure and print."""
-    from lwam_mm.lab.benchmark.page import markdown
-    from lwam_mm.lab.benchmark.peers import PEERS
-    from lwam_mm.lab.benchmark.plan import ROWS, check_keys
-    from lwam_mm.lab.benchmark.profile import format_profile, profile
-    from lwam_mm.lab.benchmark.run import Settings, open_student, run
+    from lwam_mm.lab.benchmark.candidates import PEERS, ROWS, check_keys
+    from lwam_mm.lab.benchmark.run import BenchmarkSettings, profile_row, run_benchmark
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", nargs="?", help=f"the student's plain config ({_STUDENT})")
@@ -65,9 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         profiled = [key for key in ROWS if key.startswith("openvino")]
         check_keys([args.profile], dict.fromkeys(profiled), "--profile")
 
-    settings = Settings(
-        student=_config(args.config, _STUDENT, args.data_root),
-        teacher=_config(args.teacher, _TEACHER, args.data_root),
+    settings = BenchmarkSettings(
+        student=load_config(args.config or configs_folder() / _STUDENT, data_root=args.data_root),
+        teacher=load_config(args.teacher or configs_folder() / _TEACHER, data_root=args.data_root),
         checkpoint=args.checkpoint,
         teacher_checkpoint=args.teacher_checkpoint,
         bundles=tuple(args.bundle),
@@ -78,41 +75,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         peers=peers,
         images=args.images,
     )
+    progress = functools.partial(print, flush=True)
     if args.profile:
-        with tempfile.TemporaryDirectory() as folder:
-            student, _ = open_student(settings, Path(folder), _say)
-            frames = args.profile.endswith("-file")
-            bundle = student.bundle(args.profile.removesuffix("-file"), frames=frames)
-            layers = profile(bundle, student.network.pictures[0], args.threads)
-        print(format_profile(layers))
+        print(profile_row(settings, args.profile, progress))
         return 0
-    report = run(settings, _say)
-    print(markdown(report))
+    run = run_benchmark(settings, progress)
+    print(run.markdown())
     if args.out:
-        report.write(args.out)
+        run.write(args.out)
         print(f"written: {args.out / 'benchmark.md'}, .csv and .png")
     return 0
-
-
-def _config(path: str | None, default: str, data_root: str | None) -> object:
-    return load_config(path or configs_folder() / default, data_root=data_root)
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{value}: give at least 1")
+        raise argparse.ArgumentTypeError(f"{value}: must be at least 1")
     return value
 
 
 def _size(text: str) -> int:
     value = _positive(text)
     if value % 16 or value < 32:
-        raise argparse.ArgumentTypeError(f"{value}: give a multiple of 16, 32 or more")
+        raise argparse.ArgumentTypeError(f"{value}: must be a multiple of 16, 32 or more")
     return value
 
 

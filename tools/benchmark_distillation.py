@@ -1,6 +1,7 @@
-"""Measure a distillation's step beside MMRazor's own algorithm: speed, losses, memory."""
+"""Compare a distillation's step with MMRazor's own: speed, losses, memory."""
 
 import argparse
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +14,13 @@ _CONFIG = "distill/kd-unetpp-w32_lwrnet-w64_1xb8-2000e_powder-bed-1024x1024.py"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, measure and print."""
-    from lwam_mm.lab.benchmark.distillation import Settings, run
-    from lwam_mm.lab.benchmark.distillation_rows import ROWS
-    from lwam_mm.lab.benchmark.plan import check_keys
+    from lwam_mm.lab.benchmark.candidates import check_keys
+    from lwam_mm.lab.benchmark.distillation import (
+        ROWS,
+        DistillationSettings,
+        run_distillation_benchmark,
+    )
+    from lwam_mm.utils.atomic_files import write_atomically
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", nargs="?", help=f"a distillation's config ({_CONFIG})")
@@ -30,20 +35,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--data-steps",
         type=int,
         default=12,
-        help="steps in a row to measure the waiting for data over; 0 leaves it out (12)",
+        help="steps over which waiting for data is measured; 0 skips it (12)",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the page there")
     args = parser.parse_args(argv)
     check_keys(args.rows, ROWS, "--rows")
     for name in ("batch", "threads", "rounds"):
         if getattr(args, name) < 1:
-            parser.error(f"--{name} {getattr(args, name)}: give at least 1")
+            parser.error(f"--{name} {getattr(args, name)}: must be at least 1")
     if args.size < 32 or args.size % 16:
-        parser.error(f"--size {args.size}: give a multiple of 16, 32 or more")
+        parser.error(f"--size {args.size}: must be a multiple of 16, 32 or more")
     if args.data_steps == 1 or args.data_steps < 0:
-        parser.error(f"--data-steps {args.data_steps}: give at least 2, or 0 to leave it out")
+        parser.error(f"--data-steps {args.data_steps}: must be at least 2, or 0 to skip it")
 
-    settings = Settings(
+    settings = DistillationSettings(
         config=load_config(args.config or configs_folder() / _CONFIG),
         size=args.size,
         batch=args.batch,
@@ -52,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows=tuple(dict.fromkeys(args.rows)),
         data_steps=args.data_steps,
     )
-    report = run(settings, lambda line: print(line, flush=True))
-    print(report.markdown())
+    page = run_distillation_benchmark(settings, functools.partial(print, flush=True)).markdown()
+    print(page)
     if args.out:
-        report.write(args.out)
+        write_atomically(args.out, page.encode())
         print(f"written: {args.out}")
     return 0
 

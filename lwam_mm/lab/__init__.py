@@ -1,4 +1,4 @@
-"""What shows that lwam_mm works: benchmarks, ablation studies, inspection, pages and the demo.
+"""Evidence that lwam_mm works: benchmarks, ablation studies, inspection, report pages, the demo.
 
-The lab may use every other package; none of them uses the lab.
+The lab may use every other package; no other package may use the lab.
 """

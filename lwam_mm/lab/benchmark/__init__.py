@@ -1,5 +1,5 @@
-"""How fast everything is, side by side, each in a process of its own.
+"""Latency, memory and distillation speed, measured side by side in separate processes.
 
-This module imports nothing: the processes that measure the runtime side pass through it and must
-stay free of torch.
+This package imports nothing: the processes that time the runtime import it and must stay free of
+torch.
 """

@@ -1,65 +1,140 @@
-"""How quick a distillation is, beside MMRazor's own algorithm."""
+"""The speed of a distillation, compared with MMRazor's own algorithm."""
 
 from __future__ import annotations
 
 import copy
-import json
 import math
-import shlex
-import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from mmengine.config import Config
 
 from lwam_mm.datasets.synthetic import generate_dataset
-from lwam_mm.lab.benchmark.distillation_rows import ROWS, STOCK
-from lwam_mm.lab.benchmark.machine import describe
-from lwam_mm.lab.benchmark.models import write_random_weights
-from lwam_mm.lab.benchmark.page import bullets, table
-from lwam_mm.lab.benchmark.pictures import draw_layers
-from lwam_mm.lab.benchmark.targets import Target, Verdict
-from lwam_mm.lab.benchmark.turns import Worker, WorkerError, take_turns
+from lwam_mm.lab.benchmark.models import draw_layers, write_random_weights
+from lwam_mm.lab.benchmark.report import bullets, describe_environment
+from lwam_mm.lab.benchmark.targets import Target, judge, targets_table
+from lwam_mm.lab.benchmark.timing import (
+    Progress,
+    Timing,
+    WorkerError,
+    WorkerProcess,
+    time_interleaved,
+)
+from lwam_mm.lab.benchmark.worker import Task
+from lwam_mm.lab.markdown import markdown_table
 from lwam_mm.lab.pages.table import format_amount
-from lwam_mm.utils.atomic_files import write_atomically
 
 COMPARED_STEPS = 8
-"""How many of stock's steps each row computes the losses of."""
+"""Steps of stock at whose weights the losses of every row are compared."""
+
+STOCK_STEPS = "stock's steps to compare with"
 
 _IMAGES = 32
+_HEADINGS = (
+    "distillation", "images/s", "against stock", "loss difference, same weights",
+    "drift over own steps", "peak MB", "waiting for data", "steps",
+)  # fmt: skip
 _EXPLANATION = (
-    "Each row trains in a process of its own, from the same weights on the same batches; rows take "
-    "turns, one step each a round, and a row whose step takes a second or more has its turn in "
-    "every second round, third round and so on. Images a second are by the median step: forward, "
+    "Each row trains in its own process, from the same weights on the same batches. The rows are "
+    "timed interleaved, one step per round; a row whose step takes a second or more runs in every "
+    "second round, third round and so on. Images per second follow from the median step: forward, "
     "backward, optimizer. The loss difference is the largest of any loss, relative where stock's "
-    f"is above 1: stock took {COMPARED_STEPS} steps beforehand, and the row computes the losses of "
-    "each from the weights that stock took it from, so that nothing that happened before makes a "
-    "difference. The drift is the same over the timed steps that the row and stock both took, "
-    "warming up included, each from the weights that its own steps led to; there the gradients "
-    "count as well, and rounding alone adds up from step to step. Peak memory is that of the whole "
-    "process, libraries and the making of the teacher's graph included. Freed memory is given back "
-    "to the system, which clears it for whoever gets it next, unless it is kept. Waiting for data "
-    "is the share of the time of some steps in a row, with the config's data loader, that passes "
-    "before the next batch is there."
+    f"is above 1: stock took {COMPARED_STEPS} steps beforehand, and each row computes the losses "
+    "at the weights that stock started each of them from, so earlier steps make no difference. "
+    "The drift is the same over the timed steps that both the row and stock took, warm-up "
+    "included, each at the weights that the row's own steps led to; it includes the gradients, "
+    "and rounding alone adds up from step to step. Peak memory is that of the whole process, "
+    "libraries and the export of the teacher included. Freed memory is returned to the system, "
+    "which clears it before it can be used again, unless it is kept. Waiting for data is the share "
+    "of time, over consecutive steps with the config's data loader, before the next batch arrives."
 )
 
 
 @dataclass(frozen=True)
-class Settings:
+class DistillationVariant:
+    """One way to distil.
+
+    Attributes:
+        title: Name on the page.
+        model: Settings that replace those of the config's model.
+        amp: Whether to train in bfloat16.
+        keep_memory: Whether to keep freed memory, by KeepMemoryHook.
+    """
+
+    title: str
+    model: dict[str, Any]
+    amp: bool = False
+    keep_memory: bool = False
+
+    def task(self, function: str, common: Mapping[str, Any], **arguments: Any) -> Task:
+        """Return a task of :mod:`lwam_mm.lab.benchmark.distillation_tasks`."""
+        training = dict(common, model=self.model, amp=self.amp, keep_memory=self.keep_memory)
+        function = f"lwam_mm.lab.benchmark.distillation_tasks:{function}"
+        return dict(function=function, training=training, **arguments)
+
+
+STOCK = "stock"
+_STOCK = dict(type="mmrazor.SingleTeacherDistill")
+_OPENVINO, _INT8 = dict(teacher_engine="openvino"), dict(teacher_engine="openvino-int8")
+ROWS: dict[str, DistillationVariant] = {
+    STOCK: DistillationVariant("MMRazor's SingleTeacherDistill", _STOCK),
+    "stock-keep": DistillationVariant("the same, freed memory kept", _STOCK, keep_memory=True),
+    "frozen": DistillationVariant(
+        "frozen teacher, no loss of its own", dict(teacher_engine=None, channels_last=False)
+    ),
+    "channels-last": DistillationVariant(
+        "student channels-last, branches fused", dict(teacher_engine=None)
+    ),
+    "torch": DistillationVariant("and the teacher folded, in torch", dict(teacher_engine="torch")),
+    "openvino": DistillationVariant("and the teacher in OpenVINO", _OPENVINO),
+    "openvino-int8": DistillationVariant("and the teacher in OpenVINO, INT8", _INT8),
+    "openvino-keep": DistillationVariant(
+        "teacher in OpenVINO, freed memory kept: the default", _OPENVINO, keep_memory=True
+    ),
+    "openvino-int8-keep": DistillationVariant(
+        "teacher in OpenVINO, INT8, freed memory kept", _INT8, keep_memory=True
+    ),
+    "bfloat16": DistillationVariant(
+        "all in bfloat16 (--amp), teacher in OpenVINO, freed memory kept", _OPENVINO, True, True
+    ),
+}
+"""The variants by key, in the order of the page."""
+
+_JUDGED = {"openvino": ("teacher in OpenVINO", 1.8), "openvino-int8": ("INT8 teacher", 2.3)}
+_JUDGED |= {
+    f"{key}-keep": (f"{title}, freed memory kept", least) for key, (title, least) in _JUDGED.items()
+}
+TARGETS = (
+    *(
+        Target(f"{title}: images a second at least {least} times stock's",
+               f"{key}.rate", f"{STOCK}.rate", at_least=least)
+        for key, (title, least) in _JUDGED.items()
+    ),
+    Target("teacher in OpenVINO: losses within 1e-4 of stock's from the same weights",
+           "openvino.difference", at_most=1e-4, unit=""),
+    *(
+        Target(f"{title}: peak memory at most stock's", f"{key}.peak", f"{STOCK}.peak", at_most=1)
+        for key, (title, _) in _JUDGED.items()
+    ),
+)  # fmt: skip
+"""What the distillation should reach."""
+
+
+@dataclass(frozen=True)
+class DistillationSettings:
     """What to measure.
 
     Attributes:
-        config: a distillation's config; of its data only the training pipeline and loader count.
-        size: height and width of the images in pixels.
-        batch: images a batch.
-        threads: threads that each row may use.
-        rounds: how many rounds count.
-        rows: keys of :data:`~lwam_mm.lab.benchmark.distillation_rows.ROWS`.
-        data_steps: steps to measure the waiting for data over, 2 or more; 0 leaves it out.
+        config: A distillation's config; of its data only the training pipeline and loader count.
+        size: Height and width of the images in pixels.
+        batch: Images per batch.
+        threads: Threads that each row may use.
+        rounds: Rounds that count.
+        rows: Keys of :data:`ROWS`.
+        data_steps: Steps over which waiting for data is measured, 2 or more; 0 to skip it.
     """
 
     config: Config
@@ -71,156 +146,112 @@ class Settings:
     data_steps: int = 12
 
 
-@dataclass(frozen=True)
-class Result:
-    """What was measured of a row; None where it was not.
-
-    Attributes:
-        key: the row's key.
-        rate: images a second.
-        steps: how many the rate is the median of.
-        difference: see :func:`largest_difference`, to stock, each step from the same weights.
-        drift: the same of the timed steps, each from the weights that the row's own steps led to.
-        peak: peak memory in MB (10^6 bytes).
-        waiting: share of the time spent waiting for data, in 0..1.
-        error: why there is nothing, or nothing more.
-    """
-
-    key: str
-    rate: float | None = None
-    steps: int = 0
-    difference: float | None = None
-    drift: float | None = None
-    peak: float | None = None
-    waiting: float | None = None
-    error: str = ""
-
-
 @dataclass
-class Report:
-    """What was measured, and on what.
+class DistillationRun:
+    """Everything that was measured.
 
     Attributes:
-        results: the rows.
-        machine: what they ran on, as texts by name.
-        verdicts: the targets and what became of them.
-        incomparable: why no row has a loss difference; empty if that is not so.
+        rows: Keys of the measured variants, in the order of the page.
+        figures: By ``KEY.figure``: ``rate`` in images per second and the number of ``steps`` that
+            it is the median of; ``difference``, the :func:`largest_difference` to stock with each
+            step at the same weights; ``drift``, the same over the timed steps; ``peak`` memory in
+            MB (10^6 bytes); ``waiting``, the share of time spent waiting for data, in 0..1.
+        environment: What it was measured on, as texts by name.
+        errors: What failed, by key; under :data:`STOCK_STEPS` why nothing could be compared.
     """
 
-    results: list[Result]
-    machine: dict[str, str]
-    verdicts: list[Verdict] = field(default_factory=list)
-    incomparable: str = ""
+    rows: tuple[str, ...]
+    figures: dict[str, float] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def fail(self, key: str, error: Exception | str) -> None:
+        """Note an error, once."""
+        errors = dict.fromkeys([*filter(None, [self.errors.get(key)]), str(error)])
+        self.errors[key] = "; ".join(errors)
+
+    def cells(self, key: str) -> list[str]:
+        """Return a row of the table."""
+        stock = self.figures.get(f"{STOCK}.rate")
+
+        def figure(name: str, form: str) -> str:
+            value = self.figures.get(f"{key}.{name}")
+            return "-" if value is None else form.format(value)
+
+        rate = self.figures.get(f"{key}.rate")
+        return [
+            ROWS[key].title,
+            format_amount(rate),
+            f"{rate / stock:.2f}x" if rate and stock else "-",
+            figure("difference", "{:.1e}"),
+            figure("drift", "{:.1e}"),
+            format_amount(self.figures.get(f"{key}.peak")),
+            figure("waiting", "{:.1%}"),
+            figure("steps", "{}"),
+        ]
 
     def markdown(self) -> str:
-        """Write the page."""
-        rates = {result.key: result.rate for result in self.results}
-        stock = rates.get(STOCK)
-        rows = [
-            [
-                ROWS[result.key].title,
-                format_amount(result.rate),
-                f"{result.rate / stock:.2f}x" if result.rate and stock else "-",
-                "-" if result.difference is None else f"{result.difference:.1e}",
-                "-" if result.drift is None else f"{result.drift:.1e}",
-                format_amount(result.peak),
-                "-" if result.waiting is None else f"{result.waiting:.1%}",
-                str(result.steps),
-            ]
-            for result in self.results
-        ]
-        headings = (
-            "distillation", "images/s", "against stock", "loss difference, same weights",
-            "drift over own steps", "peak MB", "waiting for data", "steps",
-        )  # fmt: skip
-        failures = [f"{ROWS[r.key].title}: {r.error}" for r in self.results if r.error]
-        if self.incomparable:
-            failures.insert(0, self.incomparable)
-        judged = [
-            [
-                v.target.wording,
-                "-" if v.measured is None else f"{v.measured:.3g} {v.target.unit}",
-                v.answer,
-            ]
-            for v in self.verdicts
-        ]
+        """Return the page."""
+        titles = {key: row.title for key, row in ROWS.items()}
+        errors = [f"{titles.get(key, key)}: {error}" for key, error in self.errors.items()]
         parts = [
             "# Distillation, step by step",
-            bullets([f"{what}: {value}" for what, value in self.machine.items()]),
-            table(headings, rows),
+            bullets(f"{name}: {value}" for name, value in self.environment.items()),
+            markdown_table(_HEADINGS, [self.cells(key) for key in self.rows]),
             _EXPLANATION,
-            *([bullets(failures)] if failures else []),
+            bullets(errors),
             "## Targets",
-            table(("target", "measured", "reached"), judged),
+            targets_table(judge(self.figures, TARGETS)),
         ]
-        return "\n\n".join(parts) + "\n"
-
-    def write(self, path: Path) -> None:
-        """Write the page into a file, whole or not at all."""
-        write_atomically(path, self.markdown().encode())
+        return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def run(settings: Settings, progress: Callable[[str], None] = lambda line: None) -> Report:
-    """Measure.
-
-    Args:
-        settings: what to measure.
-        progress: called with one line of text at each step.
-    """
-    machine = describe(settings.threads)
-    machine["command"] = shlex.join(["python", "tools/benchmark_distillation.py", *sys.argv[1:]])
-    machine["batch"] = f"{settings.batch} images of {settings.size}x{settings.size} pixels, drawn"
+def run_distillation_benchmark(
+    settings: DistillationSettings, progress: Progress = lambda line: None
+) -> DistillationRun:
+    """Measure the variants; ``progress`` receives one line of text at each step."""
+    threads, size = settings.threads, settings.size
+    run = DistillationRun(settings.rows)
+    run.environment = describe_environment("tools/benchmark_distillation.py", threads)
+    run.environment["batch"] = f"{settings.batch} images of {size}x{size} pixels, drawn"
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         progress("draw images and weights")
-        common = _prepare(settings, folder)
-        jobs = {key: _job(common, key) for key in settings.rows}
-        differences, failures, incomparable = _compare(
-            jobs, _job(common, STOCK), settings.threads, folder, progress
-        )
-        timed = take_turns(
-            {
-                key: dict(job, name="distillation_step", losses=str(folder / f"{key}.jsonl"))
-                for key, job in jobs.items()
-            },
-            settings.threads,
-            settings.rounds,
-            progress,
-        )
-        losses = {key: _read_losses(folder / f"{key}.jsonl") for key in settings.rows}
-        results = []
-        for key, measured in timed.items():
-            waiting, errors = None, [failures.get(key, ""), measured.error]
-            if settings.data_steps and not measured.error:
-                progress(f"{key} with its data loader")
-                waiting, error = _waiting(jobs[key], settings, folder / f"{key}.json")
-                errors.append(error)
-            took = measured.milliseconds
-            results.append(
-                Result(
-                    key,
-                    rate=1000 * settings.batch / median(took) if took else None,
-                    steps=len(took),
-                    difference=differences.get(key),
-                    drift=largest_difference(losses[key], losses.get(STOCK, [])),
-                    peak=measured.peak,
-                    waiting=waiting,
-                    error="; ".join(dict.fromkeys(filter(None, errors))),
-                )
+        common = write_inputs(settings, folder)
+        _compare_losses(run, common, folder, progress)
+        tasks = {key: ROWS[key].task("training_steps", common) for key in run.rows}
+        timings = time_interleaved(tasks, threads, settings.rounds, progress)
+        stock_losses = timings.get(STOCK, Timing()).results
+        for key, timing in timings.items():
+            found = dict(
+                rate=timing.median and 1000 * settings.batch / timing.median,
+                steps=len(timing.milliseconds),
+                drift=largest_difference(timing.results, stock_losses),
+                peak=timing.peak,
             )
-    return Report(results, machine, judge(results), incomparable)
+            if timing.error:
+                run.fail(key, timing.error)
+            elif settings.data_steps:
+                progress(f"{key} with its data loader")
+                task = ROWS[key].task("waiting_for_data", common, steps=settings.data_steps)
+                try:
+                    (found["waiting"],) = _call(task, threads, calls=1)
+                except WorkerError as error:
+                    run.fail(key, error)
+            run.figures |= {f"{key}.{name}": v for name, v in found.items() if v is not None}
+    return run
 
 
 def largest_difference(
     losses: Sequence[Mapping[str, float]], reference: Sequence[Mapping[str, float]]
 ) -> float | None:
-    """Give the largest difference of any loss in the steps that both took; None without any.
+    """Return the largest difference of any loss over the steps that both took.
 
-    It is relative to the reference where that is above 1, else absolute; infinite where one of
-    the two is no number.
+    It is relative where the reference is above 1, infinite where one of the two is NaN, and None
+    without a common step.
 
     Raises:
-        KeyError: a loss of ``reference`` is missing.
+        KeyError: A loss of ``reference`` is missing.
     """
     found = [
         abs(own[name] - other[name]) / max(1, abs(other[name]))
@@ -230,46 +261,8 @@ def largest_difference(
     return max((math.inf if math.isnan(value) else value for value in found), default=None)
 
 
-def judge(results: Sequence[Result]) -> list[Verdict]:
-    """Hold the results against what the distillation shall reach."""
-    by_key = {result.key: result for result in results}
-
-    def ratio(key: str, what: str) -> Callable[[Mapping[str, float]], float]:
-        return lambda figures: figures[f"{key}.{what}"] / figures[f"{STOCK}.{what}"]
-
-    figures = {
-        f"{key}.{what}": getattr(result, what)
-        for key, result in by_key.items()
-        for what in ("rate", "difference", "peak")
-        if getattr(result, what) is not None
-    }
-    what = {"openvino": "teacher in OpenVINO", "openvino-int8": "INT8 teacher"}
-    what |= {f"{key}-keep": f"{title}, freed memory kept" for key, title in what.items()}
-    targets = [
-        Target(f"{what[key]}: images a second at least {least} times stock's",
-               ratio(key, "rate"), least, True, "x")
-        for key, least in zip(what, (1.8, 2.3, 1.8, 2.3), strict=True)
-    ]  # fmt: skip
-    targets.append(
-        Target("teacher in OpenVINO: losses within 1e-4 of stock's from the same weights",
-               lambda figures: figures["openvino.difference"], 1e-4, False, "")
-    )  # fmt: skip
-    targets += [
-        Target(f"{title}: peak memory at most stock's", ratio(key, "peak"), 1.0, False, "x")
-        for key, title in what.items()
-    ]
-    verdicts = []
-    for target in targets:
-        try:
-            measured = target.measure(figures)
-        except KeyError:
-            measured = None
-        verdicts.append(Verdict(target, measured))
-    return verdicts
-
-
-def _prepare(settings: Settings, folder: Path) -> dict[str, Any]:
-    """Write images, weights and config; return what all jobs have in common."""
+def write_inputs(settings: DistillationSettings, folder: Path) -> dict[str, Any]:
+    """Write images, weights and config; return the arguments that all trainings share."""
     generate_dataset(folder / "data", images=_IMAGES, size=settings.size, seed=0)
     config = copy.deepcopy(settings.config)
     loader = config.train_dataloader
@@ -292,68 +285,36 @@ def _prepare(settings: Settings, folder: Path) -> dict[str, Any]:
     )
 
 
-def _job(common: Mapping[str, Any], key: str) -> dict[str, Any]:
-    row = ROWS[key]
-    changes = dict(model=row.model, amp=row.amp, keep_memory=row.keep_memory)
-    return dict(training=dict(common, **changes))
+def _compare_losses(
+    run: DistillationRun, common: Mapping[str, Any], folder: Path, progress: Progress
+) -> None:
+    """Measure the loss differences: stock saves its weights, the others compute losses there."""
+    states = [str(folder / f"state{step}.pth") for step in range(COMPARED_STEPS)]
 
+    def losses(key: str, function: str) -> list[dict[str, float]]:
+        task = ROWS[key].task(function, common, states=states)
+        return _call(task, common["threads"], COMPARED_STEPS)
 
-def _compare(
-    jobs: Mapping[str, Mapping[str, Any]],
-    stock: Mapping[str, Any],
-    threads: int,
-    folder: Path,
-    progress: Callable[[str], None],
-) -> tuple[dict[str, float | None], dict[str, str], str]:
-    """Have stock take steps, and each row compute their losses from the same weights.
-
-    Returns:
-        The largest difference by row, why there is none by row, and why there is none at all.
-    """
-    files = dict(states=[str(folder / f"state{step}.pth") for step in range(COMPARED_STEPS)])
-
-    def losses(job: Mapping[str, Any], name: str, out: Path) -> list[dict[str, float]]:
-        _work(dict(job, **files, name=name, losses=str(out)), threads, COMPARED_STEPS)
-        return _read_losses(out)
-
-    progress("stock's steps to compare with")
+    progress(STOCK_STEPS)
     try:
-        reference = losses(stock, "distillation_step_to_follow", folder / "reference.jsonl")
+        reference = losses(STOCK, "training_steps")
     except WorkerError as error:
-        progress(f"stock's steps to compare with: {error}")
-        return {}, {}, f"no loss differences, since stock's steps to compare with failed: {error}"
-    differences, failures = {}, {}
-    for key, job in jobs.items():
+        progress(f"{STOCK_STEPS}: {error}")
+        run.fail(STOCK_STEPS, f"failed, so there are no loss differences: {error}")
+        return
+    for key in run.rows:
         progress(f"{key} from the same weights")
         try:
-            found = losses(job, "distillation_losses", folder / f"{key}-same-weights.jsonl")
-            differences[key] = largest_difference(found, reference)
+            difference = largest_difference(losses(key, "losses_at_states"), reference)
+            run.figures[f"{key}.difference"] = difference
         except WorkerError as error:
-            failures[key] = str(error)
+            run.fail(key, error)
             progress(f"{key}: {error}")
-    return differences, failures, ""
 
 
-def _work(job: Mapping[str, Any], threads: int, calls: int = 1) -> None:
-    """Do a job in a process of its own, untimed; WorkerError if it fails."""
-    worker = Worker(job, threads)  # which calls it once
-    try:
+def _call(task: Task, threads: int, calls: int) -> list[Any]:
+    """Call a task in its own process, untimed, and return the results."""
+    with WorkerProcess(task, threads) as worker:
         for _ in range(calls - 1):
             worker.run()
-    finally:
-        worker.close()
-
-
-def _waiting(job: Mapping[str, Any], settings: Settings, out: Path) -> tuple[float | None, str]:
-    try:
-        _work(
-            dict(job, name="distillation_data", steps=settings.data_steps, waiting=str(out)),
-            settings.threads,
-        )
-    except WorkerError as error:
-        return None, str(error)
-    return json.loads(out.read_text()), ""
-
-
-def _read_losses(path: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+        return worker.results

@@ -1,11 +1,15 @@
-"""Networks to measure: built from their configs, with weights that keep numbers in range."""
+"""The networks and bundles to measure, with weights and images that make their speed realistic."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
+import onnx
 import torch
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
@@ -16,28 +20,56 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
+from lwam_mm.datasets.synthetic.build import draw_layer, make_build
+from lwam_mm.deploy.deploy_config import load_deploy_config
+from lwam_mm.deploy.exporter import Exporter
 from lwam_mm.models import reparameterize
 from lwam_mm.models.checkpoint import load_weights, save_checkpoint
-from lwam_mm.runtime import read_image
+from lwam_mm.quantization.calibration import calibration_images
+from lwam_mm.quantization.quantize import quantize
+from lwam_mm.quantization.silent_nncf import import_nncf, quiet_nncf
+from lwam_mm.runtime import Bundle, read_image
+from lwam_mm.runtime.engines.openvino_core import openvino_core
+from lwam_mm.runtime.engines.telemetry import no_telemetry
+from lwam_mm.runtime.pre_and_postprocessing import to_batch
+
+FRAME = (3302, 3772)
+"""Height and width in pixels of a whole camera frame, for models of any size."""
 
 _SEED = 0
 _LARGEST_CROP = 512
+_CALIBRATION_IMAGES = 64
+
+
+def draw_layers(folder: Path, size: int, count: int) -> list[Path]:
+    """Draw powder layers of ``size`` x ``size`` pixels as grey 8-bit PNG files."""
+    build = make_build(_SEED, 0, size, count)
+    return [
+        _save(folder / f"layer{index}.png", draw_layer(build, index)[0]) for index in range(count)
+    ]
+
+
+def draw_frame(layer: Path, path: Path) -> Path:
+    """Tile a layer to a grey PNG file of a whole camera frame, :data:`FRAME`."""
+    pixels = cv2.imread(str(layer), cv2.IMREAD_GRAYSCALE)
+    repeats = [-(-side // have) for side, have in zip(FRAME, pixels.shape, strict=True)]
+    return _save(path, np.tile(pixels, repeats)[: FRAME[0], : FRAME[1]])
 
 
 def build(config: str | Path | Config, checkpoint: str | Path, *, folded: bool) -> nn.Module:
-    """Build a segmentor with a checkpoint's weights, in eval mode.
+    """Build a segmentor with the weights of a checkpoint, in eval mode.
 
     Raises:
-        FileNotFoundError: there is no such config or checkpoint.
-        lwam_mm.models.checkpoint.CheckpointMismatchError: the checkpoint does not fit.
+        FileNotFoundError: There is no such config or checkpoint.
+        lwam_mm.models.checkpoint.CheckpointMismatchError: The checkpoint does not fit.
     """
-    model = _blank(config)
+    model = _without_weights(config)
     load_weights(model, checkpoint)
     return reparameterize(model, inplace=True) if folded else model
 
 
 def image_for(model: nn.Module, picture: str | Path) -> Tensor:
-    """Read an image as a segmentor takes it: float32 (1, 3, H, W), RGB, normalised."""
+    """Read an image as input of a segmentor: float32 (1, 3, H, W), RGB, normalised."""
     image = torch.from_numpy(read_image(picture))[None].permute(0, 3, 1, 2)
     return _normalised(model, image).contiguous()
 
@@ -47,58 +79,41 @@ def logits(model: nn.Module, image: Tensor) -> Tensor:
     found = model(image, mode="tensor")
     if found.shape[2:] == image.shape[2:]:
         return found
-    return resize(
-        found,
-        size=image.shape[2:],
-        mode="bilinear",
-        align_corners=model.decode_head.align_corners,
-    )
+    align_corners = model.decode_head.align_corners
+    return resize(found, image.shape[2:], mode="bilinear", align_corners=align_corners)
 
 
 def write_random_weights(config: Config, pictures: Sequence[Path], path: Path) -> None:
-    """Draw a segmentor's weights at random and write them as a checkpoint.
+    """Write a checkpoint with random weights, its batch-norm statistics taken from images.
 
-    Its batch norms take their statistics from pictures: with those of a fresh model, numbers grow
-    or shrink from layer to layer, and products of vanishing numbers take processors far longer.
-
-    Args:
-        config: the segmentor's config.
-        pictures: two image files or more of one size.
-        path: the checkpoint to write.
+    With the statistics of a fresh model, activations grow or vanish from layer to layer, and
+    processors are far slower at denormal numbers. It takes two or more images of one size.
     """
     torch.manual_seed(_SEED)
-    model = _blank(config)
+    model = _without_weights(config)
     images = np.stack([read_image(picture) for picture in pictures])
     images = images[:, :_LARGEST_CROP, :_LARGEST_CROP]
-    batch = _normalised(model, torch.from_numpy(images).permute(0, 3, 1, 2))
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    for norm in norms:
-        norm.train()
-        norm.momentum = None  # the plain mean of what it sees, without what it began with
-        norm.reset_running_stats()
+    for norm in model.modules():
+        if isinstance(norm, _BatchNorm):
+            norm.train()
+            norm.momentum = None  # a plain mean, without the initial statistics
+            norm.reset_running_stats()
     with torch.no_grad():
-        model(batch, mode="tensor")
+        model(_normalised(model, torch.from_numpy(images).permute(0, 3, 1, 2)), mode="tensor")
     save_checkpoint(model.state_dict(), path)
 
 
 def count(config: Config, size: int, *, folded: bool) -> tuple[int, int]:
-    """Count parameters and multiply-accumulates of one image; nothing is computed for it.
+    """Count the parameters, and the multiply-accumulates of one image of ``size`` pixels squared.
 
-    Args:
-        config: the segmentor's config; its auxiliary heads, which do not run in use, do not count
-            among the parameters.
-        size: height and width in pixels.
-        folded: count the folded net.
-
-    Returns:
-        Number of parameters, and number of multiply-accumulates in convolutions and matrix
-        products as they are defined, whatever short cut an engine takes.
+    Auxiliary heads, which inference does not use, do not count. Multiply-accumulates are those of
+    convolutions and matrix products as they are defined, whatever short cut an engine takes.
     """
-    model = _blank(config)
+    model = _without_weights(config)
     if folded:
         model = reparameterize(model)
-    idle = sum(p.numel() for n, p in model.named_parameters() if n.startswith("auxiliary_head."))
-    parameters = sum(p.numel() for p in model.parameters()) - idle
+    unused = sum(p.numel() for n, p in model.named_parameters() if n.startswith("auxiliary_head."))
+    parameters = sum(p.numel() for p in model.parameters()) - unused
     return parameters, count_macs(model.to("meta"), size)
 
 
@@ -109,7 +124,151 @@ def count_macs(model: nn.Module, size: int) -> int:
     return counter.get_total_flops() // 2
 
 
-def _blank(config: str | Path | Config) -> nn.Module:
+class Network:
+    """A segmentor with its weights.
+
+    Args:
+        config: Its config.
+        checkpoint: Its weights; random if None.
+        pictures: Drawn layers of the size to measure at.
+        folder: Empty folder to write to.
+        size: Height and width in pixels to measure at.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        checkpoint: Path | None,
+        pictures: Sequence[Path],
+        folder: Path,
+        size: int,
+    ) -> None:
+        self.config, self.trained = config, checkpoint is not None
+        self.pictures, self.folder, self.size = list(pictures), folder, size
+        self._given = checkpoint
+        folder.mkdir(parents=True)
+
+    @cached_property
+    def checkpoint(self) -> Path:
+        """File of the weights."""
+        if self._given is not None:
+            return self._given
+        path = self.folder / "random.pth"
+        write_random_weights(self.config, self.pictures, path)
+        return path
+
+    @cached_property
+    def config_file(self) -> Path:
+        """File of the config, for other processes."""
+        path = self.folder / "config.py"  # JSON would turn tuples into lists
+        self.config.dump(path)
+        return path
+
+    def count(self, *, folded: bool) -> tuple[int, int]:
+        """Count parameters and multiply-accumulates; see :func:`count`."""
+        return count(self.config, self.size, folded=folded)
+
+    def exporter(
+        self, classes: Sequence[str], backend: str = "openvino", *, dynamic: bool = False
+    ) -> Exporter:
+        """Return the exporter for a backend, at the size to measure at or for any size."""
+        folder = self.folder / f"export-{backend}{'-dynamic' if dynamic else ''}"
+        folder.mkdir(exist_ok=True)
+        deploy_config = load_deploy_config(backend, None if dynamic else (self.size, self.size))
+        return Exporter(self.config, self.checkpoint, deploy_config, folder, classes)
+
+
+class Student:
+    """The student's exports and bundles, each made once and only on demand.
+
+    Args:
+        network: The student.
+        classes: Class names.
+        progress: Receives one line of text at each step.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        classes: Sequence[str],
+        progress: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.network, self.classes, self._progress = network, tuple(classes), progress
+        self._bundles: dict[tuple[str, bool], Bundle] = {}
+
+    @cached_property
+    def export(self) -> onnx.ModelProto:
+        """The float export at the size to measure at."""
+        self._progress("export the student")
+        return self.network.exporter(self.classes).to_onnx()
+
+    @cached_property
+    def calibration(self) -> list[np.ndarray]:
+        """Calibration images: training images for trained weights, otherwise drawn layers."""
+        network = self.network
+        spec = network.exporter(self.classes).manifest.input
+        if network.trained:
+            return calibration_images(network.config, spec, _CALIBRATION_IMAGES)
+        return [to_batch(read_image(picture), spec) for picture in network.pictures]
+
+    @cached_property
+    def export_int8(self) -> onnx.ModelProto:
+        """The INT8 export at the size to measure at."""
+        self._progress("quantize the student")
+        return quantize(self.export, self.calibration)
+
+    def bundle(self, key: str, *, frames: bool = False) -> Bundle:
+        """Return the bundle of a backend.
+
+        Args:
+            key: Name of the backend, with ``"-int8"`` behind it for INT8.
+            frames: Whether the bundle maps a frame to labels, as those of ``tools/deploy.py`` do;
+                otherwise a tensor to logits.
+        """
+        if (key, frames) not in self._bundles:
+            int8 = key.endswith("-int8")
+            model = self.export_int8 if int8 else self.export
+            exporter = self.network.exporter(self.classes, key.removesuffix("-int8"))
+            self._bundles[key, frames] = exporter.pack(model, int8=int8, frames=frames)
+        return self._bundles[key, frames]
+
+    def dynamic_bundle(self, key: str) -> Bundle:
+        """Export the OpenVINO bundle for images of any size, large ones in tiles."""
+        self._progress(f"export the student for images of any size ({key})")
+        exporter = self.network.exporter(self.classes, dynamic=True)
+        model, int8 = exporter.to_onnx(), key.endswith("-int8")
+        return exporter.pack(quantize(model, self.calibration) if int8 else model, int8=int8)
+
+
+def pack_peer_int8(
+    exporter: Exporter, model: onnx.ModelProto, images: Sequence[np.ndarray], transformer: bool
+) -> Bundle:
+    """Quantize any network's export as NNCF does by default and write its OpenVINO bundle.
+
+    Args:
+        exporter: The network's exporter to OpenVINO.
+        model: The plain export.
+        images: Calibration images as the model takes them, float32 (1, 3, H, W) each.
+        transformer: Whether it has attention, which NNCF quantizes differently.
+    """
+    with no_telemetry():
+        import openvino
+
+    nncf = import_nncf()
+    with quiet_nncf():
+        quantized = nncf.quantize(
+            openvino_core().read_model(model.SerializeToString()),
+            nncf.Dataset(list(images)),
+            subset_size=len(images),
+            model_type=nncf.ModelType.TRANSFORMER if transformer else None,
+        )
+    main = exporter.folder / "model.xml"
+    openvino.save_model(quantized, main, compress_to_fp16=False)
+    files = [main, main.with_suffix(".bin")]
+    return exporter.write(files, replace(exporter.manifest, precision="int8"))
+
+
+def _without_weights(config: str | Path | Config) -> nn.Module:
     if not isinstance(config, Config):
         config = Config.fromfile(config)
     init_default_scope(config.get("default_scope", "mmseg"))
@@ -119,3 +278,9 @@ def _blank(config: str | Path | Config) -> nn.Module:
 def _normalised(model: nn.Module, bgr: Tensor) -> Tensor:
     preprocessor = model.data_preprocessor
     return (bgr[:, [2, 1, 0]].float() - preprocessor.mean) / preprocessor.std
+
+
+def _save(path: Path, pixels: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+    return path

@@ -1,51 +1,304 @@
-"""All that a benchmark measured, and its files."""
+"""The benchmark's result and its files: a page in Markdown, all figures as CSV, a picture."""
 
 from __future__ import annotations
 
+import csv
+import importlib.metadata
+import io
+import os
+import platform
+import re
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lwam_mm.lab.benchmark import page
-from lwam_mm.lab.benchmark.plot import draw
-from lwam_mm.lab.benchmark.profile import Layer
-from lwam_mm.lab.benchmark.row import Result
-from lwam_mm.lab.benchmark.startup import StartUp
-from lwam_mm.lab.benchmark.targets import Verdict
+import matplotlib
+from matplotlib.figure import Figure
+
+from lwam_mm.lab.benchmark.candidates import Candidate
+from lwam_mm.lab.benchmark.targets import SIZE, judge, targets_table
+from lwam_mm.lab.benchmark.timing import StartUp
+from lwam_mm.lab.markdown import markdown_table
+from lwam_mm.lab.pages.table import format_amount, format_parameters, format_percent
 from lwam_mm.utils.atomic_files import write_atomically
+from lwam_mm.version import __version__
+
+_PACKAGES = ("torch", "mmsegmentation", "mmdeploy", "onnxruntime", "openvino", "nncf", "ncnn")
+_RELEVANT_INSTRUCTION_SETS = (
+    "avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16",
+    "amx_int8", "asimd", "asimddp", "i8mm", "bf16",
+)  # fmt: skip
+_HEADINGS = (
+    "model", "parameters", "GMACs", "MB", "mIoU %", "ms p50", "p95", "p99", "calls",
+    "against teacher", "against folded", "peak MB", "of the roofline",
+)  # fmt: skip
+_EXPLANATION = (
+    "Times are milliseconds per image at batch size 1. Each row runs in its own process, and the "
+    "rows are timed interleaved, one call per round; a row that takes a second or more runs in "
+    "every second round, third round and so on. With fewer than 100 calls, p99 is the slowest. "
+    "Inference goes from a normalised tensor to logits at full size; PNG to class map is "
+    "everything that happens at the machine: reading and decoding a grey PNG file, inference, "
+    'labels and pixel counts. "Against" is the speed-up over the teacher and over the folded '
+    "student in torch. GMACs are multiply-accumulates of convolutions and matrix products as they "
+    "are defined. The roofline is the rate of plain matrix products in the same engine and "
+    "precision, measured in the same rounds (for ncnn those of OpenVINO). Peak memory is that of "
+    "the whole process, libraries included."
+)
+
+
+def describe_environment(tool: str, threads: int) -> dict[str, str]:
+    """Describe machine, software, the command of a tool, and date, in the order of the page."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "processor": cpu_model(),
+        "instruction sets": ", ".join(instruction_sets()) or "unknown",
+        "usable processors": str(cpus),
+        "load average at the start": f"{os.getloadavg()[0]:.1f}",
+        "threads": str(threads),
+        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
+        "command": shlex.join(["python", tool, *sys.argv[1:]]),
+        "date": time.strftime("%Y-%m-%d %H:%M"),
+    }
+
+
+def cpu_model(cpuinfo: str | None = None) -> str:
+    """Return a processor's name from the text of ``/proc/cpuinfo``, this machine's if None."""
+    return _cpuinfo_field("model name", cpuinfo) or platform.processor() or platform.machine()
+
+
+def instruction_sets(cpuinfo: str | None = None) -> list[str]:
+    """Return a processor's instruction sets that matter to inference; see :func:`cpu_model`."""
+    flags = _cpuinfo_field("flags|Features", cpuinfo).split()
+    return [name for name in _RELEVANT_INSTRUCTION_SETS if name in flags]
+
+
+def versions() -> dict[str, str]:
+    """Return the version of each installed package that takes part."""
+    found = {"lwam_mm": __version__}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 @dataclass
-class Report:
-    """All that a benchmark measured.
+class BenchmarkRun:
+    """Everything that a benchmark measured.
 
     Attributes:
-        results: the rows.
-        ceilings: the matrix products.
-        shares: of the machine's ceiling, by the row's key, in 0..1.
-        starts: fresh processes.
-        import_seconds: what ``import lwam_mm.runtime`` takes; None if not measured.
-        profiles: layers of a row, the slowest first, by the row's title.
-        verdicts: the targets.
-        machine: pairs of what and its value.
-        notes: what else a reader has to know.
+        candidates: The rows of the table.
+        rooflines: The matrix products.
+        starts: Fresh processes by the name of their figures in the targets, such as
+            ``"openvino"``, with ``" tiles"`` behind it for a whole camera frame.
+        import_seconds: Duration of ``import lwam_mm.runtime``; None if not measured.
+        profiles: Layer times as text, by title of the row.
+        environment: What it was measured on, as texts by name.
+        notes: What else a reader has to know.
+        size: Height and width of the images in pixels.
     """
 
-    results: list[Result]
-    ceilings: list[Result] = field(default_factory=list)
-    shares: dict[str, float] = field(default_factory=dict)
-    starts: list[StartUp] = field(default_factory=list)
+    candidates: list[Candidate]
+    rooflines: list[Candidate] = field(default_factory=list)
+    starts: dict[str, StartUp] = field(default_factory=dict)
     import_seconds: float | None = None
-    profiles: dict[str, list[Layer]] = field(default_factory=dict)
-    verdicts: list[Verdict] = field(default_factory=list)
-    machine: dict[str, str] = field(default_factory=dict)
+    profiles: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    size: int = SIZE
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of the machine's roofline in 0..1 by key, where it is known."""
+        rates = {c.key: c.rate for c in self.rooflines if c.rate}
+        return {
+            c.key: c.rate / rates[c.roofline]
+            for c in self.candidates
+            if c.rate and c.roofline in rates
+        }
+
+    def figures(self) -> dict[str, float]:
+        """Return the figures that the targets are about.
+
+        Returns:
+            Figures by name: ``KEY.p50`` and ``KEY.p99`` in ms, ``KEY.over_roofline`` as the ratio
+            of its time to the roofline's; ``import`` and ``KEY.start`` in s; ``KEY.peak`` and
+            ``KEY.tiling_peak`` in MB.
+        """
+        found = {"import": self.import_seconds}
+        for candidate in self.candidates:
+            key, timing = candidate.key, candidate.timing
+            found |= {f"{key}.p50": timing.median, f"{key}.p99": timing.percentile(99)}
+        found |= {f"{key}.over_roofline": 1 / share for key, share in self.shares.items()}
+        for name, start in self.starts.items():
+            key, _, tiles = name.partition(" ")
+            if tiles:
+                found[f"{key}.tiling_peak"] = start.peak
+            else:
+                found |= {f"{key}.start": start.start, f"{key}.peak": start.peak}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def table_rows(self) -> list[list[str]]:
+        """Return the cells of the latency table."""
+        medians = {c.key: c.timing.median for c in self.candidates}
+        shares = self.shares
+        rows = []
+        for candidate in self.candidates:
+            timing, macs = candidate.timing, candidate.macs
+            calls = len(timing.milliseconds)
+            times = (timing.median, timing.percentile(95), timing.percentile(99))
+            against = [
+                f"{medians[other] / timing.median:.2f}x" if calls and medians.get(other) else "-"
+                for other in ("teacher", "folded")
+            ]
+            share = shares.get(candidate.key)
+            rows.append(
+                [
+                    candidate.title,
+                    format_parameters(candidate.parameters),
+                    format_amount(None if macs is None else macs / 1e9),
+                    format_amount(candidate.megabytes),
+                    format_percent(candidate.miou),
+                    *map(format_amount, times),
+                    str(calls or "-"),
+                    *against,
+                    format_amount(timing.peak),
+                    "-" if share is None else f"{share:.0%}",
+                ]
+            )
+        return rows
+
+    def markdown(self, picture: str | None = None) -> str:
+        """Return the page; ``picture`` is the picture's file name, None for no picture."""
+        notes = [f"{c.title}: {note}" for c in self.candidates for note in c.notes]
+        notes += self.notes
+        parts = [
+            "# Benchmark",
+            bullets(f"{name}: {value}" for name, value in self.environment.items()),
+            "## Latency",
+            markdown_table(_HEADINGS, self.table_rows()),
+            _EXPLANATION,
+            bullets(notes),
+        ]
+        if picture:
+            parts.append(f"![mIoU or size of every row over its latency]({picture})")
+        if self.rooflines:
+            rows = [
+                [c.title, format_amount(c.rate and c.rate / 1e9), "; ".join(c.notes)]
+                for c in self.rooflines
+            ]
+            table = markdown_table(("what", "GMAC/s", ""), rows)
+            parts += ["## The machine's roofline", table]
+        if self.profiles:
+            parts.append("## Where the time goes")
+            parts += [
+                f"{title}, by the engine's own timing:\n\n```\n{text}\n```"
+                for title, text in self.profiles.items()
+            ]
+        if self.starts or self.import_seconds is not None:
+            parts.append("## A fresh process")
+        if self.import_seconds is not None:
+            parts.append(f"`import lwam_mm.runtime` takes {self.import_seconds:.2f} s.")
+        if self.starts:
+            parts.append(_starts_table(self.starts.values()))
+        if self.size == SIZE:  # the targets are for this size
+            parts += ["## Targets", targets_table(judge(self.figures()))]
+        return "\n\n".join(filter(None, parts)) + "\n"
+
+    def csv_text(self) -> str:
+        """Return all figures unrounded; empty cells stand for "not measured"."""
+        shares, text, writer = self.shares, io.StringIO(), None
+        for candidate in [*self.candidates, *self.rooflines]:
+            timing = candidate.timing
+            row = dict(
+                key=candidate.key,
+                model=candidate.title,
+                parameters=candidate.parameters,
+                macs=candidate.macs,
+                megabytes=candidate.megabytes,
+                miou=candidate.miou,
+                p50_ms=timing.median,
+                p95_ms=timing.percentile(95),
+                p99_ms=timing.percentile(99),
+                calls=len(timing.milliseconds) or None,
+                peak_mb=timing.peak,
+                share_of_ceiling=shares.get(candidate.key),  # the column's name since the first
+                notes="; ".join(candidate.notes),
+            )
+            if writer is None:
+                writer = csv.DictWriter(text, row, lineterminator="\n")
+                writer.writeheader()
+            writer.writerow(row)
+        return text.getvalue()
 
     def write(self, folder: Path) -> None:
-        """Write ``benchmark.md``, ``.csv`` and ``.png`` into a folder, each whole or not at all."""
-        picture = draw(self.results)
+        """Write ``benchmark.md``, ``.csv`` and ``.png``, each completely or not at all."""
+        picture = draw(self.candidates)
         if picture is not None:
             write_atomically(folder / "benchmark.png", picture)
-        table = page.csv_text([*self.results, *self.ceilings], self.shares)
-        write_atomically(folder / "benchmark.csv", table.encode())
-        text = page.markdown(self, "benchmark.png" if picture is not None else None)
-        write_atomically(folder / "benchmark.md", text.encode())
+        write_atomically(folder / "benchmark.csv", self.csv_text().encode())
+        page = self.markdown("benchmark.png" if picture is not None else None)
+        write_atomically(folder / "benchmark.md", page.encode())
+
+
+def draw(candidates: Sequence[Candidate]) -> bytes | None:
+    """Draw mIoU over median latency, or the number of parameters where no mIoU is known.
+
+    Returns:
+        The bytes of a PNG file; None if there is nothing to draw.
+    """
+    known = any(c.miou is not None for c in candidates)
+    points = []
+    for c in candidates:
+        millions = None if c.parameters is None else c.parameters / 1e6
+        height = c.miou if known else millions
+        if c.timing.milliseconds and height is not None:
+            points.append((c, height))
+    if not points:
+        return None
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    axes = figure.subplots()
+    colours = matplotlib.colormaps["tab20"].colors
+    for index, (c, height) in enumerate(points):
+        colour, marker = colours[index % len(colours)], "osD^v"[index // len(colours) % 5]
+        median = c.timing.median
+        label = c.title
+        axes.plot(median, height, marker=marker, linestyle="", color=colour, label=label)
+        axes.hlines(height, median, c.timing.percentile(99), color=colour)
+    axes.set_xscale("log")
+    axes.set_xlabel("milliseconds per image: median, the line up to p99 (log scale)")
+    axes.set_ylabel("mIoU in %" if known else "million parameters")
+    axes.grid(alpha=0.3, which="both")
+    figure.legend(loc="outside right center", fontsize="small", frameon=False)
+    data = io.BytesIO()
+    # Without matplotlib's version, so that equal figures give equal files.
+    figure.savefig(data, format="png", dpi=120, metadata={"Software": None})
+    return data.getvalue()
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """Return a Markdown list."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _starts_table(starts: Sequence[StartUp]) -> str:
+    headings = ("what", "first prediction ever, s", "of the next process, s", "later ones, s")
+    rows = [
+        [s.title, *(f"{seconds:.2f}" for seconds in (s.first_ever, s.start, s.later)),
+         format_amount(s.peak)]
+        for s in starts
+    ]  # fmt: skip
+    return markdown_table((*headings, "peak MB"), rows)
+
+
+def _cpuinfo_field(names: str, cpuinfo: str | None) -> str:
+    path = Path("/proc/cpuinfo")
+    if cpuinfo is None:
+        cpuinfo = path.read_text() if path.is_file() else ""
+    found = re.search(rf"^(?:{names})\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return found[1].strip() if found else ""

@@ -1,48 +1,62 @@
-"""The whole benchmark: make the rows, let them take turns, judge, write."""
+"""The whole benchmark: make the candidates, time them interleaved, collect what was measured."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmengine.config import Config
 
 from lwam_mm.datasets.problem import DatasetError
+from lwam_mm.deploy.compared_models import Stage, ValidationImages, bundle_stage, torch_stage
 from lwam_mm.deploy.exporter import dataset_classes
-from lwam_mm.lab.benchmark.accuracy import measure_miou
-from lwam_mm.lab.benchmark.ceiling import ceiling_row
-from lwam_mm.lab.benchmark.latency import summarise
-from lwam_mm.lab.benchmark.machine import describe
-from lwam_mm.lab.benchmark.plan import ROWS, Plan, with_miou
-from lwam_mm.lab.benchmark.profile import profile
-from lwam_mm.lab.benchmark.report import Report
-from lwam_mm.lab.benchmark.row import Result, Row
-from lwam_mm.lab.benchmark.startup import StartUp, figures_of, import_seconds, start_up
-from lwam_mm.lab.benchmark.targets import SIZE, judge
-from lwam_mm.lab.benchmark.turns import Timed, take_turns
-from lwam_mm.lab.benchmark.workshop import Network, Student, make_pictures
+from lwam_mm.deploy.gate import run_gate
+from lwam_mm.lab.benchmark.candidates import (
+    EAGER,
+    ENGINES,
+    ROWS,
+    Candidate,
+    CandidateMaker,
+    with_miou,
+)
+from lwam_mm.lab.benchmark.models import Network, Student, build, draw_frame, draw_layers
+from lwam_mm.lab.benchmark.profile import format_profile, profile_layers
+from lwam_mm.lab.benchmark.report import BenchmarkRun, describe_environment
+from lwam_mm.lab.benchmark.roofline import roofline_candidate
+from lwam_mm.lab.benchmark.timing import (
+    Progress,
+    StartUp,
+    Timing,
+    import_seconds,
+    time_interleaved,
+    time_start_up,
+)
+from lwam_mm.lab.benchmark.worker import describe_error
+from lwam_mm.runtime import Predictor
 
 _PROFILED = ("openvino", "openvino-int8")
+_PROFILED_LAYERS = 12
+_PICTURES = 4
 
 
 @dataclass(frozen=True)
-class Settings:
+class BenchmarkSettings:
     """What to measure.
 
     Attributes:
-        student: the student's plain config.
-        teacher: the teacher's config.
-        checkpoint: the student's weights; drawn at random if None.
-        teacher_checkpoint: the teacher's weights, likewise.
-        bundles: bundles that are there already, to be measured beside the others.
-        size: height and width in pixels, a multiple of 16.
-        threads: threads that each row may use.
-        rounds: how often each row is called; slow ones less often.
-        rows: keys of :data:`lwam_mm.lab.benchmark.plan.ROWS`.
-        peers: keys of :data:`lwam_mm.lab.benchmark.peers.PEERS`.
-        images: validation images for the mIoU, at most.
+        student: The student's plain config.
+        teacher: The teacher's config.
+        checkpoint: The student's weights; random if None.
+        teacher_checkpoint: The teacher's weights; random if None.
+        bundles: Existing bundles to measure as well.
+        size: Height and width in pixels, a multiple of 16.
+        threads: Threads that each row may use.
+        rounds: How often each row is called; slow ones less often.
+        rows: Keys of :data:`lwam_mm.lab.benchmark.candidates.ROWS`.
+        peers: Keys of :data:`lwam_mm.lab.benchmark.candidates.PEERS`.
+        images: Largest number of validation images for the mIoU.
     """
 
     student: Config
@@ -58,164 +72,149 @@ class Settings:
     images: int = 50
 
 
-def open_student(
-    settings: Settings, folder: Path, progress: Callable[[str], None]
-) -> tuple[Student, Path]:
-    """Draw the pictures and set the student up; return it and a camera frame's file."""
-    layers, frame = make_pictures(folder / "pictures", settings.size)
-    network = Network(
-        settings.student, settings.checkpoint, layers, folder / "student", settings.size
-    )
-    classes, _ = dataset_classes(settings.student)
-    return Student(network, classes, progress), frame
-
-
-def run(settings: Settings, progress: Callable[[str], None] = lambda line: None) -> Report:
-    """Measure everything.
-
-    Args:
-        settings: what to measure.
-        progress: called with one line of text at each step.
+def run_benchmark(
+    settings: BenchmarkSettings, progress: Progress = lambda line: None
+) -> BenchmarkRun:
+    """Measure everything; ``progress`` receives one line of text at each step.
 
     Raises:
-        lwam_mm.runtime.BundleError: a bundle is missing or damaged.
+        lwam_mm.runtime.BundleError: A bundle is missing or damaged.
     """
-    machine = describe(settings.threads)
-    machine["images"] = f"{settings.size}x{settings.size} pixels, grey, drawn"
+    threads = settings.threads
+    environment = describe_environment("tools/benchmark.py", threads)
+    environment["images"] = f"{settings.size}x{settings.size} pixels, grey, drawn"
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        student, frame = open_student(settings, folder, progress)
-        teacher = Network(
-            settings.teacher,
-            settings.teacher_checkpoint,
-            student.network.pictures,
-            folder / "teacher",
-            settings.size,
-        )
-        plan = Plan(teacher, student, settings.threads, folder / "peers", progress)
-        given = [plan.bundle_row(path) for path in settings.bundles]
+        student = _make_student(settings, folder, progress)
+        pictures = student.network.pictures
+        config, checkpoint = settings.teacher, settings.teacher_checkpoint
+        teacher = Network(config, checkpoint, pictures, folder / "teacher", settings.size)
+        maker = CandidateMaker(teacher, student, threads, folder / "peers", progress)
+        existing = [maker.bundle_candidate(path) for path in settings.bundles]
         progress("build and export")
-        rows = plan.rows(settings.rows)
-        notes = _weights_notes(settings)
+        candidates = maker.candidates(settings.rows)
+        notes = _notes_on_weights(settings)
         try:
-            made = [row.key for row in rows if row.job is not None]
-            scores = measure_miou(made, teacher, student, settings.images, progress)
-            rows = with_miou(rows, scores)
+            keys = [candidate.key for candidate in candidates if candidate.task]
+            scores = measure_miou(keys, teacher, student, settings.images, progress)
+            candidates = with_miou(candidates, scores)
         except (FileNotFoundError, DatasetError) as error:
             notes.append(f"mIoU was not measured: {error}")
-        rows += given
+        candidates += existing
         for name in settings.peers:
-            rows += plan.peer_rows(name)
-        keys = dict.fromkeys(row.ceiling for row in rows if row.ceiling and row.job)
-        ceilings = [ceiling_row(key, folder, settings.threads) for key in keys]
-        jobs = {row.key: row.job for row in [*rows, *ceilings] if row.job is not None}
-        timed = take_turns(jobs, settings.threads, settings.rounds, progress)
-        made = [key for key in _PROFILED if jobs.get(key)]
-        starts, failed = figures_of(_starts(student, frame, made, settings), progress)
-        notes += [f"start-up of {key} was not measured: {why}" for key, why in failed.items()]
-        profiles = {
-            ROWS[key]: profile(student.bundle(key), student.network.pictures[0], settings.threads)
-            for key in made
-        }
-        results = [finish(row, timed.get(row.key)) for row in rows]
-        limits = [finish(row, timed.get(row.key)) for row in ceilings]
-        shares = shares_of(results, limits)
+            candidates += maker.peer_candidates(name)
+        keys = dict.fromkeys(c.roofline for c in candidates if c.roofline and c.task)
+        rooflines = [roofline_candidate(key, folder, threads) for key in keys]
+        tasks = {c.key: c.task for c in [*candidates, *rooflines] if c.task}
+        timings = time_interleaved(tasks, threads, settings.rounds, progress)
+        profiled = [key for key in _PROFILED if key in tasks]
+        starts = _time_start_ups(student, profiled, threads, progress, notes)
+        profiles = {}
+        for key in profiled:
+            layers = profile_layers(student.bundle(key), pictures[0], threads)
+            profiles[ROWS[key]] = format_profile(layers, _PROFILED_LAYERS)
         seconds = import_seconds()
-    found = figures(results, shares, starts, seconds)
-    return Report(
-        results=results,
-        ceilings=limits,
-        shares=shares,
-        starts=list(starts.values()),
+
+    def timed(candidate: Candidate) -> Candidate:
+        return replace(candidate, timing=timings.get(candidate.key, Timing()))
+
+    return BenchmarkRun(
+        candidates=[timed(candidate) for candidate in candidates],
+        rooflines=[timed(candidate) for candidate in rooflines],
+        starts=starts,
         import_seconds=seconds,
         profiles=profiles,
-        # Of another size they would be judged by what they are not for.
-        verdicts=judge(found) if settings.size == SIZE else [],
-        machine=machine,
+        environment=environment,
         notes=notes,
+        size=settings.size,
     )
 
 
-def finish(row: Row, timed: Timed | None) -> Result:
-    """Put a row and what was measured of it together."""
-    timed = timed or Timed()
-    notes = [row.note] if row.note else []
-    if timed.error:
-        calls = len(timed.milliseconds)
-        notes.append(f"failed after {calls} calls: {timed.error}" if calls else timed.error)
-    return Result(
-        key=row.key,
-        title=row.title,
-        parameters=row.parameters,
-        macs=row.macs,
-        miou=row.miou,
-        ceiling=row.ceiling,
-        megabytes=row.megabytes,
-        latency=summarise(timed.milliseconds) if timed.milliseconds else None,
-        peak=timed.peak,
-        notes=tuple(notes),
-    )
+def profile_row(
+    settings: BenchmarkSettings, key: str, progress: Progress = lambda line: None
+) -> str:
+    """Export one OpenVINO row and return the times of its layers as text."""
+    with tempfile.TemporaryDirectory() as folder:
+        student = _make_student(settings, Path(folder), progress)
+        bundle = student.bundle(key.removesuffix("-file"), frames=key.endswith("-file"))
+        layers = profile_layers(bundle, student.network.pictures[0], settings.threads)
+    return format_profile(layers)
 
 
-def shares_of(results: Sequence[Result], ceilings: Sequence[Result]) -> dict[str, float]:
-    """Return each row's share of the machine's ceiling in 0..1 by key, where both are known."""
-    rates = {ceiling.key: ceiling.rate for ceiling in ceilings if ceiling.rate}
-    return {
-        result.key: result.rate / rates[result.ceiling]
-        for result in results
-        if result.rate and result.ceiling in rates
-    }
-
-
-def figures(
-    results: Sequence[Result],
-    shares: Mapping[str, float],
-    starts: Mapping[str, StartUp],
-    import_time: float,
+def measure_miou(
+    keys: Sequence[str],
+    teacher: Network,
+    student: Student,
+    images: int,
+    progress: Progress = lambda line: None,
 ) -> dict[str, float]:
-    """Gather the figures that :mod:`lwam_mm.lab.benchmark.targets` judges, by their names there."""
-    found = {"import": import_time}
-    for result in results:
-        if result.latency is not None:
-            found[f"{result.key}.p50"] = result.latency.p50
-            found[f"{result.key}.p99"] = result.latency.p99
-    found |= {f"{key}.share": share for key, share in shares.items()}
-    for key, start in starts.items():
-        backend, _, tiles = key.partition(" ")
-        if not tiles:
-            found[f"{backend}.start"] = start.start
-        if start.peak is not None:
-            found[f"{backend}.{'tiling_peak' if tiles else 'peak'}"] = start.peak
-    return found
+    """Measure mIoUs in percent by key on the student's validation images.
+
+    Networks with random weights are left out.
+
+    Args:
+        keys: Keys of :data:`lwam_mm.lab.benchmark.candidates.ROWS`.
+        teacher: The teacher.
+        student: The student.
+        images: Largest number of validation images, evenly spaced.
+        progress: Receives one line of text.
+
+    Raises:
+        FileNotFoundError, lwam_mm.datasets.problem.DatasetError: The data cannot be used.
+    """
+    stages: dict[str, Stage] = {}
+    for key in keys:
+        network = teacher if key == "teacher" else student.network
+        if not network.trained:
+            continue
+        if key in EAGER and key != "channels-last":
+            model = build(network.config, network.checkpoint, folded=key == "folded")
+            stages[key] = torch_stage(model)
+        elif key in ENGINES:
+            stages[key] = bundle_stage(Predictor(student.bundle(key).root))
+    if not stages:
+        return {}
+    samples = ValidationImages(student.network.config, images)
+    progress(f"mIoU of {', '.join(stages)} on {len(samples)} validation images")
+    report = run_gate(stages, samples, student.classes, {})
+    return {key: scores["mIoU"] for key, scores in report.stages.items()}
 
 
-def _starts(
-    student: Student, frame: Path, made: Sequence[str], settings: Settings
-) -> dict[str, Callable[[], StartUp]]:
-    picture = student.network.pictures[0]
-    starts: dict[str, Callable[[], StartUp]] = {}
-    for key in made:
+def _make_student(settings: BenchmarkSettings, folder: Path, progress: Progress) -> Student:
+    pictures = draw_layers(folder / "pictures", settings.size, _PICTURES)
+    config, checkpoint = settings.student, settings.checkpoint
+    network = Network(config, checkpoint, pictures, folder / "student", settings.size)
+    return Student(network, dataset_classes(config)[0], progress)
+
+
+def _time_start_ups(
+    student: Student, keys: Sequence[str], threads: int, progress: Progress, notes: list[str]
+) -> dict[str, StartUp]:
+    """Time fresh processes; what fails goes to the notes."""
+    layer = student.network.pictures[0]
+    frame = draw_frame(layer, layer.with_name("frame.png")) if keys else layer
+    starts = {}
+    for key in keys:
         title = ROWS[key].removeprefix("student, ")
-        starts[key] = lambda key=key, title=title: start_up(
-            title, student.bundle(key, frames=True), picture, settings.threads
-        )
-        starts[f"{key} tiles"] = lambda key=key, title=title: start_up(
-            f"{title}, 3772x3302 in tiles",
-            student.dynamic_bundle(key),
-            frame,
-            settings.threads,
-        )
+        for name, text, picture in (
+            (key, title, layer),
+            (f"{key} tiles", f"{title}, 3772x3302 in tiles", frame),
+        ):
+            progress(f"start-up: {name}")
+            try:
+                tiled = picture is frame
+                bundle = student.dynamic_bundle(key) if tiled else student.bundle(key, frames=True)
+                starts[name] = time_start_up(text, bundle.root, picture, threads)
+            except Exception as error:
+                notes.append(f"start-up of {name} was not measured: {describe_error(error)}")
     return starts
 
 
-def _weights_notes(settings: Settings) -> list[str]:
-    drawn = [
-        name
-        for name, checkpoint in (
-            ("the teacher", settings.teacher_checkpoint),
-            ("the student", settings.checkpoint),
-            ("the peers", None),
-        )
-        if checkpoint is None and (name != "the peers" or settings.peers)
-    ]
-    return [f"Weights drawn at random: {', '.join(drawn)}."] if drawn else []
+def _notes_on_weights(settings: BenchmarkSettings) -> list[str]:
+    random = {
+        "the teacher": settings.teacher_checkpoint is None,
+        "the student": settings.checkpoint is None,
+        "the peers": bool(settings.peers),
+    }
+    names = ", ".join(name for name, is_random in random.items() if is_random)
+    return [f"Random weights: {names}."] if names else []

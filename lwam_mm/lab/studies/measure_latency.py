@@ -14,14 +14,11 @@ import onnx
 from mmengine.config import Config
 
 from lwam_mm.deploy.exporter import dataset_classes
-from lwam_mm.lab.benchmark.machine import cpu_model, versions
-from lwam_mm.lab.benchmark.peer_int8 import pack_peer_int8
-from lwam_mm.lab.benchmark.pictures import draw_layers
-from lwam_mm.lab.benchmark.reason import reason
-from lwam_mm.lab.benchmark.row import Row
-from lwam_mm.lab.benchmark.run import finish
-from lwam_mm.lab.benchmark.turns import Timed, take_turns
-from lwam_mm.lab.benchmark.workshop import Network
+from lwam_mm.lab.benchmark.candidates import Candidate
+from lwam_mm.lab.benchmark.models import Network, draw_layers, pack_peer_int8
+from lwam_mm.lab.benchmark.report import cpu_model, versions
+from lwam_mm.lab.benchmark.timing import Timing, time_interleaved
+from lwam_mm.lab.benchmark.worker import describe_error
 from lwam_mm.lab.studies.latency import PRECISIONS, Figure, Latencies, Setting
 from lwam_mm.lab.studies.study import Arm, Study
 from lwam_mm.lab.studies.study_plan import Run, config_of
@@ -60,9 +57,9 @@ class Exports:
     def __init__(self, folder: Path, size: int, threads: int) -> None:
         self._folder, self._size, self._threads = folder, size, threads
         self._pictures = draw_layers(folder / "pictures", size, _PICTURES)
-        self._known: dict[bytes, list[Row]] = {}
+        self._known: dict[bytes, list[Candidate]] = {}
 
-    def rows(self, name: str, config: Config) -> list[Row]:
+    def rows(self, name: str, config: Config) -> list[Candidate]:
         """Export a network and make its rows, those of an earlier one if it equals that.
 
         Args:
@@ -72,8 +69,8 @@ class Exports:
         Returns:
             One row for each of the precisions; one that cannot be made has a note that says why.
         """
-        blank = [Row(f"{name}, {precision}", name, None) for precision in PRECISIONS]
-        made: list[Row] = []
+        blank = [Candidate(f"{name}, {precision}", name) for precision in PRECISIONS]
+        made: list[Candidate] = []
         try:
             with warnings.catch_warnings():
                 # Advice on losses and samplers, to those who train.
@@ -88,21 +85,21 @@ class Exports:
                 if graph in self._known:
                     return self._known[graph]
                 bundle = exporter.pack(model, frames=False)
-                made.append(replace(blank[0], job=self._job(bundle)))
+                made.append(replace(blank[0], task=self._task(bundle)))
                 spec = exporter.manifest.input
                 images = [to_batch(read_image(path), spec) for path in self._pictures]
                 # Peers and ours alike, so that only the network makes the difference.
                 bundle = pack_peer_int8(exporter, model, images, _has_attention(model))
-                made.append(replace(blank[1], job=self._job(bundle)))
+                made.append(replace(blank[1], task=self._task(bundle)))
                 self._known[graph] = made
         except Exception as error:
-            note = f"not measured: {reason(error)}"
+            note = f"not measured: {describe_error(error)}"
             made += [replace(row, note=note) for row in blank[len(made) :]]
         return made
 
-    def _job(self, bundle: Bundle) -> dict:
+    def _task(self, bundle: Bundle) -> dict:
         return dict(
-            name="bundle_inference",
+            function="lwam_mm.lab.benchmark.worker:bundle_inference",
             bundle=str(bundle.root),
             picture=str(self._pictures[0]),
             threads=self._threads,
@@ -126,7 +123,7 @@ def measure(
         size: height and width of the image in pixels.
         threads: threads that each network may use.
         rounds: how many calls of each count; of slow ones fewer, see
-            :func:`lwam_mm.lab.benchmark.turns.take_turns`.
+            :func:`lwam_mm.lab.benchmark.timing.time_interleaved`.
         progress: called with one line of text at each step.
 
     Returns:
@@ -140,12 +137,12 @@ def measure(
     configs = {arm.name: network_config(arm) for arm in study.arms.values()}
     with tempfile.TemporaryDirectory() as scratch:
         exports = Exports(Path(scratch), size, threads)
-        rows: dict[str, list[Row]] = {}
+        rows: dict[str, list[Candidate]] = {}
         for name, config in configs.items():
             progress(f"export {name}")
             rows[name] = exports.rows(name, config)
-        jobs = {row.key: row.job for made in rows.values() for row in made if row.job is not None}
-        timed = take_turns(jobs, threads, rounds, progress)
+        tasks = {row.key: row.task for made in rows.values() for row in made if row.task}
+        timed = time_interleaved(tasks, threads, rounds, progress)
     figures = [
         _figure(name, precision, row, timed.get(row.key))
         for name, made in rows.items()
@@ -169,15 +166,15 @@ def _setting(study: Study, size: int, threads: int, rounds: int) -> Setting:
     )
 
 
-def _figure(arm: str, precision: str, row: Row, timed: Timed | None) -> Figure:
-    result = finish(row, timed)
-    latency = result.latency
+def _figure(arm: str, precision: str, row: Candidate, timed: Timing | None) -> Figure:
+    result = replace(row, timing=timed or Timing())
+    timing = result.timing
     return Figure(
         arm=arm,
         precision=precision,
-        ms=latency and latency.p50,
-        p95_ms=latency and latency.p95,
-        calls=latency and latency.calls,
+        ms=timing.median,
+        p95_ms=timing.percentile(95),
+        calls=len(timing.milliseconds) or None,
         macs=result.macs,
         note="; ".join(result.notes),
     )

@@ -6,36 +6,10 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from narrow_configs import SIZE, write_narrow_configs
 
-from lwam_mm.datasets.synthetic import generate_dataset
 from lwam_mm.deploy.exporter import dataset_classes
-from lwam_mm.lab.benchmark.pictures import draw_layers
-from lwam_mm.lab.benchmark.workshop import Network, Student
-
-SIZE = 64
-
-
-@pytest.fixture(scope="session")
-def benchmark_configs(repository, tmp_path_factory) -> dict[str, Path]:
-    """Config files of the narrow student and teacher; no data is needed to build them."""
-    folder = tmp_path_factory.mktemp("benchmark-configs")
-    root = folder / "data"
-    generate_dataset(root, images=24, size=SIZE, seed=0)
-    found = {}
-    for name, base in (
-        ("student", "lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py"),
-        ("teacher", "unetpp-w8_1xb4-400i_powder-bed-synthetic-96x96.py"),
-    ):
-        found[name] = folder / f"{name}.py"
-        found[name].write_text(
-            f"_base_ = [{str(repository / 'configs/demo' / base)!r}]\n"
-            "model = dict(backbone=dict(base_channels=8), decode_head=dict(base_channels=8))\n"
-            "for loader in (_base_.train_dataloader, _base_.val_dataloader):\n"
-            f"    loader.dataset.data_root = {str(root)!r}\n"
-            "for loader in (_base_.val_dataloader, _base_.test_dataloader):\n"
-            f"    loader.dataset.pipeline[1].scale = ({SIZE}, {SIZE})\n"
-        )
-    return found
+from lwam_mm.lab.benchmark.models import Network, Student, draw_layers
 
 
 @pytest.fixture(scope="session")
@@ -44,11 +18,12 @@ def layers(tmp_path_factory) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def networks(benchmark_configs, layers, tmp_path_factory) -> dict[str, Network]:
+def networks(layers, tmp_path_factory) -> dict[str, Network]:
     folder = tmp_path_factory.mktemp("networks")
+    configs = write_narrow_configs(tmp_path_factory.mktemp("configs"))
     return {
         name: Network(Config.fromfile(path), None, layers, folder / name, SIZE)
-        for name, path in benchmark_configs.items()
+        for name, path in configs.items()
     }
 
 

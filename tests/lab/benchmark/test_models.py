@@ -7,9 +7,19 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from lwam_mm.lab.benchmark.models import build, count, count_macs, image_for, logits
-from lwam_mm.lab.benchmark.peers import peer_config
-from lwam_mm.lab.benchmark.workshop import Network
+from lwam_mm.lab.benchmark.candidates import peer_config
+from lwam_mm.lab.benchmark.models import (
+    Network,
+    build,
+    count,
+    count_macs,
+    draw_frame,
+    draw_layers,
+    image_for,
+    logits,
+)
+from lwam_mm.runtime import Predictor
+from lwam_mm.runtime.engines.load_engine import load_engine
 from lwam_mm.runtime.pre_and_postprocessing import to_batch
 
 
@@ -81,7 +91,9 @@ def test_an_image_is_prepared_as_the_runtime_does(networks, student, tmp_path):
     cv2.imwrite(str(tmp_path / "colour.png"), pixels)
     model = build(networks["student"].config_file, networks["student"].checkpoint, folded=True)
     found = image_for(model, tmp_path / "colour.png").numpy()
-    np.testing.assert_allclose(found, to_batch(pixels, student.exporter.spec()), atol=1e-5)
+    np.testing.assert_allclose(
+        found, to_batch(pixels, student.network.exporter(student.classes).manifest.input), atol=1e-5
+    )
 
 
 def test_a_network_at_lower_resolution_is_resized(layers, tmp_path):
@@ -91,3 +103,56 @@ def test_a_network_at_lower_resolution_is_resized(layers, tmp_path):
     with torch.no_grad():
         assert model(image, mode="tensor").shape[2] < 64
         assert logits(model, image).shape == (1, 6, 64, 64)
+
+
+def test_layers_and_a_frame(tmp_path):
+    layers = draw_layers(tmp_path / "new", 64, 2)
+    pixels = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in layers]
+    assert [(p.shape, p.dtype) for p in pixels] == [((64, 64), np.uint8)] * 2
+    assert not np.array_equal(*pixels)
+    assert pixels[0].std() > 2
+    frame = cv2.imread(str(draw_frame(layers[0], tmp_path / "frame.png")), cv2.IMREAD_UNCHANGED)
+    assert frame.shape == (3302, 3772)
+    assert np.array_equal(frame[64:128, 640:704], pixels[0])
+
+
+@pytest.fixture(scope="module")
+def expected(student, layers) -> np.ndarray:
+    network = student.network
+    model = build(network.config_file, network.checkpoint, folded=False)
+    with torch.no_grad():
+        return logits(model, image_for(model, layers[0])).numpy()
+
+
+@pytest.mark.parametrize("key", ["onnxruntime", "openvino", "ncnn"])
+def test_a_plain_bundle_takes_a_tensor_and_answers_as_torch(key, student, layers, expected):
+    bundle = student.bundle(key)
+    assert bundle.manifest.input.kind == "tensor"
+    model = build(student.network.config_file, student.network.checkpoint, folded=True)
+    output = load_engine(bundle, 1)(image_for(model, layers[0]).numpy())
+    assert output.labels is None
+    np.testing.assert_allclose(output.logits, expected, atol=1e-3, rtol=1e-3)
+    assert student.bundle(key) is bundle
+
+
+@pytest.mark.parametrize("key", ["onnxruntime-int8", "openvino-int8", "ncnn-fp16"])
+def test_fewer_bits_give_about_the_same(key, student, layers, expected):
+    bundle = student.bundle(key)
+    assert bundle.manifest.precision == ("float16" if key.endswith("fp16") else "int8")
+    found = Predictor(bundle.root, 1).logits(layers[0])
+    difference = np.abs(found - expected[0])
+    assert 0 < difference.mean() < 0.2 * np.abs(expected).mean()
+
+
+def test_a_bundle_for_files_takes_frames(student, layers, expected):
+    bundle = student.bundle("openvino", frames=True)
+    assert bundle.manifest.input.kind == "frame"
+    labels = Predictor(bundle.root, 1)(layers[0]).labels
+    assert (labels == expected[0].argmax(0)).mean() > 0.99
+
+
+def test_a_bundle_of_any_size_has_a_halo(student, layers, expected):
+    bundle = student.dynamic_bundle("openvino")
+    assert bundle.manifest.input.halo > 16
+    labels = Predictor(bundle.root, 1)(layers[0]).labels
+    assert (labels == expected[0].argmax(0)).mean() > 0.99

@@ -2,46 +2,34 @@ from __future__ import annotations
 
 import pytest
 
-from lwam_mm.lab.benchmark.latency import summarise
-from lwam_mm.lab.benchmark.row import Result, Row
-from lwam_mm.lab.benchmark.run import figures, finish, shares_of
-from lwam_mm.lab.benchmark.startup import StartUp
-from lwam_mm.lab.benchmark.turns import Timed
+from lwam_mm.lab.benchmark import run
+from lwam_mm.lab.benchmark.models import Network, Student
+from lwam_mm.lab.benchmark.run import measure_miou
+from lwam_mm.lab.benchmark.timing import StartUp
 
 
-def test_a_row_that_dies_keeps_what_it_had():
-    result = finish(Row("a", "A", {}), Timed([1.0, 3.0], error="its process was killed"))
-    assert result.latency.p50 == 2.0
-    assert result.notes == ("failed after 2 calls: its process was killed",)
+def test_trained_models_are_evaluated(networks, student, layers, tmp_path):
+    plain = student.network
+    trained = Network(plain.config, plain.checkpoint, layers, tmp_path / "trained", 64)
+    keys = ["teacher", "folded", "channels-last", "openvino", "openvino-file"]
+    found = measure_miou(keys, networks["teacher"], Student(trained, student.classes), images=3)
+    assert sorted(found) == ["folded", "openvino"]
+    assert 0 < found["folded"] < 100
+    assert found["openvino"] == pytest.approx(found["folded"], abs=0.1)
 
 
-def test_a_row_that_never_ran_says_why():
-    result = finish(Row("a", "A", None, note="not measured: no pnnx"), None)
-    assert (result.latency, result.notes) == (None, ("not measured: no pnnx",))
-    failed = finish(Row("a", "A", {}), Timed(error="cannot be loaded"))
-    assert (failed.latency, failed.notes) == (None, ("cannot be loaded",))
+def test_random_weights_have_no_miou(networks, student):
+    assert measure_miou(["teacher", "folded"], networks["teacher"], student, images=3) == {}
 
 
-def test_a_share_is_a_rate_over_the_ceilings():
-    # 80 G in 400 ms are 200 G a second; the ceiling does 50 G in 100 ms, 500 G a second.
-    row = Result("openvino", "", macs=80 * 10**9, ceiling="top", latency=summarise([400.0, 400.0]))
-    other = Result("torch", "", macs=1, ceiling="gone", latency=summarise([1.0]))
-    top = Result("top", "", macs=50 * 10**9, latency=summarise([100.0]))
-    assert shares_of([row, other], [top]) == {"openvino": pytest.approx(0.4)}
+def test_a_start_up_that_fails_is_noted_and_the_rest_measured(student, monkeypatch):
+    def fail(key):
+        raise RuntimeError("no memory")
 
-
-def test_figures_have_the_names_that_the_targets_know():
-    starts = {
-        "openvino-int8": StartUp("", 3.0, 1.0, 0.1, 300.0),
-        "openvino-int8 tiles": StartUp("", 9.0, 8.0, 5.0, 450.0),
-    }
-    row = Result("folded", "", latency=summarise([5.0, 7.0]))
-    assert figures([row], {"folded": 0.5}, starts, 0.2) == {
-        "import": 0.2,
-        "folded.p50": 6.0,
-        "folded.p99": 7.0,
-        "folded.share": 0.5,
-        "openvino-int8.start": 1.0,
-        "openvino-int8.peak": 300.0,
-        "openvino-int8.tiling_peak": 450.0,
-    }
+    good = StartUp("a", 1, 1, 1, None)
+    monkeypatch.setattr(student, "dynamic_bundle", fail)
+    monkeypatch.setattr(run, "time_start_up", lambda *_: good)
+    said, notes = [], []
+    assert run._time_start_ups(student, ["openvino"], 1, said.append, notes) == {"openvino": good}
+    assert notes == ["start-up of openvino tiles was not measured: RuntimeError: no memory"]
+    assert said == ["start-up: openvino", "start-up: openvino tiles"]

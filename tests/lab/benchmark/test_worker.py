@@ -6,50 +6,61 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from lwam_mm.lab.benchmark import worker
+from lwam_mm.lab.benchmark.worker import describe_error
 
 
-def serve(monkeypatch, call, *orders) -> list[dict]:
-    monkeypatch.setattr(worker, "prepare", lambda job: call)
+def serve(monkeypatch, call, requests=2) -> list[dict]:
+    monkeypatch.setattr(worker, "load", lambda task: call)
+    lines = [json.dumps(dict(function="a:b")), *['"run"'] * (requests - 1)]
     answers = io.StringIO()
-    worker.serve(io.StringIO("".join(json.dumps(order) + "\n" for order in orders)), answers)
+    worker.serve(io.StringIO("\n".join(lines)), answers)
     return [json.loads(line) for line in answers.getvalue().splitlines()]
 
 
-def test_one_call_for_the_job_and_one_for_each_run(monkeypatch):
-    calls = []
-    answers = serve(monkeypatch, lambda: calls.append(1), dict(name="job"), "run", "run", "memory")
-    assert len(calls) == 3
-    assert [sorted(answer) for answer in answers] == [["first", "load"], ["ms"], ["ms"], ["peak"]]
-    assert all(answer["ms"] >= 0 for answer in answers[1:3])
+def test_one_call_per_request_with_its_result(monkeypatch):
+    results = iter([dict(loss=0.5), 0.25, object()])
+    answers = serve(monkeypatch, lambda: next(results), requests=3)
+    assert [answer["result"] for answer in answers] == [dict(loss=0.5), 0.25, None]
+    assert {key for answer in answers for key in answer} == {"load", "ms", "peak", "result"}
+    assert all(answer["ms"] >= 0 for answer in answers)
 
 
-def test_only_the_call_counts(monkeypatch):
-    monkeypatch.setattr(worker, "settle", lambda: time.sleep(0.2))
-    answers = serve(monkeypatch, lambda: time.sleep(0.03), dict(name="job"), "run")
-    assert answers[1]["ms"] >= 30
-    assert answers[1]["ms"] < 200
+def test_each_call_settles_before_its_answer_and_outside_its_time(monkeypatch):
+    answers, settled = io.StringIO(), []
+
+    def settle():
+        time.sleep(0.2)
+        settled.append(len(answers.getvalue().splitlines()))
+
+    monkeypatch.setattr(worker, "settle", settle)
+    monkeypatch.setattr(worker, "load", lambda task: lambda: time.sleep(0.03))
+    worker.serve(io.StringIO('{"function": "a:b"}\n"run"\n'), answers)
+    assert settled == [0, 1]
+    for line in answers.getvalue().splitlines():
+        assert 30 <= json.loads(line)["ms"] < 200
 
 
 def test_loading_and_the_first_call_are_told_apart(monkeypatch):
-    def load(job):
+    def load(task):
         time.sleep(0.05)
         return lambda: time.sleep(0.01)
 
     answers = io.StringIO()
-    monkeypatch.setattr(worker, "prepare", load)
-    worker.serve(io.StringIO('{"name": "job"}\n'), answers)
+    monkeypatch.setattr(worker, "load", load)
+    worker.serve(io.StringIO('{"function": "a:b"}\n'), answers)
     found = json.loads(answers.getvalue())
     assert found["load"] >= 50
-    assert found["first"] >= 10
+    assert 10 <= found["ms"] < 50
 
 
-def test_a_failure_is_told_and_ends_it(monkeypatch):
+def test_a_failure_is_reported_and_ends_the_service(monkeypatch):
     def fail() -> None:
         raise RuntimeError("out of powder")
 
-    answers = serve(monkeypatch, fail, dict(name="job"), "run")
-    assert answers == [dict(error="RuntimeError: out of powder")]
+    assert serve(monkeypatch, fail) == [dict(error="RuntimeError: out of powder")]
 
 
 def test_peak_memory_remembers_what_is_freed():
@@ -60,7 +71,7 @@ def test_peak_memory_remembers_what_is_freed():
         "del large\n"
         "print(before, peak_memory())\n"
     )
-    # With a parent that holds more, as the benchmark does that has exported everything.
+    # With a parent that holds more, as the benchmark does after exporting everything.
     ballast = bytearray(b"1") * 300_000_000
     before, after = map(float, subprocess.check_output([sys.executable, "-c", code]).split())
     del ballast
@@ -68,7 +79,7 @@ def test_peak_memory_remembers_what_is_freed():
     assert before + 95 < after < before + 110
 
 
-def test_settling_waits_for_threads_that_spin():
+def test_settling_waits_for_threads_that_spin_and_no_longer():
     code = (
         "import threading, time\n"
         "from lwam_mm.lab.benchmark.worker import settle\n"
@@ -78,17 +89,45 @@ def test_settling_waits_for_threads_that_spin():
         "threading.Thread(target=spin).start()\n"
         "settle()\n"
         "assert time.monotonic() >= end - 0.01\n"
+        "start = time.monotonic()\n"
+        "settle()\n"
+        "assert time.monotonic() < start + 1\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_runtime_jobs_import_no_torch():
+def test_settling_gives_up(monkeypatch):
+    monkeypatch.setattr(worker, "_LONGEST_SETTLING_SECONDS", 0.05)
+    monkeypatch.setattr(time, "process_time", time.monotonic)  # as if a thread never slept
+    start = time.monotonic()
+    worker.settle()
+    assert 0.05 <= time.monotonic() - start < 1
+
+
+def test_runtime_tasks_import_no_torch():
     code = (
-        "import sys, lwam_mm.lab.benchmark.worker\n"
-        "from lwam_mm.lab.benchmark.jobs import prepare\n"
-        "try: prepare(dict(name='file_to_map', bundle='nowhere', picture='', threads=1))\n"
+        "import sys, lwam_mm.lab.benchmark.worker as worker\n"
+        "task = dict(function='lwam_mm.lab.benchmark.worker:file_to_map', bundle='nowhere',\n"
+        "            picture='', threads=1)\n"
+        "try: worker.load(task)\n"
         "except Exception as error: assert 'nowhere' in str(error), error\n"
-        "else: raise SystemExit('a bundle that is not there was loaded')\n"
+        "else: raise SystemExit('a bundle that does not exist was loaded')\n"
         "assert not {'torch', 'mmengine', 'mmcv', 'mmseg'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_error_is_described_on_one_line():
+    assert describe_error(ValueError("one\n  two")) == "ValueError: one two"
+    long = describe_error(RuntimeError("x" * 5000))
+    assert len(long) < 400
+    assert long.endswith("...")
+
+
+def test_an_error_without_a_message_is_located():
+    def fail() -> None:
+        raise AssertionError
+
+    with pytest.raises(AssertionError) as caught:
+        fail()
+    assert describe_error(caught.value) == "AssertionError: in test_worker.py: raise AssertionError"

@@ -14,7 +14,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from lwam_mm.lab.benchmark.turns import Timed
+from lwam_mm.lab.benchmark.timing import Timing
 from lwam_mm.lab.studies import measure_latency as measuring
 from lwam_mm.lab.studies.latency import (
     PRECISIONS,
@@ -288,9 +288,9 @@ def test_equal_graphs_are_measured_once(fake_networks, tmp_path):
     exports = Exports(tmp_path, 64, 1)
     first = exports.rows("first", dict(model=dict(width=4)))
     assert [row.key for row in first] == ["first, float32", "first, int8"]
-    assert [row.job["bundle"].rpartition("/")[2] for row in first] == ["float32", "int8"]
-    assert first[0].job["threads"] == 1
-    assert Path(first[0].job["picture"]).is_file()
+    assert [row.task["bundle"].rpartition("/")[2] for row in first] == ["float32", "int8"]
+    assert first[0].task["threads"] == 1
+    assert Path(first[0].task["picture"]).is_file()
     assert exports.rows("other weights", dict(model=dict(width=4, seed=1))) == first
     wider = exports.rows("wider", dict(model=dict(width=5)))
     assert [row.macs for row in (*first, *wider)] == [4000, 4000, 5000, 5000]
@@ -325,12 +325,12 @@ def test_weights_make_no_difference_to_a_graph_but_sizes_do():
 def test_what_cannot_be_exported_has_a_note(fake_networks, tmp_path):
     exports = Exports(tmp_path, 64, 1)
     for row in exports.rows("a", dict(model=dict(width=4, export="no such operator"))):
-        assert (row.job, row.macs) == (None, 4000)
+        assert (row.task, row.macs) == (None, 4000)
         assert row.note == "not measured: RuntimeError: no such operator"
     plain, int8 = exports.rows("b", dict(model=dict(width=4, int8="no scale")))
-    assert plain.job is not None
+    assert plain.task is not None
     assert not plain.note
-    assert (int8.job, int8.note) == (None, "not measured: RuntimeError: no scale")
+    assert (int8.task, int8.note) == (None, "not measured: RuntimeError: no scale")
 
 
 def test_a_softmax_tells_a_transformer():
@@ -341,13 +341,13 @@ def test_a_softmax_tells_a_transformer():
 
 
 def test_every_arm_has_its_figures_or_the_reason(make_study, fake_networks, monkeypatch):
-    def take_turns(jobs, threads, rounds, progress):
-        assert list(jobs) == ["a, float32", "a, int8", "wide, float32", "wide, int8"]
+    def time_interleaved(tasks, threads, rounds, progress):
+        assert list(tasks) == ["a, float32", "a, int8", "wide, float32", "wide, int8"]
         assert (threads, rounds) == (3, 7)
-        found = {key: Timed([3.0, 1.0, 2.0]) for key in jobs}
-        return found | {"wide, int8": Timed(error="died")}
+        found = {key: Timing([3.0, 1.0, 2.0]) for key in tasks}
+        return found | {"wide, int8": Timing(error="died")}
 
-    monkeypatch.setattr(measuring, "take_turns", take_turns)
+    monkeypatch.setattr(measuring, "time_interleaved", time_interleaved)
     study = make_study(
         arms={
             "a": {},

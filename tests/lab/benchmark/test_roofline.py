@@ -5,15 +5,16 @@ import onnx
 import onnxruntime
 import pytest
 
-from lwam_mm.lab.benchmark.ceiling import ceiling_key, ceiling_row, products
-from lwam_mm.lab.benchmark.jobs import prepare
+from lwam_mm.lab.benchmark.candidates import roofline_key
+from lwam_mm.lab.benchmark.roofline import products, roofline_candidate
+from lwam_mm.lab.benchmark.worker import load
 
 
 def run(model: onnx.ModelProto, matrix: np.ndarray) -> np.ndarray:
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    return session.run(None, {"matrix": matrix})[0]
+    return session.run(None, {"v0": matrix})[0]
 
 
 def test_the_chain_multiplies():
@@ -44,12 +45,12 @@ def test_the_quantized_chain_multiplies_about_the_same():
         ("ncnn", "float16", "products-openvino"),
     ],
 )
-def test_each_row_has_a_ceiling_that_runs(engine, precision, key, tmp_path, monkeypatch):
-    monkeypatch.setattr("lwam_mm.lab.benchmark.ceiling.ROWS", 32)
-    monkeypatch.setattr("lwam_mm.lab.benchmark.ceiling.SIDE", 64)
-    assert ceiling_key(engine, precision) == key
-    row = ceiling_row(key, tmp_path, threads=1)
-    assert row.macs == 32 * 64 * 64 * (8 if "int8" in key else 2)
-    assert ("INT8" in row.title) == ("int8" in key)
-    call = prepare(row.job)
+def test_each_candidate_has_a_roofline_that_runs(engine, precision, key, tmp_path, monkeypatch):
+    monkeypatch.setattr("lwam_mm.lab.benchmark.roofline.ROWS", 32)
+    monkeypatch.setattr("lwam_mm.lab.benchmark.roofline.SIDE", 64)
+    assert roofline_key(engine, precision) == key
+    candidate = roofline_candidate(key, tmp_path, threads=1)
+    assert candidate.macs == 32 * 64 * 64 * (8 if "int8" in key else 2)
+    assert ("INT8" in candidate.title) == ("int8" in key)
+    call = load(candidate.task)
     assert call() is not None

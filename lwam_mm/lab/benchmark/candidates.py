@@ -1,0 +1,303 @@
+"""What the benchmark measures: teacher, student, given bundles and MMSegmentation's networks."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import mmseg
+from mmengine.config import Config
+
+from lwam_mm.lab.benchmark.models import Network, Student, pack_peer_int8
+from lwam_mm.lab.benchmark.timing import Progress, Timing
+from lwam_mm.lab.benchmark.worker import Task, describe_error
+from lwam_mm.runtime import Bundle, read_bundle
+from lwam_mm.utils.errors import UserError
+
+EAGER = {
+    "teacher": "teacher, eager",
+    "multi-branch": "student, multi-branch, eager",
+    "folded": "student, folded, eager",
+    "channels-last": "student, folded, eager, channels-last",
+}
+ENGINES = {
+    "onnxruntime": "student, ONNX Runtime",
+    "onnxruntime-int8": "student, ONNX Runtime INT8",
+    "openvino": "student, OpenVINO",
+    "openvino-int8": "student, OpenVINO INT8",
+    "ncnn": "student, ncnn",
+    "ncnn-fp16": "student, ncnn, fp16 storage",
+}
+FILES = {
+    "openvino-file": "student, OpenVINO, PNG to class map",
+    "openvino-int8-file": "student, OpenVINO INT8, PNG to class map",
+}
+ROWS = {**EAGER, **ENGINES, **FILES}
+"""Titles of the candidates of teacher and student by key, in the order of the table."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something to measure in its own process, and its timing. None stands for "unknown".
+
+    Attributes:
+        key: Name on the command line and in the targets.
+        title: Name on the page.
+        task: What the process runs; None if it could not be made.
+        parameters: Number of parameters.
+        macs: Multiply-accumulates of one call.
+        megabytes: Size of the model's files in MB (10^6 bytes).
+        roofline: Key of the matrix products that bound its speed.
+        miou: Mean IoU in percent.
+        note: What a reader has to know, such as why there is no task.
+        timing: What was measured; empty before, and if there is no task.
+    """
+
+    key: str
+    title: str
+    task: Task | None = None
+    parameters: int | None = None
+    macs: int | None = None
+    megabytes: float | None = None
+    roofline: str | None = None
+    miou: float | None = None
+    note: str = ""
+    timing: Timing = field(default_factory=Timing)
+
+    @property
+    def rate(self) -> float | None:
+        """Multiply-accumulates per second at the median time; None if unknown."""
+        macs, milliseconds = self.macs, self.timing.median
+        return None if macs is None or milliseconds is None else 1000 * macs / milliseconds
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader has to know, errors included."""
+        error, calls = self.timing.error, len(self.timing.milliseconds)
+        if error and calls:
+            error = f"failed after {calls} calls: {error}"
+        return [note for note in (self.note, error) if note]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One of MMSegmentation's lightweight networks.
+
+    Attributes:
+        title: Its name in the literature.
+        config: Its config, relative to MMSegmentation's folder of configs.
+        transformer: Whether it is a transformer, which NNCF quantizes differently.
+    """
+
+    title: str
+    config: str
+    transformer: bool = False
+
+
+PEERS: dict[str, Peer] = {
+    "fast-scnn": Peer("Fast-SCNN", "fastscnn/fast_scnn_8xb4-160k_cityscapes-512x1024.py"),
+    "bisenetv2": Peer("BiSeNetV2", "bisenetv2/bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024.py"),
+    "stdc1": Peer("STDC1", "stdc/stdc1_4xb12-80k_cityscapes-512x1024.py"),
+    "pidnet-s": Peer("PIDNet-S", "pidnet/pidnet-s_2xb6-120k_1024x1024-cityscapes.py"),
+    "ddrnet-23-slim": Peer(
+        "DDRNet-23-slim", "ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py"
+    ),
+    "segformer-b0": Peer(
+        "SegFormer-B0", "segformer/segformer_mit-b0_8xb1-160k_cityscapes-1024x1024.py", True
+    ),
+    "cgnet": Peer("CGNet", "cgnet/cgnet_fcn_4xb8-60k_cityscapes-512x1024.py"),
+}
+"""Peers by their name on the command line."""
+
+
+def peer_config(name: str, num_classes: int) -> Config:
+    """Load a peer's config for inference: no pretrained weights, no auxiliary heads, whole images.
+
+    Args:
+        name: One of :data:`PEERS`.
+        num_classes: Number of classes.
+
+    Raises:
+        FileNotFoundError: The installed MMSegmentation has no such config.
+    """
+    path = Path(mmseg.__file__).parent / ".mim" / "configs" / PEERS[name].config
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: the installed MMSegmentation lacks its configs; install mmsegmentation 1.2.2"
+        )
+    config = Config.fromfile(path)
+    for node in _dicts(config.model):
+        if (node.get("init_cfg") or {}).get("type") == "Pretrained":
+            node["init_cfg"] = None
+    config.model.pop("auxiliary_head", None)
+    config.model.pop("pretrained", None)
+    config.model.decode_head.num_classes = num_classes
+    config.model.test_cfg = dict(mode="whole")
+    return config
+
+
+class CandidateMaker:
+    """Builds and exports the candidates; one that cannot be made has a note that says why.
+
+    Args:
+        teacher: The teacher.
+        student: The student.
+        threads: Threads that each candidate may use.
+        folder: Folder for the peers.
+        progress: Receives one line of text at each step.
+    """
+
+    def __init__(
+        self,
+        teacher: Network,
+        student: Student,
+        threads: int,
+        folder: Path,
+        progress: Progress = lambda line: None,
+    ) -> None:
+        self._teacher, self._student, self._folder = teacher, student, folder
+        self._progress = progress
+        self._common = dict(picture=str(student.network.pictures[0]), threads=threads)
+
+    def candidates(self, keys: Sequence[str]) -> list[Candidate]:
+        """Make the candidates of teacher and student; ``keys`` are keys of :data:`ROWS`."""
+        planned, made = [Candidate(key, ROWS[key]) for key in keys], []
+        for candidate in planned:
+            with failure_noted(planned[: len(made) + 1], made):
+                made.append(self._make(candidate))
+        return made
+
+    def peer_candidates(self, name: str) -> list[Candidate]:
+        """Make a peer's candidates: eager, OpenVINO in float and in INT8."""
+        peer, student = PEERS[name], self._student
+        self._progress(f"build and export {peer.title}")
+        made: list[Candidate] = []
+        planned = [
+            Candidate(name, f"{peer.title}, eager"),
+            Candidate(f"{name}-openvino", f"{peer.title}, OpenVINO"),
+            Candidate(f"{name}-openvino-int8", f"{peer.title}, OpenVINO INT8"),
+        ]
+        with failure_noted(planned, made), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on losses and samplers, which training needs
+            plain = student.network
+            config = peer_config(name, len(student.classes))
+            network = Network(config, None, plain.pictures, self._folder / name, plain.size)
+            parameters, macs = network.count(folded=False)
+            planned[:] = [replace(c, parameters=parameters, macs=macs) for c in planned]
+            made.append(self._in_torch(planned[0], network, folded=False))
+            exporter = network.exporter(student.classes)
+            model = exporter.to_onnx()
+            made.append(self._of_bundle(planned[1], exporter.pack(model, frames=False)))
+            bundle = pack_peer_int8(exporter, model, student.calibration, peer.transformer)
+            made.append(self._of_bundle(planned[2], bundle))
+        return made
+
+    def bundle_candidate(self, path: str | Path) -> Candidate:
+        """Make the candidate of an existing bundle; its mIoU is the one that its gate measured.
+
+        Raises:
+            lwam_mm.runtime.BundleError: The bundle is missing or damaged.
+        """
+        bundle = read_bundle(path)
+        engine, precision = bundle.manifest.engine, bundle.manifest.precision
+        stages = bundle.manifest.figures.get("gate", {}).get("stages", {})
+        miou = stages.get("INT8" if precision == "int8" else "exported", {}).get("mIoU")
+        title = f"bundle {bundle.root.name} ({engine}, {precision})"
+        return self._of_bundle(Candidate(f"bundle:{path}", title, miou=miou), bundle)
+
+    def _make(self, candidate: Candidate) -> Candidate:
+        key, student = candidate.key, self._student
+        if key in EAGER:
+            network = self._teacher if key == "teacher" else student.network
+            return self._in_torch(candidate, network, folded=key in ("folded", "channels-last"))
+        parameters, macs = student.network.count(folded=True)
+        candidate = replace(candidate, parameters=parameters, macs=macs)
+        if key in FILES:
+            bundle = student.bundle(key.removesuffix("-file"), frames=True)
+            return self._of_bundle(candidate, bundle, "file_to_map")
+        return self._of_bundle(candidate, student.bundle(key))
+
+    def _in_torch(self, candidate: Candidate, network: Network, *, folded: bool) -> Candidate:
+        parameters, macs = network.count(folded=folded)
+        task = self._task(
+            "torch_inference",
+            config=str(network.config_file),
+            checkpoint=str(network.checkpoint),
+            folded=folded,
+            channels_last=candidate.key == "channels-last",
+        )
+        roofline = roofline_key("torch", "float32")
+        return replace(candidate, task=task, parameters=parameters, macs=macs, roofline=roofline)
+
+    def _of_bundle(
+        self, candidate: Candidate, bundle: Bundle, function: str = "bundle_inference"
+    ) -> Candidate:
+        manifest = bundle.manifest
+        return replace(
+            candidate,
+            task=self._task(function, bundle=str(bundle.root)),
+            megabytes=sum((bundle.root / name).stat().st_size for name in manifest.files) / 1e6,
+            roofline=roofline_key(manifest.engine, manifest.precision),
+        )
+
+    def _task(self, function: str, **arguments: Any) -> Task:
+        return dict(
+            function=f"lwam_mm.lab.benchmark.worker:{function}", **arguments, **self._common
+        )
+
+
+@contextlib.contextmanager
+def failure_noted(planned: Sequence[Candidate], made: list[Candidate]) -> Iterator[None]:
+    """Catch an error and add the planned candidates that are not made, with the error as note."""
+    try:
+        yield
+    except Exception as error:
+        note = f"not measured: {describe_error(error)}"
+        made += [replace(candidate, note=note) for candidate in planned[len(made) :]]
+
+
+def roofline_key(engine: str, precision: str) -> str:
+    """Return the key of the matrix products that a candidate's rate is compared with.
+
+    Args:
+        engine: ``"torch"`` or the engine of a bundle.
+        precision: ``"float32"``, ``"float16"`` or ``"int8"``.
+
+    Returns:
+        A key for :func:`lwam_mm.lab.benchmark.roofline.roofline_candidate`. ncnn has no matrix
+        products to call, so it is compared with OpenVINO's, the fastest in float32.
+    """
+    if engine == "ncnn":
+        return "products-openvino"
+    return f"products-{engine}" + ("-int8" if precision == "int8" else "")
+
+
+def with_miou(candidates: Sequence[Candidate], miou: Mapping[str, float]) -> list[Candidate]:
+    """Fill in mIoUs in percent by key; all forms of one model share its mIoU."""
+    model = {"channels-last": "folded"} | {key: key.removesuffix("-file") for key in FILES}
+    return [replace(c, miou=miou.get(model.get(c.key, c.key), c.miou)) for c in candidates]
+
+
+def check_keys(keys: Sequence[str], known: Mapping[str, object], option: str) -> None:
+    """Check that the values of a command-line option are known keys.
+
+    Raises:
+        UserError: One is not.
+    """
+    for key in keys:
+        if key not in known:
+            raise UserError(f"{option} {key}: no such row; choose from {', '.join(known)}")
+
+
+def _dicts(tree: Any) -> Iterator[dict]:
+    if isinstance(tree, dict):
+        yield tree
+        tree = tree.values()
+    elif not isinstance(tree, list | tuple):
+        return
+    for branch in tree:
+        yield from _dicts(branch)
