@@ -29,7 +29,16 @@ NCNN = [
     "ncnn>=1.0.20260526",  # older ones were not tried
 ]
 
+# Tables, pages and pictures. mmsegmentation and torch bring them along.
+LAB = [
+    "prettytable>=3.12",  # the first with TableStyle
+    "jinja2>=3.1",  # older ones were not tried
+    "matplotlib",
+    "scipy>=1.10",  # the first with ttest_rel().confidence_interval()
+]
+
 TRAIN = [
+    *LAB,
     "torch>=2.6",  # from here on torch.load refuses code unless told otherwise
     "mmengine>=0.10.7,<0.11",  # 0.10.7 is what lwam_mm.compat repairs
     "mmsegmentation>=1.2.2,<1.3",  # its registries and heads are what ours derive from
@@ -40,7 +49,6 @@ TRAIN = [
     "regex",
     "joblib",
     "scikit-learn",
-    "scipy",  # t-intervals of studies; scikit-learn brings it along
     "Pillow>=10",  # strict decoding of images and masks; mmcv asks for it too
     "tensorboard",  # tools/train.py --tensorboard
 ]
@@ -108,6 +116,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["lwam_mm", "lwam_mm.*"]),
+    package_data={"lwam_mm.lab.pages": ["templates/*"]},
     cmdclass={"build_py": build_py_with_mim},
     install_requires=RUNTIME_BASE,
     extras_require={

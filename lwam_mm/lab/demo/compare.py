@@ -21,7 +21,7 @@ from lwam_mm.evaluation.scores import confusion_matrix, confusion_to_metrics
 from lwam_mm.lab.demo.data import DemoData
 from lwam_mm.lab.demo.timing import measure_in_turn
 from lwam_mm.lab.pages.pictures import Sample
-from lwam_mm.lab.pages.table import ModelRow
+from lwam_mm.lab.pages.table import ModelScores
 from lwam_mm.models.checkpoint import load_weights
 from lwam_mm.models.reparam.fold import reparameterize
 from lwam_mm.runtime import Predictor, read_image
@@ -61,7 +61,7 @@ class Comparison:
         samples: held-out layers that together show every class that there is.
     """
 
-    rows: list[ModelRow]
+    rows: list[ModelScores]
     samples: list[Sample]
 
 
@@ -105,7 +105,7 @@ def compare(
     )
     parameters = {name: sum(p.numel() for p in m.parameters()) for name, m in models.items()}
     rows = [
-        ModelRow(
+        ModelScores(
             name,
             found["mIoU"],
             class_iou=[found.get(f"IoU.{class_name}") for class_name in data.classes],
@@ -115,7 +115,7 @@ def compare(
         for name, found in metrics.items()
     ]
     rows.append(
-        ModelRow(
+        ModelScores(
             exported,
             miou,
             class_iou=class_iou,

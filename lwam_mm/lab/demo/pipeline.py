@@ -16,7 +16,7 @@ from lwam_mm.lab.demo.compare import Comparison, Contender, compare
 from lwam_mm.lab.demo.data import DemoData, adopt, draw
 from lwam_mm.lab.pages.demo_page import write_report
 from lwam_mm.lab.pages.picture_sheet import write_sheet
-from lwam_mm.lab.pages.table import format_table
+from lwam_mm.lab.pages.table import models_table, text_table
 from lwam_mm.runtime import Predictor
 from lwam_mm.runtime.predict_files import predict_files
 from lwam_mm.utils.paths import configs_folder
@@ -98,7 +98,7 @@ class Road:
         report = self.work_dir / "report.html"
         self._write_report(report, data, comparison)
         write_sheet(self.work_dir / "layers.png", comparison.samples, data.palette)
-        print(f"\n{format_table(comparison.rows, data.classes)}\n")
+        print(f"\n{text_table(*models_table(comparison.rows, data.classes))}\n")
         return report
 
     def _say(self, what: str) -> None:

@@ -15,7 +15,7 @@ from lwam_mm.evaluation.scores import confusion_to_metrics
 from lwam_mm.lab.inspection.inspect import Findings, inspect_errors
 from lwam_mm.lab.inspection.student_and_teacher import load_student_and_teacher
 from lwam_mm.lab.pages.errors_page import write_errors_page
-from lwam_mm.lab.pages.table import ModelRow
+from lwam_mm.lab.pages.table import ModelScores
 from lwam_mm.version import __version__
 
 
@@ -86,7 +86,7 @@ def show_errors(
     return findings
 
 
-def _row(name: str, model: nn.Module, findings: Findings) -> ModelRow:
+def _row(name: str, model: nn.Module, findings: Findings) -> ModelScores:
     scores = confusion_to_metrics(findings.counts[name].confusion)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return ModelRow(name, scores.means["mIoU"], list(scores.iou), parameters)
+    return ModelScores(name, scores.means["mIoU"], list(scores.iou), parameters)

@@ -11,13 +11,12 @@ import numpy as np
 from lwam_mm.lab.pages.pictures import IGNORE, Sample, as_data_uri, check_sample, draw_mask
 from lwam_mm.lab.pages.style import STYLE
 from lwam_mm.lab.pages.table import (
-    ModelRow,
-    column_headings,
+    ModelScores,
     format_amount,
     format_parameters,
     format_percent,
     is_known,
-    row_texts,
+    models_table,
 )
 from lwam_mm.utils.atomic_files import write_atomically
 
@@ -28,7 +27,7 @@ def write_report(
     path: str | Path,
     *,
     title: str,
-    rows: Sequence[ModelRow],
+    rows: Sequence[ModelScores],
     samples: Sequence[Sample],
     classes: Sequence[str],
     palette: Sequence[Sequence[int]],
@@ -98,7 +97,7 @@ def whole_page(title: str, sections: Sequence[str], style: str = STYLE) -> str:
 """
 
 
-def _summary(rows: Sequence[ModelRow]) -> str:
+def _summary(rows: Sequence[ModelScores]) -> str:
     first, last = rows[0], rows[-1]
     cards = [
         _card("mean IoU", format_percent, last.miou, first.miou, "%"),
@@ -128,12 +127,14 @@ def _card(what, write, value, other, unit="") -> tuple[str, str, str] | None:
     return texts[0], what, texts[1]
 
 
-def models_section(rows: Sequence[ModelRow], classes: Sequence[str], notes: Sequence[str]) -> str:
+def models_section(
+    rows: Sequence[ModelScores], classes: Sequence[str], notes: Sequence[str]
+) -> str:
     """Write the table of models, with notes below it."""
-    headings = column_headings(rows, classes)
+    headings, table = models_table(rows, classes)
     head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
     body = []
-    for row, texts in zip(rows, row_texts(rows, classes, missing=MISSING), strict=True):
+    for row, texts in zip(rows, table, strict=True):
         shares = [row.miou, *(row.class_iou or [None] * len(classes))]
         cells = [f'<th scope="row">{escape(texts[0])}</th>']
         for column, text in enumerate(texts[1:]):
@@ -155,7 +156,7 @@ def models_section(rows: Sequence[ModelRow], classes: Sequence[str], notes: Sequ
 
 
 def _cell(text: str, share: float | None) -> str:
-    if text == MISSING:
+    if text == "-":
         return f'<td class="missing" title="not measured or not defined">{MISSING}</td>'
     if not is_known(share):
         return f"<td>{escape(text)}</td>"

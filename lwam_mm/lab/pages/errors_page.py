@@ -14,7 +14,7 @@ from lwam_mm.lab.pages.difference import DIFFERENCE_PALETTE, DIFFERENCES, differ
 from lwam_mm.lab.pages.pictures import IGNORE, Sample, as_data_uri, draw_mask
 from lwam_mm.lab.pages.precision_recall_plot import draw_precision_recall
 from lwam_mm.lab.pages.style import ERRORS_STYLE, STYLE
-from lwam_mm.lab.pages.table import ModelRow
+from lwam_mm.lab.pages.table import ModelScores
 from lwam_mm.utils.atomic_files import write_atomically
 
 _SIDES = (720, 512, 384, 288, 216, 160, 120)
@@ -27,7 +27,7 @@ def write_errors_page(
     *,
     title: str,
     judged: str,
-    rows: Sequence[ModelRow],
+    rows: Sequence[ModelScores],
     classes: Sequence[str],
     palette: Sequence[Sequence[int]],
     confusion: np.ndarray,

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from html_page import Page
 
-from lwam_mm.lab.pages import ModelRow, Sample, write_report
+from lwam_mm.lab.pages.demo_page import write_report
+from lwam_mm.lab.pages.pictures import Sample
+from lwam_mm.lab.pages.table import ModelScores
 
 CLASSES = ("Background", "Super", "Lattice")
 PALETTE = ((0, 0, 0), (255, 0, 255), (0, 0, 255))
 ROWS = (
-    ModelRow("teacher", 71.234, [98.7, 60.0, 55.0], 9_046_808, 812.4, 36.2),
-    ModelRow("exported", 64.9, [98.1, None, float("nan")], 3_658_534, 24.06),
+    ModelScores("teacher", 71.234, [98.7, 60.0, 55.0], 9_046_808, 812.4, 36.2),
+    ModelScores("exported", 64.9, [98.1, None, float("nan")], 3_658_534, 24.06),
 )
 
 
@@ -43,7 +45,7 @@ def test_shows_every_row_rounded_with_dashes_for_what_is_unknown(tmp_path):
 
 
 def test_nothing_unknown_is_printed_raw(tmp_path):
-    rows = [ModelRow("bare", None), ModelRow("odd", float("nan"), None, None, float("inf"))]
+    rows = [ModelScores("bare", None), ModelScores("odd", float("nan"), None, None, float("inf"))]
     page = write(tmp_path / "report.html", rows=rows)
     assert not re.search(r"\b(nan|none|inf)\b", " ".join(page.texts), re.IGNORECASE)
 
@@ -113,7 +115,7 @@ def test_texts_are_never_read_as_html(tmp_path):
     page = write(
         tmp_path / "report.html",
         title=bad,
-        rows=[ModelRow(bad, 1.0, [1.0] * 3)],
+        rows=[ModelScores(bad, 1.0, [1.0] * 3)],
         samples=[make_sample(bad, models=(bad,))],
         classes=(bad, bad, bad),
         notes=[bad],
@@ -153,7 +155,7 @@ def test_makes_the_folder_and_leaves_nothing_else(tmp_path):
     [
         ({"rows": []}, r"report\.html: a report needs at least one"),
         ({"palette": PALETTE[:2]}, "2 colours for 3 classes"),
-        ({"rows": [ModelRow("student", 1.0, [1.0])]}, "'student' holds 1 class IoUs"),
+        ({"rows": [ModelScores("student", 1.0, [1.0])]}, "'student' has 1 class IoUs"),
         ({"samples": [Sample("a.png", np.zeros((2, 2)), np.zeros((2, 2)))]}, r"a\.png"),
     ],
 )

@@ -12,7 +12,7 @@ from lwam_mm.lab.inspection.precision_recall import PrecisionRecall
 from lwam_mm.lab.pages import errors_page
 from lwam_mm.lab.pages.errors_page import write_errors_page
 from lwam_mm.lab.pages.pictures import Sample
-from lwam_mm.lab.pages.table import ModelRow
+from lwam_mm.lab.pages.table import ModelScores
 
 CLASSES = ("Background", "Super", "Lattice")
 PALETTE = ((0, 0, 0), (255, 0, 255), (0, 0, 255))
@@ -44,7 +44,10 @@ def write(tmp_path):
         options = dict(
             title="What a.pth does wrong",
             judged="student",
-            rows=[ModelRow("teacher", 50.0, [90, 60, None]), ModelRow("student", 26.4, [80, 1, 0])],
+            rows=[
+                ModelScores("teacher", 50.0, [90, 60, None]),
+                ModelScores("student", 26.4, [80, 1, 0]),
+            ],
             classes=CLASSES,
             palette=PALETTE,
             confusion=CONFUSION,
@@ -155,7 +158,7 @@ def test_texts_are_never_read_as_html(write):
     page = write(
         title=bad,
         judged=bad,
-        rows=[ModelRow(bad, 1.0, [1.0] * 3)],
+        rows=[ModelScores(bad, 1.0, [1.0] * 3)],
         classes=(bad,) * 3,
         precision_recall={bad: counted()},
         worst=[(score, iou, sample)],
