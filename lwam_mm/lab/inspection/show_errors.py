@@ -1,4 +1,4 @@
-"""What tools/show_errors.py does: inspect a checkpoint on its config's test set, write the page."""
+"""The page of a checkpoint's errors on its config's test set: what tools/show_errors.py does."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mmseg.registry import DATASETS
 from torch import nn
 
 from lwam_mm.evaluation.scores import confusion_to_metrics
-from lwam_mm.lab.inspection.inspect import Findings, inspect_errors
+from lwam_mm.lab.inspection.errors_page import write_errors_page
+from lwam_mm.lab.inspection.find_errors import Findings, find_errors
 from lwam_mm.lab.inspection.student_and_teacher import load_student_and_teacher
-from lwam_mm.lab.pages.errors_page import write_errors_page
 from lwam_mm.lab.pages.table import ModelScores
 from lwam_mm.version import __version__
 
@@ -30,22 +30,22 @@ def show_errors(
     command: str = "",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Findings:
-    """Write a page about what a model does wrong on its config's test set.
+    """Write a page of a model's errors on its config's test set.
 
     Args:
-        config: a segmentor's config, or a distillation's.
-        checkpoint: its weights.
-        out: HTML file to write.
-        teacher: config and checkpoint of a teacher, which sees what the config's pipeline gives;
-            a distillation brings its own.
-        worst: how many images to show, 0 or more.
-        fold: fold the student's blocks first.
-        command: how the page was made, to be shown on it.
-        progress: called with the number of images done and of all.
+        config: The config of a segmentor or a distillation.
+        checkpoint: Its weights.
+        out: The HTML file to write.
+        teacher: Config and checkpoint of a teacher, whose input comes from the first config's
+            pipeline; a distillation has its own teacher.
+        worst: How many images to show, 0 or more.
+        fold: Whether to fold the student's blocks first.
+        command: The command that makes the page, shown on it.
+        progress: Called with the number of finished images and of all.
 
     Raises:
-        FileNotFoundError: there is no such checkpoint.
-        lwam_mm.utils.errors.UserError: a checkpoint, the data or their classes do not fit.
+        FileNotFoundError: If there is no such checkpoint.
+        lwam_mm.utils.errors.UserError: If a checkpoint, the data or their classes do not fit.
     """
     student, its_teacher = load_student_and_teacher(config, checkpoint, teacher, fold=fold)
     judged = "student" if its_teacher is not None else "prediction"
@@ -55,14 +55,14 @@ def show_errors(
     init_default_scope(config.get("default_scope", "mmseg"))
     dataset = DATASETS.build(config.test_dataloader.dataset)
     classes = dataset.metainfo["classes"]
-    findings = inspect_errors(segmentors, judged, dataset, classes, worst, progress)
+    findings = find_errors(segmentors, judged, dataset, classes, worst, progress)
 
     notes = [
         f"On {findings.images} images of {config.test_dataloader.dataset.data_prefix.img_path}, "
         "each at its own size."
     ]
     if findings.unlabelled:
-        notes.append(f"{findings.unlabelled} images have no labelled pixel, and so no score.")
+        notes.append(f"{findings.unlabelled} images have no labelled pixel and therefore no score.")
     facts = {"checkpoint": checkpoint, "folded": "yes" if fold else "no"}
     if its_teacher is not None:
         facts["teacher"] = teacher[1] if teacher else "the distillation's own"
@@ -71,14 +71,14 @@ def show_errors(
         out,
         title=f"What {checkpoint.name} does wrong",
         judged=judged,
-        rows=[_row(name, model, findings) for name, model in reversed(segmentors.items())],
+        models=[_scores(name, model, findings) for name, model in reversed(segmentors.items())],
         classes=classes,
         palette=dataset.metainfo["palette"],
         confusion=findings.counts[judged].confusion,
         precision_recall={
             name: counts.precision_recall for name, counts in findings.counts.items()
         },
-        worst=[(image.score, image.iou, image.sample) for image in findings.worst],
+        worst=findings.worst,
         notes=notes,
         facts=facts,
         commands=[command] if command else [],
@@ -86,7 +86,7 @@ def show_errors(
     return findings
 
 
-def _row(name: str, model: nn.Module, findings: Findings) -> ModelScores:
+def _scores(name: str, model: nn.Module, findings: Findings) -> ModelScores:
     scores = confusion_to_metrics(findings.counts[name].confusion)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return ModelScores(name, scores.means["mIoU"], list(scores.iou), parameters)

@@ -1,4 +1,4 @@
-"""The networks behind a config and its checkpoint: one segmentor, or a student and its teacher."""
+"""Loading the networks of a config: one segmentor, or a student and its teacher."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def load_student_and_teacher(
     *,
     fold: bool = False,
 ) -> tuple[nn.Module, nn.Module | None]:
-    """Build the networks with their weights, in eval mode, on the device that there is.
+    """Build the networks with their weights, in eval mode, on the available device.
 
     Args:
-        config: a segmentor's config, or a distillation's.
-        checkpoint: its weights; a distillation's holds student and teacher.
-        teacher: config and checkpoint of a teacher, in place of the distillation's own.
-        fold: fold the student's blocks.
+        config: The config of a segmentor or a distillation.
+        checkpoint: Its weights; a distillation's checkpoint holds student and teacher.
+        teacher: Config and checkpoint of a teacher, in place of the distillation's own.
+        fold: Whether to fold the student's blocks.
 
     Returns:
-        The student, or the only segmentor, and the teacher, None if there is none.
+        The student, or the only segmentor, and the teacher or None.
 
     Raises:
-        FileNotFoundError: there is no such checkpoint.
-        lwam_mm.models.checkpoint.CheckpointMismatchError: a checkpoint does not fit its config.
+        FileNotFoundError: If there is no such checkpoint.
+        lwam_mm.models.checkpoint.CheckpointMismatchError: If a checkpoint does not fit its config.
     """
     model = _load(config, checkpoint)
     own_teacher = None

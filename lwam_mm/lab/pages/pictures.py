@@ -1,4 +1,4 @@
-"""The report's pictures: an image with a mask's colours over it, as text for an HTML page."""
+"""Pictures of images and their masks, for pages and sheets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IGNORE = 255
 """Mask value of pixels without a label."""
 
 LONGEST_SIDE = 720
-"""Pixels that a picture's longer side keeps: a page with 1024 px pictures would weigh too much."""
+"""Pixels of a picture's longer side at most: a page with 1024 px pictures would be too large."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Sample:
     """One image with its masks.
 
     Attributes:
-        name: What to call the image, best its file name.
+        name: The image's name to show, such as its file name.
         image: uint8 of shape (H, W) or (H, W, 3) in BGR, as OpenCV reads it.
         truth: Class indices of shape (H, W), 255 where there is no label.
         predictions: Class indices of shape (H, W) by the model's name.
@@ -36,7 +36,7 @@ class Sample:
 
 
 def check_sample(sample: Sample, num_classes: int) -> None:
-    """Raise what is wrong with a sample.
+    """Check that a sample's image and masks fit each other and the classes.
 
     Raises:
         ValueError: If the image is not uint8 grey or BGR, or a mask is not of its size or holds a
@@ -87,19 +87,66 @@ def draw_mask(image: np.ndarray, mask: np.ndarray, palette: Sequence[Sequence[in
     return picture
 
 
+def overlays(sample: Sample, palette: Sequence[Sequence[int]]) -> dict[str, np.ndarray]:
+    """Draw a sample's masks over its image.
+
+    Returns:
+        uint8 pictures of shape (H, W, 3), BGR, by what they show: "image", "truth", and the name of
+        each model with a prediction.
+    """
+    masks = {"truth": sample.truth, **sample.predictions}
+    drawn = {name: draw_mask(sample.image, mask, palette) for name, mask in masks.items()}
+    return {"image": _as_bgr(sample.image), **drawn}
+
+
+def has_unlabelled(samples: Sequence[Sample]) -> bool:
+    """Return whether any mask of the samples has pixels without a label."""
+    masks = (mask for sample in samples for mask in (sample.truth, *sample.predictions.values()))
+    return any(np.any(mask == IGNORE) for mask in masks)
+
+
+DIFFERENCES = ("correct background", "found", "missed", "false", "wrong class")
+"""Names of the values of :func:`difference`."""
+
+DIFFERENCE_PALETTE = ((0, 0, 0), (0, 158, 115), (230, 97, 0), (86, 180, 233), (240, 228, 66))
+"""One (R, G, B) a value, which people with colour blindness can tell apart too."""
+
+
+def difference(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Compare a prediction with the truth, pixel by pixel.
+
+    Args:
+        truth: Class indices of shape (H, W), 0 for the background, 255 where there is no label.
+        prediction: Class indices of shape (H, W).
+
+    Returns:
+        uint8 of shape (H, W), indices of :data:`DIFFERENCES`: 0 for background predicted as such, 1
+        for a defect in its class, 2 for a defect predicted as background, 3 for background
+        predicted as a defect, 4 for a defect predicted as another one; 255 without a label.
+    """
+    defect, predicted = truth != 0, prediction != 0
+    kinds = np.zeros(truth.shape, np.uint8)
+    kinds[defect & predicted] = 4
+    kinds[defect & (truth == prediction)] = 1
+    kinds[defect & ~predicted] = 2
+    kinds[~defect & predicted] = 3
+    kinds[truth == IGNORE] = IGNORE
+    return kinds
+
+
 def as_data_uri(picture: np.ndarray, longest_side: int = LONGEST_SIDE) -> str:
     """Encode a picture for an ``<img src>``, as JPEG.
 
     Args:
         picture: uint8 of shape (H, W) or (H, W, 3), BGR.
-        longest_side: pixels that the longer side has at most; a larger picture is made smaller.
+        longest_side: Pixels of the longer side at most; a larger picture is scaled down.
 
     Raises:
         ValueError: If OpenCV cannot encode it.
     """
     scale = longest_side / max(picture.shape[:2])
     if scale < 1:
-        # By area: a streak of one pixel's width grows paler, nearest neighbour could lose it.
+        # By area: a streak one pixel wide becomes paler, nearest neighbour could drop it.
         size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     # Full colour resolution: JPEG's usual halving smears the edges of coloured areas.

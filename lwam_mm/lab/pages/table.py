@@ -146,3 +146,20 @@ def models_table(
         for model in models
     ]
     return headings, rows
+
+
+def page_table(models: Sequence[ModelScores], classes: Sequence[str]) -> dict[str, list]:
+    """Lay out models for the templates: IoUs also as numbers, which they draw as bars.
+
+    Returns:
+        ``headings``, and ``rows`` of (name, cells), a cell being its text and the IoU or None.
+
+    Raises:
+        ValueError: If a model does not have one IoU for each class.
+    """
+    headings, rows = models_table(models, classes)
+    table = []
+    for model, (name, *texts) in zip(models, rows, strict=True):
+        shares = [*model.shares(classes), *[None] * len(texts)]
+        table.append((name, list(zip(texts, shares, strict=False))))
+    return dict(headings=headings, rows=table)

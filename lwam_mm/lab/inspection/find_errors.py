@@ -1,4 +1,4 @@
-"""What segmentors do wrong on a data set: counts over all images, and the worst ones whole."""
+"""The errors of segmentors on a data set: counts over all images, and the worst images."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from lwam_mm.utils.errors import UserError
 
 @dataclass
 class Counts:
-    """What one segmentor did with all pixels that have a label.
+    """One segmentor's predictions of all pixels that have a label.
 
     Attributes:
         confusion: int64 of shape (C, C), row = truth, column = prediction.
-        precision_recall: the same pixels by probability.
+        precision_recall: The same pixels by probability.
     """
 
     confusion: np.ndarray
@@ -37,9 +37,9 @@ class WorstImage:
     """An image that is segmented badly.
 
     Attributes:
-        score: mean IoU in percent over the classes in its truth or in its prediction.
+        score: Mean IoU in percent over the classes in its truth or in its prediction.
         iou: IoU in percent by class, float64 of shape (C,); NaN for a class in neither.
-        sample: image, truth and the predictions by the segmentor's name.
+        sample: Image, truth and the predictions by the segmentor's name.
     """
 
     score: float
@@ -49,13 +49,13 @@ class WorstImage:
 
 @dataclass
 class Findings:
-    """What :func:`inspect_errors` found.
+    """The errors on a data set.
 
     Attributes:
-        images: number of images.
-        unlabelled: images without a single labelled pixel, which have no score.
-        counts: by the segmentor's name.
-        worst: worst first.
+        images: Number of images.
+        unlabelled: Number of images without a labelled pixel, which have no score.
+        counts: Counted pixels by the segmentor's name.
+        worst: The worst images, worst first.
     """
 
     images: int
@@ -64,7 +64,7 @@ class Findings:
     worst: list[WorstImage] = field(default_factory=list)
 
 
-def inspect_errors(
+def find_errors(
     segmentors: Mapping[str, nn.Module],
     judged: str,
     dataset: Sequence[dict[str, Any]],
@@ -78,15 +78,15 @@ def inspect_errors(
 
     Args:
         segmentors: mmseg's segmentors by the name to show, in eval mode.
-        judged: the one whose worst images are wanted.
-        dataset: samples as mmseg's data sets give them for a test, with truth.
-        classes: names of the classes, in the order of the outputs.
-        worst: how many images to keep, 0 or more.
-        progress: called with the number of images done and of all.
+        judged: Name of the segmentor whose worst images are kept.
+        dataset: Samples as mmseg's data sets return them for a test, with truth.
+        classes: Names of the classes, in the order of the outputs.
+        worst: How many images to keep, 0 or more.
+        progress: Called with the number of finished images and of all.
 
     Raises:
-        UserError: an image has no truth, a segmentor has other outputs than there are classes, or
-            there are no images.
+        UserError: If there are no images, an image has no truth, or a segmentor does not have one
+            output for each class.
     """
     if len(dataset) == 0:
         raise UserError("the data set has no images: there is nothing to inspect")
@@ -137,7 +137,7 @@ def _segment(
     segmentor: nn.Module, item: dict[str, Any], name: str, classes: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return labels uint8 (H, W) and probabilities float32 (C, H, W), at the image's own size."""
-    # A copy: a segmentor writes its padding and its result into the sample.
+    # A copy: a segmentor writes its padding and its prediction into the sample.
     batch = pseudo_collate([dict(inputs=item["inputs"], data_samples=item["data_samples"].clone())])
     with torch.no_grad():
         (result,) = segmentor.test_step(batch)
@@ -145,7 +145,7 @@ def _segment(
         if len(logits) != len(classes):
             raise UserError(
                 f"the {name} tells {len(logits)} classes apart, the data set has {len(classes)} "
-                f"({', '.join(classes)}); give a config and a checkpoint for these classes"
+                f"({', '.join(classes)}); use a config and a checkpoint for these classes"
             )
         probabilities = torch.softmax(logits, dim=0)
     labels = result.pred_sem_seg.data[0]

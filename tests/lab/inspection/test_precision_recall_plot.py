@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lwam_mm.lab.inspection.precision_recall import Curve
-from lwam_mm.lab.pages.precision_recall_plot import draw_precision_recall
+from lwam_mm.lab.inspection.precision_recall_plot import draw_precision_recall
 
 THRESHOLDS = np.array([0, 0.25, 0.5, 0.75, 1.0])
 FIRST = Curve(THRESHOLDS, np.array([0.2, 0.5, 0.8, 1, np.nan]), np.array([1, 0.5, 0.5, 0.25, 0]))

@@ -8,7 +8,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from lwam_mm.evaluation.scores import confusion_matrix
-from lwam_mm.lab.inspection.inspect import inspect_errors
+from lwam_mm.lab.inspection.find_errors import find_errors
 from lwam_mm.lab.inspection.precision_recall import PrecisionRecall
 from lwam_mm.utils.errors import UserError
 
@@ -57,7 +57,7 @@ def right(truths) -> np.ndarray:
 def test_counts_are_those_of_all_images(dataset, truths):
     student, teacher = right(truths), right(truths)
     student[0] = 0
-    findings = inspect_errors(
+    findings = find_errors(
         dict(student=Certain(student), teacher=Certain(teacher)), "student", dataset, CLASSES, 2
     )
     assert (findings.images, findings.unlabelled) == (4, 0)
@@ -69,7 +69,7 @@ def test_counts_are_those_of_all_images(dataset, truths):
 
 
 def test_probabilities_are_the_softmax(dataset, truths):
-    findings = inspect_errors(
+    findings = find_errors(
         dict(student=Certain(right(truths), 1.0)), "student", dataset, CLASSES, 0
     )
     sure = float(np.exp(1) / (np.exp(1) + 2))
@@ -89,7 +89,7 @@ def test_worst_first_with_their_pictures(dataset, truths):
     student, teacher = right(truths), right(truths)
     student[3] = 0  # two classes missed
     student[1][truths[1] == 2] = 0  # one
-    findings = inspect_errors(
+    findings = find_errors(
         dict(student=Certain(student), teacher=Certain(teacher)), "student", dataset, CLASSES, 3
     )
     assert [image.sample.name for image in findings.worst[:2]] == ["3.png", "1.png"]
@@ -110,7 +110,7 @@ def test_score_looks_at_the_classes_that_are_there(dataset, truths):
         item["data_samples"].gt_sem_seg.data[:] = 0
     student = np.zeros_like(truths)
     student[2, 0] = 1  # a class that is not in the truth, on an eighth of the image
-    findings = inspect_errors(dict(student=Certain(student)), "student", dataset, CLASSES, 1)
+    findings = find_errors(dict(student=Certain(student)), "student", dataset, CLASSES, 1)
     (worst,) = findings.worst
     assert worst.score == pytest.approx((100 * 7 / 8 + 0) / 2)
     assert np.isnan(worst.iou[2])
@@ -118,20 +118,20 @@ def test_score_looks_at_the_classes_that_are_there(dataset, truths):
 
 def test_image_without_labels_has_no_score(dataset, truths):
     dataset[1]["data_samples"].gt_sem_seg.data[:] = 255
-    findings = inspect_errors(dict(student=Certain(right(truths))), "student", dataset, CLASSES, 9)
+    findings = find_errors(dict(student=Certain(right(truths))), "student", dataset, CLASSES, 9)
     assert findings.unlabelled == 1
     assert len(findings.worst) == 3
 
 
 def test_segmentors_do_not_see_each_others_answers(dataset, truths):
     first, second = Certain(right(truths)), Certain(right(truths))
-    inspect_errors(dict(a=first, b=second), "a", dataset, CLASSES, 1)
+    find_errors(dict(a=first, b=second), "a", dataset, CLASSES, 1)
     assert first.seen == second.seen == [False] * 4
 
 
 def test_progress(dataset, truths):
     said = []
-    inspect_errors(
+    find_errors(
         dict(student=Certain(right(truths))), "student", dataset, CLASSES, 1,
         lambda *numbers: said.append(numbers),
     )  # fmt: skip
@@ -141,9 +141,9 @@ def test_progress(dataset, truths):
 def test_refusals(dataset, truths):
     other = Certain(right(truths), outputs=5)
     with pytest.raises(UserError, match=r"the teacher tells 5 classes apart, the data set has 3"):
-        inspect_errors(dict(teacher=other), "teacher", dataset, CLASSES, 1)
+        find_errors(dict(teacher=other), "teacher", dataset, CLASSES, 1)
     with pytest.raises(UserError, match="has no images"):
-        inspect_errors(dict(student=other), "student", [], CLASSES, 1)
+        find_errors(dict(student=other), "student", [], CLASSES, 1)
     del dataset[0]["data_samples"].gt_sem_seg
     with pytest.raises(UserError, match=r"0\.png: has no truth to compare with; name the folder"):
-        inspect_errors(dict(student=other), "student", dataset, CLASSES, 1)
+        find_errors(dict(student=other), "student", dataset, CLASSES, 1)

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 from html_page import Page
 
+from lwam_mm.lab.inspection import errors_page
+from lwam_mm.lab.inspection.errors_page import write_errors_page
+from lwam_mm.lab.inspection.find_errors import WorstImage
 from lwam_mm.lab.inspection.precision_recall import PrecisionRecall
-from lwam_mm.lab.pages import errors_page
-from lwam_mm.lab.pages.errors_page import write_errors_page
 from lwam_mm.lab.pages.pictures import Sample
 from lwam_mm.lab.pages.table import ModelScores
 
@@ -35,7 +37,7 @@ def worst(name="layer_1.png", size=(24, 32), random=None):
     student = np.zeros(size, np.uint8)
     student[4:12, 8:20] = 1
     sample = Sample(name, image, truth, {"student": student, "teacher": truth % 255})
-    return 12.34, np.array([80.0, 1.5, np.nan]), sample
+    return WorstImage(12.34, np.array([80.0, 1.5, np.nan]), sample)
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def write(tmp_path):
         options = dict(
             title="What a.pth does wrong",
             judged="student",
-            rows=[
+            models=[
                 ModelScores("teacher", 50.0, [90, 60, None]),
                 ModelScores("student", 26.4, [80, 1, 0]),
             ],
@@ -153,15 +155,15 @@ def test_needs_nothing_from_elsewhere(write, tmp_path):
 
 def test_texts_are_never_read_as_html(write):
     bad = '<b onclick="x">&</b>'
-    score, iou, sample = worst(bad)
-    sample = Sample(bad, sample.image, sample.truth, {bad: sample.predictions["student"]})
+    image = worst(bad)
+    sample = Sample(bad, image.sample.image, image.sample.truth, {bad: image.sample.truth % 255})
     page = write(
         title=bad,
         judged=bad,
-        rows=[ModelScores(bad, 1.0, [1.0] * 3)],
+        models=[ModelScores(bad, 1.0, [1.0] * 3)],
         classes=(bad,) * 3,
         precision_recall={bad: counted()},
-        worst=[(score, iou, sample)],
+        worst=[replace(image, sample=sample)],
         notes=[bad],
         facts={bad: bad},
         commands=[bad],
