@@ -1,4 +1,4 @@
-"""A study's pictures: each seed with the mean, and IoU by class."""
+"""The pictures of a study: each seed with the mean, and IoU by class."""
 
 from __future__ import annotations
 
@@ -7,23 +7,18 @@ import io
 import matplotlib
 from matplotlib.figure import Figure
 
-from lwam_mm.lab.studies.statistics import summarize
-from lwam_mm.lab.studies.study_page import Table
+from lwam_mm.lab.studies.tables import StudyTables, summarize
 
 
-def draw_seeds(table: Table) -> bytes:
-    """Draw the main figure of each seed as a dot and each arm's mean as a line.
-
-    Returns:
-        A PNG file's bytes.
-    """
-    metric, arms = table.metrics[0], list(table.by_arm)
+def draw_seeds(tables: StudyTables) -> bytes:
+    """Draw the main figure of each seed as a dot and each arm's mean as a line, as PNG."""
+    metric, arms = tables.metrics[0], list(tables.by_arm)
     figure, axes = _axes(len(arms))
     for row, arm in enumerate(arms):
-        values = table.values(arm, metric)
+        values = tables.values(arm, metric)
         axes.plot(list(values.values()), [row] * len(values), "o", color="tab:blue", alpha=0.6)
         if values:
-            mean = summarize(list(values.values())).mean
+            mean = summarize(values.values()).mean
             axes.plot([mean, mean], [row - 0.3, row + 0.3], color="black", linewidth=2)
             axes.annotate(
                 f"{mean:.2f}", (mean, row - 0.32), ha="center", va="bottom", fontsize="small"
@@ -34,19 +29,15 @@ def draw_seeds(table: Table) -> bytes:
     return _png(figure)
 
 
-def draw_classes(table: Table) -> bytes:
-    """Draw the mean IoU of each class, one marker an arm.
-
-    Returns:
-        A PNG file's bytes.
-    """
-    figure, axes = _axes(len(table.classes), legend=True)
+def draw_classes(tables: StudyTables) -> bytes:
+    """Draw the mean IoU of each class, one marker for each arm, as PNG."""
+    figure, axes = _axes(len(tables.classes), legend=True)
     colours = matplotlib.colormaps["tab20"].colors
-    for index, arm in enumerate(table.by_arm):
+    for index, arm in enumerate(tables.by_arm):
         points = [
             (summary.mean, row)
-            for row, name in enumerate(table.classes)
-            if (summary := summarize(list(table.values(arm, f"IoU.{name}").values())))
+            for row, name in enumerate(tables.classes)
+            if (summary := summarize(tables.class_values(arm, name).values()))
         ]
         if points:
             axes.plot(
@@ -56,8 +47,8 @@ def draw_classes(table: Table) -> bytes:
                 color=colours[index % len(colours)],
                 label=arm,
             )
-    axes.set_yticks(range(len(table.classes)), table.classes)
-    axes.set_ylim(len(table.classes) - 0.5, -0.5)
+    axes.set_yticks(range(len(tables.classes)), tables.classes)
+    axes.set_ylim(len(tables.classes) - 0.5, -0.5)
     axes.set_xlabel("IoU in %, mean over seeds")
     figure.legend(loc="outside right upper", fontsize="small", frameon=False)
     return _png(figure)
@@ -73,6 +64,6 @@ def _axes(rows: int, legend: bool = False) -> tuple[Figure, matplotlib.axes.Axes
 
 def _png(figure: Figure) -> bytes:
     data = io.BytesIO()
-    # The version and the date would make every file another one.
+    # Without version and date, the same results make the same file.
     figure.savefig(data, format="png", dpi=120, metadata={"Software": None})
     return data.getvalue()

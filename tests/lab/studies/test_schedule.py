@@ -5,10 +5,10 @@ from concurrent.futures import Future
 
 import pytest
 
-from lwam_mm.lab.studies import scheduler
+from lwam_mm.lab.studies import schedule
 from lwam_mm.lab.studies.prepare_run import Preparation
-from lwam_mm.lab.studies.scheduler import LocalEngine, TooManyJobsError, run_all, split_cores
-from lwam_mm.lab.studies.study_plan import runs_of, with_teachers
+from lwam_mm.lab.studies.run import runs_of, with_teachers
+from lwam_mm.lab.studies.schedule import LocalQueue, TooManyJobsError, run_all, split_cores
 
 ARMS = {
     "t": dict(config="plain.py"),
@@ -27,12 +27,12 @@ def test_cores_are_shared_out_and_none_is_used_twice():
 def run_study(study, root, *, jobs=1, **selection):
     runs = with_teachers(runs_of(study, root, **selection))
     lines = []
-    engine = LocalEngine(jobs)
+    queue = LocalQueue(jobs)
     prepare = Preparation(None, None, lines.append)
     try:
-        failed = run_all(runs, prepare.job, engine.submit, lines.append, limit=jobs, pause=0.02)
+        failed = run_all(runs, prepare.job, queue.submit, lines.append, limit=jobs, pause=0.02)
     finally:
-        engine.close()
+        queue.close()
     return failed, lines
 
 
@@ -78,7 +78,7 @@ def test_finished_runs_are_not_run_again_and_failed_ones_are(make_study, stub_to
 def test_as_many_as_there_are_jobs_each_on_its_share(make_study, stub_tools, tmp_path, monkeypatch):
     cores = sorted(os.sched_getaffinity(0))
     shares = split_cores(cores, 2) if len(cores) > 1 else [(cores[0],), (cores[0],)]
-    monkeypatch.setattr(scheduler, "split_cores", lambda *_: shares)
+    monkeypatch.setattr(schedule, "split_cores", lambda *_: shares)
     monkeypatch.setenv("OMP_NUM_THREADS", "77")
     pinned, pin = [], os.sched_setaffinity
     monkeypatch.setattr(os, "sched_setaffinity", lambda *to: (pinned.append(to), pin(*to)))

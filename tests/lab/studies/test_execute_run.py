@@ -3,31 +3,25 @@ from __future__ import annotations
 import json
 import threading
 import time
+from functools import partial
 
 import pytest
 
 from lwam_mm.engine.hooks.preemption_hook import INTERRUPTED
-from lwam_mm.lab.studies import run_job as job_module
-from lwam_mm.lab.studies.run_job import Job, RunError
+from lwam_mm.lab.studies import execute_run as module
+from lwam_mm.lab.studies.execute_run import RunError, execute_run
+from lwam_mm.lab.studies.run import runs_of
 
 
 @pytest.fixture
-def job(tmp_path) -> Job:
-    config = tmp_path / "seed-0.py"
-    config.write_text("x = 1\n")
-    return Job(
-        name="s/a/seed-0",
-        study="configs/s.py",
-        arm="a",
-        seed=0,
-        source="configs/c.py",
-        config=config,
-        folder=tmp_path / "seed-0",
-        checkpoint="last",
-        amp=True,
-        evaluators=(),
-        threads=1,
-    )
+def job(make_study, tmp_path):
+    """The first run of a study, as a function that executes it; its folder is an attribute."""
+    (run,) = runs_of(make_study("s", amp=True), tmp_path, arms=["a"], seeds=[0])
+    run.config_file.parent.mkdir(parents=True)
+    run.config_file.write_text("x = 1\n")
+    job = partial(execute_run, run, study="configs/s.py", config="configs/c.py", threads=1)
+    job.folder = run.folder
+    return job
 
 
 def result_of(job):
@@ -42,7 +36,7 @@ def test_result_says_what_was_run_and_found(job, stub_tools, tmp_path, monkeypat
     job()
     assert (traces / "seen").read_text() == "--amp1"
     result = result_of(job)
-    assert result["command"] == "python train.py seed-0.py --work-dir seed-0 --amp"
+    assert result["command"] == "python train.py s/a/seed-0.py --work-dir s/a/seed-0 --amp"
     assert result["metrics"] == {"mIoU": 50.0, "IoU.Crack": 40.0}
     assert result["commit"]
     assert (result["study"], result["arm"], result["seed"]) == ("configs/s.py", "a", 0)
@@ -86,7 +80,7 @@ def test_seconds_of_a_killed_piece_are_not_known(job, stub_tools):
     [
         ("os.kill(os.getpid(), signal.SIGKILL)", "ended by signal 9"),
         ("raise ValueError('no such width')", "ValueError: no such width"),
-        ("sys.exit(3)", "exit status 3 and nothing said"),
+        ("sys.exit(3)", "exit status 3 without output"),
     ],
 )
 def test_the_last_error_line_is_the_message(job, stub_tools, lines, message):
@@ -125,10 +119,10 @@ def test_stop_ends_what_runs_and_lets_nothing_start(job, stub_tools):
     thread.start()
     while not (traces / "begun").exists():
         time.sleep(0.02)
-    job_module.PROCESSES.stop()
+    module.PROCESSES.stop()
     thread.join(10)
     # Although the training ended with status 0: it was asked to.
-    assert errors == ["interrupted; go on with --resume"]
+    assert errors == ["interrupted; continue with --resume"]
     assert not (job.folder / "failure.txt").exists()  # nothing is wrong with it
     assert (traces / "asked").exists()
     assert not (job.folder / "result.json").exists()
@@ -138,6 +132,6 @@ def test_stop_ends_what_runs_and_lets_nothing_start(job, stub_tools):
 
 def test_a_training_that_was_told_to_end_has_not_failed(job, stub_tools):
     stub_tools(f"sys.exit({INTERRUPTED})")
-    with pytest.raises(RunError, match="interrupted and saved; go on with --resume"):
+    with pytest.raises(RunError, match="interrupted and saved; continue with --resume"):
         job()
     assert not (job.folder / "failure.txt").exists()

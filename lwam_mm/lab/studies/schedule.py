@@ -1,4 +1,4 @@
-"""Running jobs side by side, each once what it needs is there."""
+"""Executing runs side by side on this machine, each once its teacher is finished."""
 
 from __future__ import annotations
 
@@ -7,66 +7,37 @@ import os
 import queue
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 from lwam_mm.lab.studies.evaluate_run import checkpoint_of
-from lwam_mm.lab.studies.run_job import FAILURE, PROCESSES, Job
-from lwam_mm.lab.studies.study_plan import Run
+from lwam_mm.lab.studies.execute_run import PROCESSES
+from lwam_mm.lab.studies.run import Run
 from lwam_mm.utils.errors import UserError
 
 
-class Handle(Protocol):
-    """What a job's start gives: futures of Python and jobs of submitit have these."""
-
-    def done(self) -> bool:
-        """Say whether it has ended, well or badly."""
-
-    def result(self) -> None:
-        """Raise what it raised."""
-
-
-Submit = Callable[[Job], Handle]
-
-
 class TooManyJobsError(UserError):
-    """More jobs were asked for than there are cores."""
+    """There are not enough cores for the jobs."""
 
 
 def split_cores(cores: Sequence[int], jobs: int) -> list[tuple[int, ...]]:
-    """Share cores out.
-
-    Args:
-        cores: numbers of the cores that this process may use.
-        jobs: number of shares, at least 1.
-
-    Returns:
-        One share a job, as equal as can be.
+    """Divide the numbers of cores into ``jobs`` shares of about equal size.
 
     Raises:
-        TooManyJobsError: a job would be left without a core.
+        TooManyJobsError: If a share would be empty.
     """
     if jobs > len(cores):
         raise TooManyJobsError(
-            f"--jobs {jobs}: this process may use {len(cores)} core(s); two trainings on one core "
-            f"only hinder each other; use at most {len(cores)}"
+            f"--jobs {jobs}: this process may use {len(cores)} core(s), and two trainings on one "
+            f"core only slow each other down; use at most {len(cores)}"
         )
     # Neighbours together: they share caches.
     bounds = [len(cores) * job // jobs for job in range(jobs + 1)]
     return [tuple(cores[a:b]) for a, b in itertools.pairwise(bounds)]
 
 
-class LocalEngine:
-    """Runs jobs as processes of this machine, each pinned to its share of the cores.
-
-    Args:
-        jobs: how many at a time.
-
-    Raises:
-        TooManyJobsError: that is more than there are cores.
-    """
+class LocalQueue:
+    """Executes so many jobs at a time on this machine, each pinned to its share of the cores."""
 
     def __init__(self, jobs: int) -> None:
         self._shares: queue.SimpleQueue[tuple[int, ...]] = queue.SimpleQueue()
@@ -74,51 +45,51 @@ class LocalEngine:
             self._shares.put(share)
         self._pool = ThreadPoolExecutor(jobs)
 
-    def submit(self, job: Job) -> Handle:
+    def submit(self, job: Callable[..., None]) -> Future:
         """Start a job as soon as a share is free."""
         return self._pool.submit(self._run, job)
 
     def close(self) -> None:
-        """Ask what runs to stop, and wait until it has."""
+        """Tell all running processes to stop, and wait until they have."""
         PROCESSES.stop()
         self._pool.shutdown(cancel_futures=True)
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Callable[..., None]) -> None:
         share = self._shares.get()
         try:
-            # Of this thread alone (0); the processes that it starts inherit it.
+            # 0 is this thread alone; the processes that it starts inherit its cores.
             os.sched_setaffinity(0, share)
-            replace(job, threads=len(share))()
+            job(threads=len(share))
         finally:
             self._shares.put(share)
 
 
 def run_all(
     runs: Sequence[Run],
-    make_job: Callable[[Run, Path | None], Job],
-    submit: Submit,
+    make_job: Callable[[Run, Path | None], Callable[..., None]],
+    submit: Callable[[Callable[..., None]], Future],
     say: Callable[[str], None],
     *,
     limit: int | None = None,
     pause: float = 0.2,
 ) -> dict[Run, str]:
-    """Run all that is not finished; a failed run does not stop the others.
+    """Execute all unfinished runs; a failed run does not stop the others.
 
     Args:
-        runs: the runs, each behind its teacher.
-        make_job: makes the job of a run, given its teacher's checkpoint.
-        submit: starts a job.
-        say: called with one line of text at each start and end.
-        limit: how many are handed to ``submit`` at a time; None hands over all that can start.
-        pause: seconds between looks at what runs.
+        runs: The runs, each after its teacher.
+        make_job: Makes the job of a run, given its teacher's checkpoint.
+        submit: Starts a job.
+        say: Called with one line of text at each start and end.
+        limit: Number of jobs submitted at a time; None submits all that can start.
+        pause: Seconds between checks of the submitted jobs.
 
     Returns:
-        Why a run failed or was not begun, for each such run.
+        The reason why a run failed or was not begun, for each such run.
     """
     waiting = [run for run in runs if not run.result_file.is_file()]
     total = len(waiting)
     say(f"{total} run(s) to do, {len(runs) - total} finished before")
-    running: dict[Run, Handle] = {}
+    running: dict[Run, Future] = {}
     failed: dict[Run, str] = {}
     while waiting or running:
         for run in list(waiting):
@@ -132,31 +103,23 @@ def run_all(
                 continue
             waiting.remove(run)
             try:
-                job = make_job(run, _weights(teacher))
+                running[run] = submit(make_job(run, _weights(teacher)))
+                say(f"started  {run.name}")
             except UserError as error:
                 failed[run] = str(error)
-                continue
-            running[run] = submit(job)
-            say(f"started  {run.name}")
-        for run, handle in list(running.items()):
-            if not handle.done():
+        for run, job in list(running.items()):
+            if not job.done():
                 continue
             del running[run]
             try:
-                handle.result()
+                job.result()
                 say(f"finished {run.name} ({total - len(waiting) - len(running)} of {total})")
-            except Exception as error:  # whatever it is, the others go on
+            except Exception as error:  # of any kind: the other runs continue
                 failed[run] = f"{error}".strip().splitlines()[-1] if f"{error}" else repr(error)
                 say(f"FAILED   {run.name}: {failed[run]}")
         if running:
             time.sleep(pause)
     return failed
-
-
-def failure_of(run: Run) -> str | None:
-    """Give the message with which an unfinished run failed when it was last tried."""
-    file = run.folder / FAILURE
-    return file.read_text().strip() if file.is_file() else None
 
 
 def _weights(teacher: Run | None) -> Path | None:

@@ -6,17 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from lwam_mm.lab.studies.study_page import Table
-from lwam_mm.lab.studies.study_plan import runs_of
-from lwam_mm.lab.studies.study_plot import draw_classes, draw_seeds
-from lwam_mm.lab.studies.study_report import results_page, write_report
-from lwam_mm.lab.studies.study_results import read_csv, to_csv
+from lwam_mm.lab.studies.plots import draw_classes, draw_seeds
+from lwam_mm.lab.studies.report import results_page, write_report
+from lwam_mm.lab.studies.results import read_csv, to_csv
+from lwam_mm.lab.studies.run import runs_of
+from lwam_mm.lab.studies.tables import StudyTables
 from lwam_mm.utils.errors import UserError
 
 
 def cells(text, arm):
     """The cells of an arm's first row."""
-    line = next(line for line in text.splitlines() if line.startswith(f"| {arm} |"))
+    line = next(line for line in text.splitlines() if line.startswith(f"| {arm} "))
     return [cell.strip() for cell in line.split("|")[1:-1]]
 
 
@@ -35,7 +35,7 @@ ARMS = ["student", "dist", "all", "never"]
 
 
 def test_table_has_mean_spread_and_paired_difference(results):
-    table = Table(results, ARMS, "student", ["mIoU", "FalseRegions10"])
+    table = StudyTables(results, ARMS, "student", ["mIoU", "FalseRegions10"])
     main = table.main()
     assert cells(main, "student")[1:4] == ["21.00 ± 1.41", "-", "0, 1"]
     # Differences 3 and 2: mean 2.5, sample deviation 0.707, t(0.975, 1) = 12.706.
@@ -53,7 +53,7 @@ def test_table_has_mean_spread_and_paired_difference(results):
 def test_a_difference_that_leaves_0_out_is_marked(make_result):
     results = [make_result("a", s, 20.0 + s) for s in range(3)]
     results += [make_result("b", s, 25.0 + s + 0.1 * s) for s in range(3)]
-    assert cells(Table(results, ["a", "b"], "a", ["mIoU"]).main(), "b")[2].endswith(" *")
+    assert cells(StudyTables(results, ["a", "b"], "a", ["mIoU"]).main(), "b")[2].endswith(" *")
 
 
 def test_csv_comes_back_as_it_went(results, tmp_path):
@@ -95,7 +95,7 @@ def test_report_is_made_from_whatever_is_finished(make_study, make_result, tmp_p
     ]
     page = (tmp_path / "out" / "small.md").read_text()
     assert all(f"- {line}" in page for line in missing)
-    assert "which no validation chose" in page
+    assert "which no validation selected" in page
     assert cells(page, "a")[1] == "20.00 ± 14.14"  # seeds 0 and 4; 4 is beyond the study's
     assert cells(page, "b")[2] == "+10.00"  # paired by seed 0 alone
     assert "![mIoU by seed](small_seeds.png)" in page
@@ -121,11 +121,11 @@ def test_results_of_several_studies_are_one_page(results, tmp_path):
 
 
 def test_pictures_show_a_dot_a_seed_and_a_row_an_arm(results, monkeypatch):
-    from lwam_mm.lab.studies import study_plot as plot
+    from lwam_mm.lab.studies import plots as plot
 
     drawn = []
     monkeypatch.setattr(plot, "_png", drawn.append)
-    table = Table(results, ARMS, "student", ["mIoU"])
+    table = StudyTables(results, ARMS, "student", ["mIoU"])
     draw_seeds(table)
     axes = drawn[0].axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["student", "dist", "all"]
