@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os.path
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ class SegmentationMetric(ClassMetric):
     Args:
         ignore_index: Ground-truth value of pixels that are not counted.
         output_dir: Folder for the predicted masks as single-channel PNG of class indices, named
-            after the image; created if need be. None writes nothing.
+            after the image, in sub-folders as :class:`PredictionPicturesHook` finds them below the
+            images' common folder; created if needed. None writes nothing.
         keep_results: Not looked at: mmseg's ``test.py --out DIR`` sets it beside ``output_dir``.
         collect_device: How ranks exchange their counts: ``"gpu"``, as they exchange gradients, on
             processors too; ``"cpu"``, in files of a folder that all of them share.
@@ -60,6 +62,8 @@ class SegmentationMetric(ClassMetric):
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
         self.ignore_index = ignore_index
         self.output_dir = None if output_dir is None else Path(output_dir)
+        self.image_root: Path | None = None
+        self._written: dict[Path, str] = {}
         if self.output_dir is not None:
             self.output_dir.mkdir(parents=True, exist_ok=True)
 
@@ -88,8 +92,22 @@ class SegmentationMetric(ClassMetric):
                 )
             )
             if self.output_dir is not None:
-                name = f"{Path(pair.image_name).stem}.png"
-                _write_mask(self.output_dir / name, pair.prediction)
+                _write_mask(self._mask_file(pair.image_name), pair.prediction)
+
+    def _mask_file(self, image_name: str) -> Path:
+        image = Path(image_name)
+        if self.image_root is not None:
+            image = Path(os.path.relpath(image, self.image_root))
+        else:
+            image = Path(image.name)
+        file = self.output_dir / image.with_suffix(".png")
+        if self._written.setdefault(file, image_name) != image_name:
+            raise ValueError(
+                f"{image_name}: its predicted mask would overwrite {file}, which is that of "
+                f"{self._written[file]}. Give the images different names, or run tools/test.py, "
+                "which names masks by sub-folder."
+            )
+        return file
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
         """Sum the counts of all images, log a table and return the scores.
