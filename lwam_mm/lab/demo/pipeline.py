@@ -100,9 +100,9 @@ class Demo:
         report = self._work_dir / "report.html"
         write_report(
             report,
+            models,
+            samples,
             title="LWAM: a heavy teacher, a light student, every powder layer",
-            models=models,
-            samples=samples,
             classes=data.classes,
             palette=data.palette,
             notes=[

@@ -2,111 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lwam_mm.lab.pages.html import write_page
-from lwam_mm.lab.pages.pictures import Sample, as_data_uri, check_sample, has_unlabelled, overlays
+from lwam_mm.lab.pages.pictures import Sample, as_data_uri, has_unlabelled, overlays
 from lwam_mm.lab.pages.table import (
+    MISSING,
     ModelScores,
     format_amount,
     format_parameters,
     format_percent,
-    is_known,
-    page_table,
-)
-
-_CARDS = (
-    ("mean IoU", "miou", format_percent, "%"),
-    ("parameters", "parameters", format_parameters, ""),
-    ("per image (median)", "milliseconds", format_amount, "ms"),
-    ("file size", "megabytes", format_amount, "MB"),
+    models_table,
 )
 
 
 def write_report(
-    path: str | Path,
-    *,
-    title: str,
+    path: Path,
     models: Sequence[ModelScores],
     samples: Sequence[Sample],
+    *,
     classes: Sequence[str],
     palette: Sequence[Sequence[int]],
-    notes: Sequence[str] = (),
-    facts: Mapping[str, object] | None = None,
-    commands: Sequence[str] = (),
+    **texts: object,
 ) -> None:
     """Write the report: summary, table of models, pictures, and how it was made.
 
-    The summary compares the last model with the first one: pass the teacher first and the model
-    that is to be deployed last. All texts are shown as they are, never read as HTML.
+    All texts are shown as they are, never read as HTML.
 
     Args:
-        path: The HTML file to write; its folder is created if needed.
-        title: The page's heading.
-        models: The models, in the order to show them.
+        path: The HTML file to write.
+        models: The models in the order to show them, the teacher first and the deployed one last.
         samples: Images to show with truth and predictions beside each other.
         classes: Class names in index order; class 0 is the background, which is not coloured.
         palette: One (R, G, B) of 0..255 a class.
-        notes: Sentences below the table.
-        facts: Names and values of what the reader should know of the environment.
-        commands: Commands that made the report or that come next.
+        texts: ``title``, and if wanted ``notes`` below the table, ``facts`` by name and
+            ``commands`` that made the report.
 
     Raises:
-        ValueError: If there is no model, palette or class IoUs do not fit the classes, or a
-            sample's image and masks do not fit each other or the classes.
+        ValueError: If a model does not have one IoU for each class.
         OSError: If the file cannot be written.
     """
-    if not models:
-        raise ValueError(f"{path}: a report needs at least one model.")
-    if len(palette) != len(classes):
-        raise ValueError(
-            f"{path}: the palette has {len(palette)} colours for {len(classes)} classes: give one "
-            "(R, G, B) for each class."
-        )
-    for sample in samples:
-        check_sample(sample, len(classes))
     predicted_by = list(dict.fromkeys(name for sample in samples for name in sample.predictions))
+    pictures = []
+    for sample in samples:
+        drawn = overlays(sample, palette)
+        shown = ("image", "truth", *predicted_by)
+        uris = {name: as_data_uri(drawn[name]) if name in drawn else None for name in shown}
+        pictures.append((sample.name, uris))
     write_page(
         path,
         "demo.html",
-        title=title,
         teacher=models[0].name,
         deployed=models[-1].name,
         cards=_cards(models[0], models[-1]),
-        table=page_table(models, classes),
-        notes=notes,
+        table=models_table(models, classes),
         classes=classes,
         palette=palette,
         unlabelled=has_unlabelled(samples),
-        samples=[(sample.name, _pictures(sample, predicted_by, palette)) for sample in samples],
-        facts=facts,
-        commands=commands,
+        samples=pictures,
+        **(dict(notes=(), facts={}, commands=()) | texts),
     )
 
 
 def _cards(teacher: ModelScores, deployed: ModelScores) -> list[dict[str, str]]:
-    """Return the known figures of the deployed model beside the teacher's."""
+    """Return the known figures of the deployed model, each beside the teacher's if it is known."""
     cards = []
-    for what, name, write, unit in _CARDS:
+    for what, unit, *figures in (
+        ("mean IoU", " %", *(format_percent(model.miou) for model in (deployed, teacher))),
+        ("parameters", "", *(format_parameters(m.parameters) for m in (deployed, teacher))),
+        (
+            "per image (median)",
+            " ms",
+            *(format_amount(m.milliseconds) for m in (deployed, teacher)),
+        ),
+    ):
         # A number and its unit must not be separated by a line break.
-        figure, against = (
-            f"{write(value)} {unit}".strip().replace(" ", "\N{NO-BREAK SPACE}")
-            if is_known(value := getattr(model, name))
-            else ""
-            for model in (deployed, teacher)
+        own, against = (
+            "" if figure == MISSING else f"{figure}{unit}".replace(" ", "\N{NO-BREAK SPACE}")
+            for figure in figures
         )
-        if figure:
-            cards.append(dict(figure=figure, what=what, teacher=against))
+        if own:
+            cards.append(dict(figure=own, what=what, teacher=against))
     return cards
-
-
-def _pictures(
-    sample: Sample, predicted_by: Sequence[str], palette: Sequence[Sequence[int]]
-) -> dict[str, str | None]:
-    """Return what to show of a sample, encoded; None for a model without a prediction."""
-    drawn = overlays(sample, palette)
-    return {
-        name: as_data_uri(drawn[name]) if name in drawn else None
-        for name in ("image", "truth", *predicted_by)
-    }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lwam_mm.lab.inspection.find_errors import WorstImage
+from lwam_mm.lab.inspection.find_errors import Findings
 from lwam_mm.lab.inspection.precision_recall import PrecisionRecall
 from lwam_mm.lab.inspection.precision_recall_plot import draw_precision_recall
 from lwam_mm.lab.pages.html import write_page
@@ -21,7 +21,7 @@ from lwam_mm.lab.pages.pictures import (
     has_unlabelled,
     overlays,
 )
-from lwam_mm.lab.pages.table import ModelScores, page_table
+from lwam_mm.lab.pages.table import ModelScores, models_table
 
 _SIDES = (720, 512, 384, 288, 216, 160, 120)
 _BYTES = 4_000_000
@@ -29,53 +29,43 @@ _BYTES = 4_000_000
 
 
 def write_errors_page(
-    path: str | Path,
-    *,
-    title: str,
+    path: Path,
+    findings: Findings,
     judged: str,
     models: Sequence[ModelScores],
+    *,
     classes: Sequence[str],
     palette: Sequence[Sequence[int]],
-    confusion: np.ndarray,
-    precision_recall: Mapping[str, PrecisionRecall],
-    worst: Sequence[WorstImage],
-    notes: Sequence[str] = (),
-    facts: Mapping[str, object] | None = None,
-    commands: Sequence[str] = (),
+    **texts: object,
 ) -> None:
     """Write the page. All texts are shown as they are, never read as HTML.
 
     Args:
-        path: The HTML file to write; its folder is created if needed.
-        title: The page's heading.
+        path: The HTML file to write.
+        findings: The errors to show.
         judged: Name of the model whose errors are shown.
         models: The models, for the table at the top.
         classes: Class names in index order; class 0 is the background.
         palette: One (R, G, B) of 0..255 a class.
-        confusion: The judged model's pixels, integers of shape (C, C), row = truth.
-        precision_recall: Counted pixels by model.
-        worst: Images to show, worst first.
-        notes: Sentences below the table of models.
-        facts: Names and values of what the reader should know of the environment.
-        commands: Commands that made the page.
+        texts: ``title``, and if wanted ``notes`` below the table, ``facts`` by name and
+            ``commands`` that made the page.
 
     Raises:
         OSError: If the file cannot be written.
     """
-    judged_first = sorted(precision_recall, key=lambda name: name != judged)
-    counted = {name: precision_recall[name] for name in judged_first}
+    worst = findings.worst
+    judged_first = sorted(findings.precision_recall, key=lambda name: name != judged)
+    counted = {name: findings.precision_recall[name] for name in judged_first}
     pictures = _encode([_pictures(judged, image.sample, palette) for image in worst])
     write_page(
         path,
         "errors.html",
-        title=title,
         judged=judged,
         others=judged_first[1:],
-        table=page_table(models, classes),
-        notes=notes,
+        table=models_table(models, classes),
         classes=classes,
         palette=palette,
-        confusion=confusion.tolist(),
+        confusion=findings.confusion[judged].tolist(),
         curves=[_curve(index, name, counted) for index, name in enumerate(classes)],
         worst=[
             dict(
@@ -93,8 +83,7 @@ def write_errors_page(
         unlabelled=has_unlabelled([image.sample for image in worst]),
         differences=DIFFERENCES,
         difference_palette=DIFFERENCE_PALETTE,
-        facts=facts,
-        commands=commands,
+        **(dict(notes=(), facts={}, commands=()) | texts),
     )
 
 

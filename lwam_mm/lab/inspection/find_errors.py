@@ -19,19 +19,6 @@ from lwam_mm.lab.pages.pictures import Sample
 from lwam_mm.utils.errors import UserError
 
 
-@dataclass
-class Counts:
-    """One segmentor's predictions of all pixels that have a label.
-
-    Attributes:
-        confusion: int64 of shape (C, C), row = truth, column = prediction.
-        precision_recall: The same pixels by probability.
-    """
-
-    confusion: np.ndarray
-    precision_recall: PrecisionRecall
-
-
 @dataclass(frozen=True)
 class WorstImage:
     """An image that is segmented badly.
@@ -53,14 +40,16 @@ class Findings:
 
     Attributes:
         images: Number of images.
+        confusion: Labelled pixels by the segmentor's name, int64 of shape (C, C), row = truth.
+        precision_recall: The same pixels by probability.
         unlabelled: Number of images without a labelled pixel, which have no score.
-        counts: Counted pixels by the segmentor's name.
         worst: The worst images, worst first.
     """
 
     images: int
+    confusion: dict[str, np.ndarray]
+    precision_recall: dict[str, PrecisionRecall]
     unlabelled: int = 0
-    counts: dict[str, Counts] = field(default_factory=dict)
     worst: list[WorstImage] = field(default_factory=list)
 
 
@@ -92,10 +81,8 @@ def find_errors(
         raise UserError("the data set has no images: there is nothing to inspect")
     findings = Findings(
         images=len(dataset),
-        counts={
-            name: Counts(np.zeros((len(classes),) * 2, np.int64), PrecisionRecall(len(classes)))
-            for name in segmentors
-        },
+        confusion={name: np.zeros((len(classes),) * 2, np.int64) for name in segmentors},
+        precision_recall={name: PrecisionRecall(len(classes)) for name in segmentors},
     )
     for index in range(len(dataset)):
         item = dataset[index]
@@ -107,8 +94,8 @@ def find_errors(
             confusions[name] = confusion_matrix(
                 truth, labels[name], len(classes), prediction_name=str(path)
             )
-            findings.counts[name].confusion += confusions[name]
-            findings.counts[name].precision_recall.add(probabilities, truth)
+            findings.confusion[name] += confusions[name]
+            findings.precision_recall[name].add(probabilities, truth)
         progress(index + 1, len(dataset))
 
         if not confusions[judged].any():

@@ -69,16 +69,12 @@ def show_errors(
     facts |= {"lwam_mm": __version__, "torch": torch.__version__}
     write_errors_page(
         out,
-        title=f"What {checkpoint.name} does wrong",
-        judged=judged,
-        models=[_scores(name, model, findings) for name, model in reversed(segmentors.items())],
+        findings,
+        judged,
+        [_scores(name, model, findings) for name, model in reversed(segmentors.items())],
         classes=classes,
         palette=dataset.metainfo["palette"],
-        confusion=findings.counts[judged].confusion,
-        precision_recall={
-            name: counts.precision_recall for name, counts in findings.counts.items()
-        },
-        worst=findings.worst,
+        title=f"What {checkpoint.name} does wrong",
         notes=notes,
         facts=facts,
         commands=[command] if command else [],
@@ -87,6 +83,6 @@ def show_errors(
 
 
 def _scores(name: str, model: nn.Module, findings: Findings) -> ModelScores:
-    scores = confusion_to_metrics(findings.counts[name].confusion)
+    scores = confusion_to_metrics(findings.confusion[name])
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return ModelScores(name, scores.means["mIoU"], list(scores.iou), parameters)

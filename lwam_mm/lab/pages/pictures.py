@@ -35,35 +35,6 @@ class Sample:
     predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-def check_sample(sample: Sample, num_classes: int) -> None:
-    """Check that a sample's image and masks fit each other and the classes.
-
-    Raises:
-        ValueError: If the image is not uint8 grey or BGR, or a mask is not of its size or holds a
-            value that is neither a class nor 255.
-    """
-    shape = sample.image.shape
-    if sample.image.dtype != np.uint8 or not (
-        len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
-    ):
-        raise ValueError(
-            f"{sample.name}: the image must be uint8 of shape (H, W) or (H, W, 3), got "
-            f"{sample.image.dtype} {shape}."
-        )
-    for name, mask in {"truth": sample.truth, **sample.predictions}.items():
-        if mask.shape != shape[:2]:
-            raise ValueError(
-                f"{sample.name}: the mask '{name}' has shape {mask.shape}, the image {shape[:2]}: "
-                "bring both to one size."
-            )
-        outside = np.setdiff1d(mask, [*range(num_classes), IGNORE])
-        if outside.size:
-            raise ValueError(
-                f"{sample.name}: the mask '{name}' holds {outside.tolist()[:10]}, neither "
-                f"among the {num_classes} classes nor {IGNORE} (no label)."
-            )
-
-
 def draw_mask(image: np.ndarray, mask: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
     """Draw a mask over an image: classes in their colours, pixels without a label hatched.
 

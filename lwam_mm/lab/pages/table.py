@@ -17,10 +17,7 @@ def markdown_table(
 ) -> str:
     """Return a table in Markdown, without a newline at its end.
 
-    Args:
-        headings: The columns' headings.
-        rows: The cells of each row, one a column.
-        left: Headings of the columns to align left, as the first one is; the others align right.
+    The first column and those whose headings are in ``left`` align left, the others right.
     """
     # A bar or a line break inside a cell would end it.
     rows = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
@@ -82,7 +79,6 @@ class ModelScores:
         class_iou: IoU in percent of each class, in the order of the classes; None if unknown.
         parameters: Number of parameters.
         milliseconds: Median time of one image.
-        megabytes: Size of the model's file in MB (10^6 bytes).
     """
 
     name: str
@@ -90,34 +86,12 @@ class ModelScores:
     class_iou: Sequence[float | None] | None = None
     parameters: int | None = None
     milliseconds: float | None = None
-    megabytes: float | None = None
-
-    def shares(self, classes: Sequence[str]) -> list[float | None]:
-        """Return the mean IoU and the IoU of each class in percent.
-
-        Raises:
-            ValueError: If there is not one IoU for each class.
-        """
-        ious = [None] * len(classes) if self.class_iou is None else list(self.class_iou)
-        if len(ious) != len(classes):
-            raise ValueError(
-                f"Model '{self.name}' has {len(ious)} class IoUs for {len(classes)} classes: "
-                "give one for each class, None where there is none."
-            )
-        return [self.miou, *ious]
 
 
 def models_table(
     models: Sequence[ModelScores], classes: Sequence[str]
 ) -> tuple[list[str], list[list[str]]]:
-    """Lay out models for :func:`text_table`; the column "MB" is there if any size is known.
-
-    Args:
-        models: The models, in the order to show them.
-        classes: The class names, headings of the IoU columns.
-
-    Returns:
-        The headings, and the texts of each model below them.
+    """Return headings and rows of the models for :func:`text_table`.
 
     Raises:
         ValueError: If a model does not have one IoU for each class.
@@ -133,33 +107,15 @@ def models_table(
           teacher    71.25        98.50   44.00      9.047 M        812
           student    66.00        97.90       -      3.994 M        240
     """
-    has_size = any(is_known(model.megabytes) for model in models)
-    headings = ["model", "mIoU %", *classes, "parameters", "ms/image", *["MB"] * has_size]
-    rows = [
-        [
-            model.name,
-            *map(format_percent, model.shares(classes)),
-            format_parameters(model.parameters),
-            format_amount(model.milliseconds),
-            *[format_amount(model.megabytes)] * has_size,
-        ]
-        for model in models
-    ]
-    return headings, rows
-
-
-def page_table(models: Sequence[ModelScores], classes: Sequence[str]) -> dict[str, list]:
-    """Lay out models for the templates: IoUs also as numbers, which they draw as bars.
-
-    Returns:
-        ``headings``, and ``rows`` of (name, cells), a cell being its text and the IoU or None.
-
-    Raises:
-        ValueError: If a model does not have one IoU for each class.
-    """
-    headings, rows = models_table(models, classes)
-    table = []
-    for model, (name, *texts) in zip(models, rows, strict=True):
-        shares = [*model.shares(classes), *[None] * len(texts)]
-        table.append((name, list(zip(texts, shares, strict=False))))
-    return dict(headings=headings, rows=table)
+    rows = []
+    for model in models:
+        ious = [None] * len(classes) if model.class_iou is None else list(model.class_iou)
+        if len(ious) != len(classes):
+            raise ValueError(
+                f"Model '{model.name}' has {len(ious)} class IoUs for {len(classes)} classes: "
+                "give one for each class, None where there is none."
+            )
+        figures = map(format_percent, [model.miou, *ious])
+        parameters = format_parameters(model.parameters)
+        rows.append([model.name, *figures, parameters, format_amount(model.milliseconds)])
+    return ["model", "mIoU %", *classes, "parameters", "ms/image"], rows

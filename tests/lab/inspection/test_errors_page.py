@@ -11,7 +11,7 @@ from html_page import Page
 
 from lwam_mm.lab.inspection import errors_page
 from lwam_mm.lab.inspection.errors_page import write_errors_page
-from lwam_mm.lab.inspection.find_errors import WorstImage
+from lwam_mm.lab.inspection.find_errors import Findings, WorstImage
 from lwam_mm.lab.inspection.precision_recall import PrecisionRecall
 from lwam_mm.lab.pages.pictures import Sample
 from lwam_mm.lab.pages.table import ModelScores
@@ -52,11 +52,17 @@ def write(tmp_path):
             ],
             classes=CLASSES,
             palette=PALETTE,
-            confusion=CONFUSION,
             precision_recall={"teacher": counted(), "student": counted()},
             worst=[worst()],
         )
-        write_errors_page(tmp_path / "errors.html", **{**options, **changes})
+        options |= changes
+        findings = Findings(
+            images=1,
+            confusion={options["judged"]: CONFUSION},
+            precision_recall=options.pop("precision_recall"),
+            worst=options.pop("worst"),
+        )
+        write_errors_page(tmp_path / "errors.html", findings, **options)
         return Page(tmp_path / "errors.html")
 
     return run

@@ -63,9 +63,9 @@ def test_counts_are_those_of_all_images(dataset, truths):
     assert (findings.images, findings.unlabelled) == (4, 0)
     for name, labels in (("student", student), ("teacher", teacher)):
         expected = sum(confusion_matrix(t, p, 3) for t, p in zip(truths, labels, strict=True))
-        np.testing.assert_array_equal(findings.counts[name].confusion, expected)
-    assert np.trace(findings.counts["teacher"].confusion) == (truths != 255).sum()
-    assert findings.counts["teacher"].precision_recall.curve(1).average_precision == 1
+        np.testing.assert_array_equal(findings.confusion[name], expected)
+    assert np.trace(findings.confusion["teacher"]) == (truths != 255).sum()
+    assert findings.precision_recall["teacher"].curve(1).average_precision == 1
 
 
 def test_probabilities_are_the_softmax(dataset, truths):
@@ -79,7 +79,7 @@ def test_probabilities_are_the_softmax(dataset, truths):
         expected.add(np.where(hot, sure, (1 - sure) / 2), truth)
     for index in range(3):
         np.testing.assert_array_equal(
-            findings.counts["student"].precision_recall.curve(index).precision,
+            findings.precision_recall["student"].curve(index).precision,
             expected.curve(index).precision,
         )
     assert findings.worst == []

@@ -72,8 +72,8 @@ def tool(repository):
 def test_figures_are_those_of_the_test(models, data_root, tmp_path, of, fold):
     config = load_config(models[of][0], data_root=data_root, work_dir=tmp_path / "work")
     findings = show_errors(config, models[of][1], tmp_path / "a.html", worst=2, fold=fold)
-    judged = next(iter(findings.counts))
-    scores = confusion_to_metrics(findings.counts[judged].confusion)
+    judged = next(iter(findings.confusion))
+    scores = confusion_to_metrics(findings.confusion[judged])
     tested = evaluate(config, models[of][1], fold=fold)
     assert scores.means["mIoU"] == pytest.approx(tested["mIoU"])
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
@@ -81,7 +81,7 @@ def test_figures_are_those_of_the_test(models, data_root, tmp_path, of, fold):
     assert f">{tested['IoU.Background']:.2f}</td>" in page
     assert findings.images == len(list((data_root / "images" / "test").iterdir()))
     names = dict(student=["prediction"], distillation=["student", "teacher"])[of]
-    assert list(findings.counts) == names
+    assert list(findings.confusion) == names
     assert len(findings.worst) == 2
     assert findings.worst[0].score <= findings.worst[1].score < 100
 
@@ -112,9 +112,9 @@ def test_teacher_is_seen_as_its_own_test_sees_it(models, data_root, tmp_path):
         teacher=(config, models["teacher"][1]),
         worst=0,
     )
-    confusion = findings.counts["teacher"].confusion
+    confusion = findings.confusion["teacher"]
     assert confusion_to_metrics(confusion).means["mIoU"] == pytest.approx(tested["mIoU"])
-    assert not np.array_equal(confusion, findings.counts["student"].confusion)
+    assert not np.array_equal(confusion, findings.confusion["student"])
 
 
 def test_errors_are_one_message_and_nothing_is_left(

@@ -29,20 +29,9 @@ def test_the_example_lines_up_names_left_and_figures_right():
         assert line.index(figure) + len(figure) == lines[0].index("mIoU %") + len("mIoU %")
 
 
-def test_file_size_has_a_column_if_any_model_has_it():
-    models = [ModelScores("a", 1.0), ModelScores("b", 2.0, megabytes=4.0)]
-    lines = format_models(models).splitlines()
-    assert [line.split() for line in lines[2:]] == [
-        ["a", "1.00", "-", "-", "-"],
-        ["b", "2.00", "-", "-", "4.00"],
-    ]
-    assert lines[0].split()[-1] == "MB"
-    assert "MB" not in format_models(models[:1])
-
-
 @pytest.mark.parametrize("unknown", [None, math.nan, math.inf])
 def test_unknown_figures_are_dashes(unknown):
-    model = ModelScores("a", unknown, [unknown], None, unknown, unknown)
+    model = ModelScores("a", unknown, [unknown], None, unknown)
     assert format_models([model], ["Super"]).splitlines()[2].split() == ["a", "-", "-", "-", "-"]
 
 
