@@ -7,15 +7,19 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS
+from mmrazor.models.algorithms import SingleTeacherDistill
+from mmseg.registry import DATASETS, MODELS
 from torch import nn
 
 from lwam_mm.evaluation.scores import confusion_to_metrics
 from lwam_mm.lab.inspection.errors_page import write_errors_page
 from lwam_mm.lab.inspection.find_errors import Findings, find_errors
-from lwam_mm.lab.inspection.student_and_teacher import load_student_and_teacher
 from lwam_mm.lab.pages.table import ModelScores
+from lwam_mm.models.checkpoint import load_weights
+from lwam_mm.models.reparam.fold import reparameterize
 from lwam_mm.version import __version__
 
 
@@ -86,3 +90,35 @@ def _scores(name: str, model: nn.Module, findings: Findings) -> ModelScores:
     scores = confusion_to_metrics(findings.confusion[name])
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return ModelScores(name, scores.means["mIoU"], list(scores.iou), parameters)
+
+
+def load_student_and_teacher(
+    config: Config,
+    checkpoint: Path,
+    teacher: tuple[Config, Path] | None = None,
+    *,
+    fold: bool = False,
+) -> tuple[nn.Module, nn.Module | None]:
+    """Build the networks with their weights, in eval mode, on the available device.
+
+    Arguments and errors are those of :func:`show_errors`.
+
+    Returns:
+        The student, or the only segmentor, and the teacher or None.
+    """
+    model = _load(config, checkpoint)
+    own_teacher = None
+    if isinstance(model, SingleTeacherDistill):
+        model, own_teacher = model.student, model.teacher
+        # In training, too, the teacher sees what the student's preprocessor gives.
+        own_teacher.data_preprocessor = model.data_preprocessor
+    if fold:
+        reparameterize(model, inplace=True)
+    return model, own_teacher if teacher is None else _load(*teacher)
+
+
+def _load(config: Config, checkpoint: Path) -> nn.Module:
+    init_default_scope(config.get("default_scope", "mmseg"))
+    model = MODELS.build(config.model)
+    load_weights(model, checkpoint)
+    return revert_sync_batchnorm(model).eval().to(get_device())
