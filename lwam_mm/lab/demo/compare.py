@@ -32,15 +32,7 @@ _SHOWN = 6
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained torch model of the demo.
-
-    Attributes:
-        name: Its name in the report.
-        config: Its config, whose test split is the held-out one.
-        checkpoint: Its weights.
-        folded: Whether it is folded before it is tested and timed.
-        shown: Whether its predictions are shown.
-    """
+    """A trained torch model of the demo; its config's test split is the held-out one."""
 
     name: str
     config: Config
@@ -58,13 +50,13 @@ class TrainedModel:
 def compare(
     trained: Sequence[TrainedModel], exported: str, bundle: Path, data: DemoData, size: int
 ) -> tuple[list[ModelScores], list[Sample]]:
-    """Evaluate and time the trained models and the exported one.
+    """Evaluate and time the trained models and the exported one on the held-out split.
 
     Args:
         trained: The torch models; the last one is the one that was exported.
         exported: The exported model's name in the report.
         bundle: The exported model.
-        data: The data set; the models are compared on its held-out split.
+        data: The data set.
         size: Height and width in pixels of the image that the torch models are timed on.
 
     Returns:
@@ -126,15 +118,10 @@ def compare(
 def measure_in_turn(
     runs: Mapping[str, Callable[[], object]], *, rounds: int = 20, warm_up: int = 3
 ) -> dict[str, float]:
-    """Time functions in turn, one call each a round, so that a noisy machine slows all alike.
-
-    Args:
-        runs: Functions by name; each call is one image.
-        rounds: How often each is timed, 1 or more.
-        warm_up: Rounds before that, which do not count.
+    """Time functions in turn, so that a noisy machine slows all alike.
 
     Returns:
-        Median milliseconds of a call by name.
+        Median milliseconds of a call by name, over the rounds after the warm-up.
     """
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(warm_up + rounds):

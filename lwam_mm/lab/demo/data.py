@@ -70,14 +70,9 @@ def draw(
     if record.is_file():
         found = json.loads(record.read_text(encoding="utf-8"))
         if {key: found.get(key) for key in wanted} != wanted:
-            raise error_for(
-                Problem(
-                    "other data",
-                    folder,
-                    "holds a synthetic data set of other images.",
-                    "remove the folder or choose another --work-dir.",
-                )
-            )
+            remedy = "remove the folder or choose another --work-dir."
+            what = "holds a synthetic data set of other images."
+            raise error_for(Problem("other data", folder, what, remedy))
         progress(f"{folder} is left from an earlier run")
     else:
         generate_dataset(folder, images=images, size=size, seed=seed)
@@ -85,28 +80,15 @@ def draw(
 
 
 def adopt(root: Path, classes: Sequence[str] | None, progress: Callable[[str], None]) -> DemoData:
-    """Check every file of the user's own data set and describe it.
-
-    Args:
-        root: Folder with ``images/{train,val}`` and ``masks/{train,val}``, and with ``test``
-            beside them if there is a test split.
-        classes: Class names in index order; the released six if None.
-        progress: Called with lines of text.
+    """Check every file of the user's own data set in the released layout and describe it.
 
     Raises:
         DatasetError: If there is a problem; names it and the remedy.
     """
     names = tuple(classes or CLASSES)
     palette = PALETTE if names == CLASSES else tuple(map(tuple, default_palette(len(names))))
-    suffixes = tuple(
-        sorted(
-            {
-                path.suffix
-                for path in (root / "images").glob("*/*")
-                if path.suffix.lower() in IMAGE_EXTENSIONS
-            }
-        )
-    )
+    found = {path.suffix for path in (root / "images").glob("*/*")}
+    suffixes = tuple(sorted(suffix for suffix in found if suffix.lower() in IMAGE_EXTENSIONS))
     specs = splits_from_root(root, suffixes or (".png",))
     progress(f"checking {root}")
     report = check_dataset(specs, names)
@@ -119,13 +101,9 @@ def adopt(root: Path, classes: Sequence[str] | None, progress: Callable[[str], N
 
 
 def balancing_weights(pixels: np.ndarray) -> tuple[float, ...]:
-    """Weight classes by the inverse square root of their frequency.
+    """Weight classes by the inverse square root of their pixels, int64 (C,).
 
-    Args:
-        pixels: Labelled pixels of each class, int64 (C,).
-
-    Returns:
-        One weight a class, from 0.2 to 3; 1 for the median class and for classes without pixels.
+    Weights are from 0.2 to 3; 1 for the median class and for classes without pixels.
     """
     present = pixels[pixels > 0]
     median = float(np.median(present)) if present.size else 1.0

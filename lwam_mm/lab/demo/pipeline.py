@@ -31,13 +31,10 @@ _STAGES = 7
 
 
 class Demo:
-    """One run of the demo.
+    """One run of the demo, on the user's own data set or a drawn one.
 
-    Args:
-        work_dir: Folder for everything that the demo writes.
-        data: The user's own data set in the released layout; drawn if None.
-        classes: The names of its classes; the released six if None.
-        iterations: Iterations of each of the three trainings; the configs' if None.
+    ``classes`` are the names of the data set's classes, the released six if None; ``iterations``
+    those of each of the three trainings, the configs' if None.
     """
 
     def __init__(
@@ -55,10 +52,7 @@ class Demo:
         self._stage = 0
 
     def run(self) -> Path:
-        """Run all stages.
-
-        Returns:
-            The report.
+        """Run all stages and return the report.
 
         Raises:
             lwam_mm.datasets.problem.DatasetError: If the user's data cannot be used as it is.

@@ -26,9 +26,7 @@ def write_report(
     palette: Sequence[Sequence[int]],
     **texts: object,
 ) -> None:
-    """Write the report: summary, table of models, pictures, and how it was made.
-
-    All texts are shown as they are, never read as HTML.
+    """Write the report. All texts are shown as they are, never read as HTML.
 
     Args:
         path: The HTML file to write.
@@ -38,10 +36,6 @@ def write_report(
         palette: One (R, G, B) of 0..255 a class.
         texts: ``title``, and if wanted ``notes`` below the table, ``facts`` by name and
             ``commands`` that made the report.
-
-    Raises:
-        ValueError: If a model does not have one IoU for each class.
-        OSError: If the file cannot be written.
     """
     predicted_by = list(dict.fromkeys(name for sample in samples for name in sample.predictions))
     pictures = []

@@ -50,9 +50,6 @@ def write_errors_page(
         palette: One (R, G, B) of 0..255 a class.
         texts: ``title``, and if wanted ``notes`` below the table, ``facts`` by name and
             ``commands`` that made the page.
-
-    Raises:
-        OSError: If the file cannot be written.
     """
     worst = findings.worst
     judged_first = sorted(findings.precision_recall, key=lambda name: name != judged)

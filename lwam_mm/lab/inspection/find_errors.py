@@ -68,7 +68,7 @@ def find_errors(
     Args:
         segmentors: mmseg's segmentors by the name to show, in eval mode.
         judged: Name of the segmentor whose worst images are kept.
-        dataset: Samples as mmseg's data sets return them for a test, with truth.
+        dataset: Samples of a test with truth, as mmseg's data sets return them.
         classes: Names of the classes, in the order of the outputs.
         worst: How many images to keep, 0 or more.
         progress: Called with the number of finished images and of all.

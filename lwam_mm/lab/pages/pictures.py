@@ -40,7 +40,7 @@ def draw_mask(image: np.ndarray, mask: np.ndarray, palette: Sequence[Sequence[in
 
     Args:
         image: uint8 of shape (H, W) or (H, W, 3), BGR.
-        mask: Class indices of shape (H, W); 0 is the background and stays uncoloured.
+        mask: Class indices of shape (H, W); 0 is the background, which is not coloured.
         palette: One (R, G, B) of 0..255 a class.
 
     Returns:
@@ -106,14 +106,9 @@ def difference(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 
 def as_data_uri(picture: np.ndarray, longest_side: int = LONGEST_SIDE) -> str:
-    """Encode a picture for an ``<img src>``, as JPEG.
+    """Encode a picture, uint8 of shape (H, W) or (H, W, 3) BGR, as JPEG for an ``<img src>``.
 
-    Args:
-        picture: uint8 of shape (H, W) or (H, W, 3), BGR.
-        longest_side: Pixels of the longer side at most; a larger picture is scaled down.
-
-    Raises:
-        ValueError: If OpenCV cannot encode it.
+    A picture whose longer side has more pixels than ``longest_side`` is scaled down.
     """
     scale = longest_side / max(picture.shape[:2])
     if scale < 1:
@@ -125,9 +120,7 @@ def as_data_uri(picture: np.ndarray, longest_side: int = LONGEST_SIDE) -> str:
         cv2.IMWRITE_JPEG_QUALITY, 88,
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
     ]  # fmt: skip
-    done, data = cv2.imencode(".jpg", picture, options)
-    if not done:
-        raise ValueError(f"OpenCV could not encode a picture of {picture.dtype} {picture.shape}.")
+    _, data = cv2.imencode(".jpg", picture, options)
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}"
 
 
