@@ -76,7 +76,6 @@ def stub_tools(tmp_path, monkeypatch) -> Callable[[str], Path]:
         )
         monkeypatch.setattr(execute_run, "TRAIN", train)
         monkeypatch.setattr(execute_run, "EVALUATE", (str(evaluate),))
-        monkeypatch.setattr(execute_run, "PROCESSES", execute_run.Processes())
         return traces
 
     return install

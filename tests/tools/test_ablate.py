@@ -7,8 +7,11 @@ import runpy
 import signal
 
 import pytest
+import study_fixtures
 
 from lwam_mm.lab.studies.prepare_run import BegunRunsError
+
+stub_tools, write_study = study_fixtures.stub_tools, study_fixtures.write_study
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from prettytable import HRuleStyle, PrettyTable, TableStyle, VRuleStyle
@@ -13,27 +13,29 @@ MISSING = "-"
 
 
 def markdown_table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[str] = ()
+    headings: Sequence[str], rows: Iterable[Sequence[str]], left: Iterable[str] = ()
 ) -> str:
     """Return a table in Markdown, without a newline at its end.
 
     The first column and those whose headings are in ``left`` align left, the others right.
     """
     # A bar or a line break inside a cell would end it.
-    rows = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
-    table = _table(headings, rows, left)
+    headings, *rows = (
+        [" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in (headings, *rows)
+    )
+    table = _table(headings, rows, [heading.replace("|", "\\|") for heading in left])
     table.set_style(TableStyle.MARKDOWN)
     return table.get_string()
 
 
-def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def text_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table for the terminal, its first column aligned left, the others right."""
     table = _table(headings, rows)
     table.hrules, table.vrules = HRuleStyle.HEADER, VRuleStyle.NONE
     return table.get_string()
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], left=()) -> PrettyTable:
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], left=()) -> PrettyTable:
     # PrettyTable refuses repeated headings, such as a class called "parameters"; spaces that
     # nobody sees tell them apart.
     names = [name + " " * list(headings[:at]).count(name) for at, name in enumerate(headings)]

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from lwam_mm.engine.hooks.preemption_hook import INTERRUPTED
@@ -35,16 +36,22 @@ class InterruptedRunError(RunError):
     """A run was told to stop; --resume continues it from its newest checkpoint."""
 
 
-def execute_run(run: Run, *, study: str, config: str, threads: int | None = None) -> None:
+def execute_run(
+    run: Run,
+    *,
+    study: str,
+    config: str,
+    threads: int | None = None,
+    processes: Processes | None = None,
+) -> None:
     """Train a run, or resume its training, then evaluate it and write its result.
-
-    The arguments are plain values, for processes on other machines.
 
     Args:
         run: The run, with an absolute folder and its config written.
         study: The study's file, as results name it.
         config: The config that the arm starts from, as results name it.
         threads: Threads for OpenMP; None leaves it to the environment.
+        processes: The running processes, for whoever wants to stop them.
 
     Raises:
         RunError: If a process failed (its message is in ``failure.txt``), was told to stop, or
@@ -52,10 +59,11 @@ def execute_run(run: Run, *, study: str, config: str, threads: int | None = None
     """
     with _locked(run.folder) as lock:
         run.failure_file.unlink(missing_ok=True)
+        start = partial(_start, run.folder / "train.log", lock, threads, processes or Processes())
         try:
-            _train(run, lock, threads)
+            _train(run, start)
             facts = dict(study=study, arm=run.arm.original, seed=run.seed, config=config)
-            _evaluate(run, lock, threads, facts)
+            _evaluate(run, start, facts)
         except InterruptedRunError:
             raise
         except RunError as error:
@@ -63,7 +71,7 @@ def execute_run(run: Run, *, study: str, config: str, threads: int | None = None
             raise
 
 
-def _train(run: Run, lock: int, threads: int | None) -> None:
+def _train(run: Run, start: Callable[[Sequence[str]], None]) -> None:
     command = [str(TRAIN), str(run.config_file), "--work-dir", str(run.folder)]
     command += ["--amp"] * run.arm.study.amp
     attempts = json.loads(run.attempts_file.read_text()) if run.attempts_file.is_file() else []
@@ -75,17 +83,17 @@ def _train(run: Run, lock: int, threads: int | None) -> None:
         command.append("--resume")
     started = time.monotonic()
     try:
-        _start(run, command, lock, threads)
+        start(command)
     finally:
         attempts[-1]["seconds"] = round(time.monotonic() - started, 1)
         _write_json(run.attempts_file, attempts)
 
 
-def _evaluate(run: Run, lock: int, threads: int | None, facts: dict) -> None:
+def _evaluate(run: Run, start: Callable[[Sequence[str]], None], facts: dict) -> None:
     study, metrics = run.arm.study, run.folder / "metrics.json"
     arguments = (run.config_file, run.folder, study.checkpoint, metrics)
     command = [*EVALUATE, *map(str, arguments), json.dumps(study.evaluators)]
-    _start(run, command, lock, threads)
+    start(command)
     attempts = json.loads(run.attempts_file.read_text())
     seconds = [attempt["seconds"] for attempt in attempts]
     facts |= dict(
@@ -99,14 +107,15 @@ def _evaluate(run: Run, lock: int, threads: int | None, facts: dict) -> None:
     _write_json(run.result_file, facts | json.loads(metrics.read_text()))
 
 
-def _start(run: Run, arguments: Sequence[str], lock: int, threads: int | None) -> None:
+def _start(
+    log: Path, lock: int, threads: int | None, processes: Processes, arguments: Sequence[str]
+) -> None:
     environment = dict(os.environ)
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
-    log = run.folder / "train.log"
     with log.open("ab") as output:
         begin = output.tell()
-        status = PROCESSES.run(
+        status = processes.run(
             [sys.executable, *arguments],
             env=environment,
             stdout=output,
@@ -157,9 +166,6 @@ class Processes:
             self._stopped = True
             for process in self._running:
                 process.terminate()
-
-
-PROCESSES = Processes()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from lwam_mm.lab.studies.evaluate_run import checkpoint_of
-from lwam_mm.lab.studies.execute_run import PROCESSES
+from lwam_mm.lab.studies.execute_run import Processes
 from lwam_mm.lab.studies.run import Run
 from lwam_mm.utils.errors import UserError
 
@@ -43,7 +43,7 @@ class LocalQueue:
         self._shares: queue.SimpleQueue[tuple[int, ...]] = queue.SimpleQueue()
         for share in split_cores(sorted(os.sched_getaffinity(0)), jobs):
             self._shares.put(share)
-        self._pool = ThreadPoolExecutor(jobs)
+        self._pool, self._processes = ThreadPoolExecutor(jobs), Processes()
 
     def submit(self, job: Callable[..., None]) -> Future:
         """Start a job as soon as a share is free."""
@@ -51,7 +51,7 @@ class LocalQueue:
 
     def close(self) -> None:
         """Tell all running processes to stop, and wait until they have."""
-        PROCESSES.stop()
+        self._processes.stop()
         self._pool.shutdown(cancel_futures=True)
 
     def _run(self, job: Callable[..., None]) -> None:
@@ -59,7 +59,7 @@ class LocalQueue:
         try:
             # 0 is this thread alone; the processes that it starts inherit its cores.
             os.sched_setaffinity(0, share)
-            job(threads=len(share))
+            job(threads=len(share), processes=self._processes)
         finally:
             self._shares.put(share)
 

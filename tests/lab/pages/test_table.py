@@ -51,8 +51,9 @@ def test_markdown_aligns_names_and_texts_left_and_figures_right():
 
 
 def test_a_cell_of_markdown_stays_one_cell():
-    row = markdown_table(["a", "b"], [["x|y", "two\nlines"]]).splitlines()[2]
+    head, _, row = markdown_table(["a", "b|c"], iter([["x|y", "two\nlines"]])).splitlines()
     assert [cell.strip() for cell in row.strip("|").split(" | ")] == ["x\\|y", "two lines"]
+    assert [cell.strip() for cell in head.strip("|").split(" | ")] == ["a", "b\\|c"]
 
 
 def test_a_class_may_be_called_as_a_column_is():

@@ -8,8 +8,7 @@ from functools import partial
 import pytest
 
 from lwam_mm.engine.hooks.preemption_hook import INTERRUPTED
-from lwam_mm.lab.studies import execute_run as module
-from lwam_mm.lab.studies.execute_run import RunError, execute_run
+from lwam_mm.lab.studies.execute_run import Processes, RunError, execute_run
 from lwam_mm.lab.studies.run import runs_of
 
 
@@ -107,11 +106,11 @@ def test_stop_ends_what_runs_and_lets_nothing_start(job, stub_tools):
         (traces / "begun").touch()
         time.sleep(30)
     """)
-    errors = []
+    errors, processes = [], Processes()
 
     def run():
         try:
-            job()
+            job(processes=processes)
         except RunError as error:
             errors.append(str(error))
 
@@ -119,7 +118,7 @@ def test_stop_ends_what_runs_and_lets_nothing_start(job, stub_tools):
     thread.start()
     while not (traces / "begun").exists():
         time.sleep(0.02)
-    module.PROCESSES.stop()
+    processes.stop()
     thread.join(10)
     # Although the training ended with status 0: it was asked to.
     assert errors == ["interrupted; continue with --resume"]
@@ -127,7 +126,7 @@ def test_stop_ends_what_runs_and_lets_nothing_start(job, stub_tools):
     assert (traces / "asked").exists()
     assert not (job.folder / "result.json").exists()
     with pytest.raises(RunError, match="interrupted"):
-        job()
+        job(processes=processes)
 
 
 def test_a_training_that_was_told_to_end_has_not_failed(job, stub_tools):
