@@ -29,16 +29,7 @@ NCNN = [
     "ncnn>=1.0.20260526",  # older ones were not tried
 ]
 
-# Tables, pages and pictures. mmsegmentation and torch bring them along.
-LAB = [
-    "prettytable>=3.12",  # the first with TableStyle
-    "jinja2>=3.1",  # older ones were not tried
-    "matplotlib",
-    "scipy>=1.10",  # the first with ttest_rel().confidence_interval()
-]
-
 TRAIN = [
-    *LAB,
     "torch>=2.6",  # from here on torch.load refuses code unless told otherwise
     "mmengine>=0.10.7,<0.11",  # 0.10.7 is what lwam_mm.compat repairs
     "mmsegmentation>=1.2.2,<1.3",  # its registries and heads are what ours derive from
@@ -49,8 +40,13 @@ TRAIN = [
     "regex",
     "joblib",
     "scikit-learn",
+    "scipy>=1.10",  # ttest_rel().confidence_interval(), for studies
     "Pillow>=10",  # strict decoding of images and masks; mmcv asks for it too
     "tensorboard",  # tools/train.py --tensorboard
+    # Tables, pages and plots; mmsegmentation and torch bring them along.
+    "prettytable>=3.12",  # the first with TableStyle
+    "jinja2>=3.1",  # older ones were not tried
+    "matplotlib",
 ]
 
 # mmcv comes in two packages that write the same folder. Whoever has a compiled mmcv leaves this

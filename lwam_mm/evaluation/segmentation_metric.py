@@ -38,8 +38,7 @@ class SegmentationMetric(ClassMetric):
     Args:
         ignore_index: Ground-truth value of pixels that are not counted.
         output_dir: Folder for the predicted masks as single-channel PNG of class indices, named
-            after the image, in sub-folders as :class:`PredictionPicturesHook` finds them below the
-            images' common folder; created if needed. None writes nothing.
+            after the image; created if need be. None writes nothing.
         keep_results: Not looked at: mmseg's ``test.py --out DIR`` sets it beside ``output_dir``.
         collect_device: How ranks exchange their counts: ``"gpu"``, as they exchange gradients, on
             processors too; ``"cpu"``, in files of a folder that all of them share.
@@ -62,6 +61,7 @@ class SegmentationMetric(ClassMetric):
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
         self.ignore_index = ignore_index
         self.output_dir = None if output_dir is None else Path(output_dir)
+        # Set by PredictionPicturesHook: names then start below this folder.
         self.image_root: Path | None = None
         self._written: dict[Path, str] = {}
         if self.output_dir is not None:
