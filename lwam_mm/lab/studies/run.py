@@ -13,6 +13,8 @@ from mmengine.config import Config
 from lwam_mm.engine.launch import load_config
 from lwam_mm.lab.studies.study import Arm, Study, StudyError
 
+_NORMALISATION = ("mean", "std", "pad_val", "bgr_to_rgb", "rgb_to_bgr")
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -120,12 +122,15 @@ def config_of(
                 f"{where}: has a teacher, but {arm.config} is no distillation (its model has no "
                 "teacher)"
             )
-        # The teacher sees the images as its student does.
-        teacher = config_of(run.teacher).model.to_dict()
-        teacher.pop("data_preprocessor", None)
-        config.model.teacher = teacher
+        config.model.teacher = config_of(run.teacher).model.to_dict()
         config.model.teacher_ckpt = None if teacher_checkpoint is None else str(teacher_checkpoint)
     override(config, arm.remove, arm.overrides, where)
+    if run.teacher is not None:
+        models = (config.model.teacher, config.model)
+        own, shared = (model.get("data_preprocessor") or {} for model in models)
+        # The teacher sees its student's images; the distillation must know another normalisation.
+        if all(own.get(key) == shared.get(key) for key in _NORMALISATION):
+            config.model.teacher.pop("data_preprocessor", None)
     if options:
         config.merge_from_dict(copy.deepcopy(options))
     config.merge_from_dict({"randomness.seed": run.seed})

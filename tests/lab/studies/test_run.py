@@ -57,6 +57,24 @@ def test_the_teacher_is_that_of_its_own_arm(make_study, tmp_path):
     assert config.model.teacher_ckpt == "teacher.pth"
 
 
+@pytest.mark.parametrize(("mean", "kept"), [([9.0], True), ([1.0], False)])
+def test_only_a_teacher_of_another_normalisation_keeps_its_preprocessor(
+    make_study, tmp_path, mean, kept
+):
+    """MMRazor's teachers share their student's; of a difference the distillation has to know."""
+
+    def preprocessor(scope, mean):
+        return {"model.data_preprocessor": dict(type=f"{scope}Pre", mean=mean, std=[2.0])}
+
+    arms = {
+        "t": dict(config="plain.py", overrides=preprocessor("", mean)),
+        "a": dict(config="distillation.py", teacher="t", overrides=preprocessor("mmseg.", [1.0])),
+    }
+    (run,) = runs_of(make_study(arms=arms), tmp_path, arms=["a"], seeds=[0])
+    teacher = config_of(run).model.teacher
+    assert ("data_preprocessor" in teacher) == kept
+
+
 def test_only_a_distillation_has_a_teacher(make_study, tmp_path):
     study = make_study(arms={"t": {}, "a": dict(teacher="t")})
     (run,) = runs_of(study, tmp_path, arms=["a"], seeds=[0])
