@@ -1,4 +1,4 @@
-"""Names of predicted masks and pictures that tell images of equal names apart."""
+"""A hook that draws predictions and keeps the data set's sub-folders in their names."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def _segment(
         logits = result.seg_logits.data.float()
         if len(logits) != len(classes):
             raise UserError(
-                f"the {name} tells {len(logits)} classes apart, the data set has {len(classes)} "
+                f"the {name} has {len(logits)} classes, the data set has {len(classes)} "
                 f"({', '.join(classes)}); use a config and a checkpoint for these classes"
             )
         probabilities = torch.softmax(logits, dim=0)

@@ -110,7 +110,7 @@ def load_student_and_teacher(
     own_teacher = None
     if isinstance(model, SingleTeacherDistill):
         model, own_teacher = model.student, model.teacher
-        # In training, too, the teacher sees what the student's preprocessor gives.
+        # As in training, the student's preprocessor prepares the batches of both.
         own_teacher.data_preprocessor = model.data_preprocessor
     if fold:
         reparameterize(model, inplace=True)

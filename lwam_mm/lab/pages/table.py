@@ -36,8 +36,8 @@ def text_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], left=()) -> PrettyTable:
-    # PrettyTable refuses repeated headings, such as a class called "parameters"; spaces that
-    # nobody sees tell them apart.
+    # PrettyTable refuses repeated headings, such as a class called "parameters": make them
+    # unique by spaces at their end.
     names = [name + " " * list(headings[:at]).count(name) for at, name in enumerate(headings)]
     table = PrettyTable(names)
     for at, name in enumerate(names):

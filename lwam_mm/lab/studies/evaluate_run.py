@@ -1,4 +1,4 @@
-"""Evaluate a finished run, as a process of its own: ``python -m lwam_mm.lab.studies.evaluate_run``.
+"""Evaluate a finished run, in a process: ``python -m lwam_mm.lab.studies.evaluate_run``.
 
 Its arguments are CONFIG FOLDER last|best METRICS.json EVALUATORS, the last one as JSON.
 """

@@ -1,4 +1,4 @@
-"""One run from its config to its result, in processes of its own."""
+"""One run from its config to its result, in separate processes."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class Processes:
         with self._lock:
             if self._stopped:
                 raise InterruptedRunError("interrupted; continue with --resume")
-            # In a session of its own: Ctrl-C in the terminal reaches only this process, which then
+            # In its own session: Ctrl-C in the terminal reaches only this process, which then
             # asks the training to save and stop.
             process = subprocess.Popen(command, start_new_session=True, **options)
             self._running.add(process)

@@ -140,7 +140,7 @@ def test_progress(dataset, truths):
 
 def test_refusals(dataset, truths):
     other = Certain(right(truths), outputs=5)
-    with pytest.raises(UserError, match=r"the teacher tells 5 classes apart, the data set has 3"):
+    with pytest.raises(UserError, match=r"the teacher has 5 classes, the data set has 3"):
         find_errors(dict(teacher=other), "teacher", dataset, CLASSES, 1)
     with pytest.raises(UserError, match="has no images"):
         find_errors(dict(student=other), "student", [], CLASSES, 1)
