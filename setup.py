@@ -40,9 +40,13 @@ TRAIN = [
     "regex",
     "joblib",
     "scikit-learn",
-    "scipy",  # t-intervals of studies; scikit-learn brings it along
+    "scipy>=1.10",  # ttest_rel().confidence_interval(), for studies
     "Pillow>=10",  # strict decoding of images and masks; mmcv asks for it too
     "tensorboard",  # tools/train.py --tensorboard
+    # Tables, pages and plots; mmsegmentation and torch bring them along.
+    "prettytable>=3.12",  # the first with TableStyle
+    "jinja2>=3.1",  # older ones were not tried
+    "matplotlib",
 ]
 
 # mmcv comes in two packages that write the same folder. Whoever has a compiled mmcv leaves this
@@ -107,6 +111,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["lwam_mm", "lwam_mm.*"]),
+    package_data={"lwam_mm.lab.pages": ["templates/*"]},
     cmdclass={"build_py": build_py_with_mim},
     install_requires=BASE,
     extras_require={

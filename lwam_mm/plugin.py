@@ -28,6 +28,7 @@ import lwam_mm.engine.hooks.curves_hook
 import lwam_mm.engine.hooks.finite_loss_hook
 import lwam_mm.engine.hooks.joint_processes_hook
 import lwam_mm.engine.hooks.keep_memory_hook
+import lwam_mm.engine.hooks.prediction_pictures_hook
 import lwam_mm.engine.hooks.preemption_hook
 import lwam_mm.engine.hooks.resumable_checkpoints_hook
 import lwam_mm.engine.hooks.resumable_early_stopping_hook

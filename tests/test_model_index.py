@@ -10,7 +10,7 @@ import pytest
 import yaml
 from mmengine.config import Config
 
-from lwam_mm.lab.studies.study_results import read_csv
+from lwam_mm.lab.studies.results import read_csv
 
 # Where the results of a model are from: study and arm.
 MEASURED = {

@@ -1,4 +1,4 @@
-"""Train the arms of a study over its seeds, and compare them in one table."""
+"""Train the arms of a study over its seeds and compare them in one table."""
 
 import argparse
 import signal
@@ -16,13 +16,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from mmengine.logging import MMLogger
 
     from lwam_mm.engine.hooks.preemption_hook import INTERRUPTED
+    from lwam_mm.lab.studies.report import write_report
     from lwam_mm.lab.studies.study import read_study
-    from lwam_mm.lab.studies.study_report import write_report
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", help="a study's config file, such as configs/ablations/*.py")
     parser.add_argument(
-        "--resume", action="store_true", help="keep finished runs and go on with begun ones"
+        "--resume", action="store_true", help="keep finished runs and resume begun ones"
     )
     parser.add_argument(
         "--report", action="store_true", help="train nothing; report what is finished"
@@ -59,17 +59,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_data_root_argument(parser)
     args = parser.parse_args(argv)
     if args.jobs is not None and (args.jobs < 1 or args.cluster):
-        parser.error("--jobs takes 1 or more, and does not go with --cluster")
+        parser.error("--jobs must be 1 or more, and cannot be combined with --cluster")
     if args.report and (args.arms or args.seeds):
-        parser.error("--report is of all that is finished; it does not go with --arms or --seeds")
+        parser.error(
+            "--report covers all finished runs; it cannot be combined with --arms or --seeds"
+        )
 
-    # Each of many configs would say which environment variables it took.
+    # Each of many configs would log the environment variables that it reads.
     MMLogger.get_current_instance().setLevel("WARNING")
     study = read_study(args.study)
     try:
         failed = {} if args.report else _train(study, args)
     except KeyboardInterrupt:
-        print("stopped: what is trained so far is kept; --resume goes on from there")
+        print("stopped; the checkpoints are kept, continue with --resume")
         return INTERRUPTED
     out = args.out or args.work_dir / study.name
     files, missing = write_report(study, args.work_dir, out)
@@ -83,10 +85,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(study: object, args: argparse.Namespace) -> dict:
-    from lwam_mm.lab.studies.cluster import ClusterEngine, parse_parameters
+    from lwam_mm.lab.studies.cluster import ClusterQueue, parse_parameters
     from lwam_mm.lab.studies.prepare_run import Preparation, refuse_begun
-    from lwam_mm.lab.studies.scheduler import LocalEngine, run_all
-    from lwam_mm.lab.studies.study_plan import runs_of, with_teachers
+    from lwam_mm.lab.studies.run import runs_of, with_teachers
+    from lwam_mm.lab.studies.schedule import LocalQueue, run_all
 
     runs = with_teachers(runs_of(study, args.work_dir, arms=args.arms, seeds=args.seeds))
     if not args.resume:
@@ -96,17 +98,17 @@ def _train(study: object, args: argparse.Namespace) -> dict:
         prepare.check(run)
     if args.cluster:
         parameters = parse_parameters(args.cluster_options)
-        engine = ClusterEngine(args.cluster, args.work_dir / "cluster", parameters)
+        queue = ClusterQueue(args.cluster, args.work_dir / "cluster", parameters)
         limit = None
     else:
         limit = args.jobs or 1
-        engine = LocalEngine(limit)
-    # As Ctrl-C: the trainings save and stop, and --resume goes on from there.
+        queue = LocalQueue(limit)
+    # Like Ctrl-C: the trainings save and stop.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return run_all(runs, prepare.job, engine.submit, _say, limit=limit)
+        return run_all(runs, prepare.job, queue.submit, _say, limit=limit)
     finally:
-        engine.close()
+        queue.close()
 
 
 def _interrupt(*_: object) -> None:

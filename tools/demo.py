@@ -1,4 +1,4 @@
-"""See the whole road: data, teacher, student, distilled student, fold, export, report."""
+"""Run the whole pipeline: data, teacher, student, distillation, folding, export, report."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from lwam_mm.engine.launch import run_tool
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse the arguments and go the road."""
+    """Parse the arguments and run the demo."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work-dir", default="work_dirs/demo", help="folder for all that is made")
+    parser.add_argument("--work-dir", default="work_dirs/demo", help="folder for all output")
     parser.add_argument(
         "--data", metavar="DIR", help="your own images and masks, {images,masks}/{train,val[,test]}"
     )
@@ -18,13 +18,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--classes", nargs="+", metavar="NAME", help="your classes in index order, background first"
     )
     parser.add_argument(
-        "--iterations", type=int, metavar="N", help="of each training, in place of the configs'"
+        "--iterations", type=int, metavar="N", help="iterations of each training (the configs')"
     )
     args = parser.parse_args(argv)
 
-    from lwam_mm.lab.demo.pipeline import Road
+    from lwam_mm.lab.demo.pipeline import Demo
 
-    report = Road(args.work_dir, args.data, args.classes, args.iterations).run()
+    report = Demo(args.work_dir, args.data, args.classes, args.iterations).run()
     print(f"Open {report}")
     return 0
 

@@ -28,15 +28,17 @@ SMALL = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, train and kill."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=20, help="how many (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments (%(default)s)")
+    parser.add_argument("--kills", type=int, default=20, help="number of kills (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments (%(default)s)")
     parser.add_argument(
         "--work-dir", type=Path, default=Path("work_dirs/kill_and_resume"), help="(%(default)s)"
     )
-    parser.add_argument("--iterations", type=int, default=400, help="of training (%(default)s)")
+    parser.add_argument(
+        "--iterations", type=int, default=400, help="iterations of the training (%(default)s)"
+    )
     args = parser.parse_args(argv)
     if args.kills < 1:
-        parser.error(f"--kills {args.kills}: at least one")
+        parser.error(f"--kills {args.kills}: use 1 or more")
 
     data = args.work_dir.with_name(f"{args.work_dir.name}_data")
     if not data.exists():

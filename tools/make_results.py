@@ -12,7 +12,7 @@ from lwam_mm.utils.atomic_files import write_atomically
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments and write."""
     from lwam_mm.lab.studies.latency import is_latency_file
-    from lwam_mm.lab.studies.study_report import results_page
+    from lwam_mm.lab.studies.report import results_page
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(

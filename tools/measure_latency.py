@@ -1,4 +1,4 @@
-"""Measure how long one image takes each arm of a study, for the tables of its results."""
+"""Measure the latency of each arm of a study, for the tables of its results."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, measure and write."""
     from mmengine.logging import MMLogger
 
-    from lwam_mm.lab.studies.latency import latency_file, to_csv
+    from lwam_mm.lab.studies.latency import latency_file
     from lwam_mm.lab.studies.measure_latency import measure
     from lwam_mm.lab.studies.study import read_study
 
@@ -31,23 +31,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     if args.size < 32 or args.size % 16:
-        parser.error(f"--size {args.size}: give a multiple of 16, 32 or more")
+        parser.error(f"--size {args.size}: use a multiple of 16, 32 or more")
     if args.threads < 1 or args.rounds < 1:
-        parser.error("--threads and --rounds take 1 or more")
+        parser.error("--threads and --rounds must be 1 or more")
 
-    # Each of many configs would say which environment variables it took.
+    # Each of many configs would log the environment variables that it reads.
     MMLogger.get_current_instance().setLevel("WARNING")
     study = read_study(args.study)
     latencies = measure(
         study, size=args.size, threads=args.threads, rounds=args.rounds, progress=_say
     )
-    for figure in latencies.figures:
-        if figure.ms is not None:
-            print(f"{figure.arm}, {figure.precision}: {figure.ms:.2f} ms")
+    for latency in latencies.arms:
+        if latency.ms is not None:
+            print(f"{latency.arm}, {latency.precision}: {latency.ms:.2f} ms")
     for note in latencies.notes:
         print(f"note: {note}")
     file = latency_file(args.out / f"{study.name}.csv")
-    write_atomically(file, to_csv(latencies).encode())
+    write_atomically(file, latencies.to_csv().encode())
     print(f"written: {file}")
     return 0
 

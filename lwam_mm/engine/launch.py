@@ -14,6 +14,7 @@ from mmengine.config import Config, DictAction
 from mmengine.device import is_cuda_available
 from mmengine.dist import is_main_process
 
+from lwam_mm.engine.hooks.prediction_pictures_hook import use_prediction_pictures
 from lwam_mm.engine.runners.concise_runner import ConciseRunner
 from lwam_mm.engine.runners.resumable_runner import ResumableRunner
 from lwam_mm.models.reparam.fold import reparameterize
@@ -155,6 +156,7 @@ def evaluate(config: Config, checkpoint: str | Path, *, fold: bool = False) -> d
         CheckpointMismatchError: the checkpoint does not fit the config's model.
     """
     config.load_from = str(checkpoint)
+    use_prediction_pictures(config)
     runner = ConciseRunner.from_cfg(config)
     if fold:
         runner.load_or_resume()  # runner.test() finds it done

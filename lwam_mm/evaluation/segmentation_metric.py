@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os.path
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,9 @@ class SegmentationMetric(ClassMetric):
         super().__init__(**kwargs)
         self.ignore_index = ignore_index
         self.output_dir = None if output_dir is None else Path(output_dir)
+        # Set by PredictionPicturesHook: names then start below this folder.
+        self.image_root: Path | None = None
+        self._written: dict[Path, str] = {}
         if self.output_dir is not None:
             self.output_dir.mkdir(parents=True, exist_ok=True)
 
@@ -83,8 +87,22 @@ class SegmentationMetric(ClassMetric):
                 )
             )
             if self.output_dir is not None:
-                name = f"{Path(pair.image_name).stem}.png"
-                _write_mask(self.output_dir / name, pair.prediction)
+                _write_mask(self._mask_file(pair.image_name), pair.prediction)
+
+    def _mask_file(self, image_name: str) -> Path:
+        image = Path(image_name)
+        if self.image_root is not None:
+            image = Path(os.path.relpath(image, self.image_root))
+        else:
+            image = Path(image.name)
+        file = self.output_dir / image.with_suffix(".png")
+        if self._written.setdefault(file, image_name) != image_name:
+            raise ValueError(
+                f"{image_name}: its predicted mask would overwrite {file}, which is that of "
+                f"{self._written[file]}. Give the images different names, or run tools/test.py, "
+                "which names masks by sub-folder."
+            )
+        return file
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
         """Sum the counts of all images, log a table and return the scores.

@@ -1,4 +1,4 @@
-"""Kill a training again and again, resume it, and compare it with one that nobody disturbed."""
+"""Kill a training again and again, resume it, and compare it with an undisturbed one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -29,63 +28,56 @@ _COMPARED = ("state_dict", "ema_state_dict", "optimizer", "param_schedulers", "e
 def kill_and_resume(
     config: Config, folder: Path, kills: int, seed: int, say: Callable[[str], None]
 ) -> bool:
-    """Train once undisturbed, once with kills, and compare what is left.
+    """Train once undisturbed and once with kills, and compare the checkpoints.
 
-    The moments are drawn evenly from the start of a process on, so that some fall into its
-    start, some into an iteration, a validation or a checkpoint being written. Each process is
-    killed with its data workers. If a training ends before all kills were dealt out, the rest
-    goes to another one.
+    The moments are drawn uniformly from the start of a process on, so that some fall into its
+    start, an iteration, a validation or the writing of a checkpoint. Data workers are killed too.
+    If a training ends before all kills, the rest of them goes to another training.
 
     Args:
-        config: a training; it should write a checkpoint every few iterations.
-        folder: for the work dirs, ``undisturbed`` and ``killed_N``; must not exist yet.
-        kills: how many.
-        seed: of the moments.
-        say: takes a line of the log.
+        config: A training; it should write a checkpoint every few iterations.
+        folder: Folder of the work dirs ``undisturbed`` and ``killed_N``; must not exist yet.
+        kills: Number of kills.
+        seed: Seed of the moments.
+        say: Called with each line of the log.
 
     Returns:
-        Whether weights, optimizer, schedule, early stop and best checkpoints are the same to the
-        last bit.
+        Whether weights, optimizer, schedule, early stopping and best checkpoints are bit-identical.
 
     Raises:
-        FileExistsError: there is something at ``folder``.
-        lwam_mm.utils.errors.UserError: a training failed of itself.
+        FileExistsError: If ``folder`` exists.
+        lwam_mm.utils.errors.UserError: If a training fails without being killed.
     """
     if folder.exists():
-        raise FileExistsError(f"{folder}: is there already; remove it or give another --work-dir")
-    config.default_hooks.logger.interval = 1  # the log then knows each iteration
+        raise FileExistsError(f"{folder}: exists already; remove it or choose another --work-dir")
+    config.default_hooks.logger.interval = 1  # the log then has each iteration
     draw = random.Random(seed)
-    began, undisturbed = time.monotonic(), folder / "undisturbed"
-    run = _Run(config, undisturbed, "run_0")
-    start_up = run.seconds_to_first_iteration()
-    run.end()
-    whole = time.monotonic() - began
+    undisturbed = _TrainingProcess(config, folder / "undisturbed", "run_0")
+    start_up = undisturbed.seconds_to_first_iteration()
+    whole = undisturbed.join()
     say(f"undisturbed: {whole:.1f} s, of which {start_up:.1f} s to the first iteration")
 
-    # Even if no process got further than its first half, the last kill meets a running training.
+    # Even if no process gets beyond half of this, the last kill meets a running training.
     longest = start_up + 2 * (whole - start_up) / kills
-    dealt, trainings = 0, 0
-    same = True
-    while dealt < kills:
+    done, trainings, same = 0, 0, True
+    while done < kills:
         trainings += 1
-        work_dir = folder / f"killed_{trainings}"
-        starts = 0
-        while dealt < kills:
+        work_dir, starts = folder / f"killed_{trainings}", 0
+        while True:
             starts += 1
-            run = _Run(config, work_dir, f"run_{starts}")
-            moment = draw.uniform(0, longest)
-            if run.is_over(moment):
-                run.end()
-                say(f"training {trainings} ended before kill {dealt + 1}")
+            process = _TrainingProcess(config, work_dir, f"run_{starts}")
+            if done == kills:
+                process.join()
+                say(f"left alone to its end: {process.state()}")
                 break
-            run.kill()
-            dealt += 1
-            say(f"kill {dealt:2} of {kills}: {moment:5.2f} s after start {starts}, {run.state()}")
-        else:
-            run = _Run(config, work_dir, f"run_{starts + 1}")
-            run.end()
-            say(f"left alone to its end: {run.state()}")
-        found = list(differences(undisturbed, work_dir))
+            moment = draw.uniform(0, longest)
+            if not process.kill(moment):
+                say(f"training {trainings} ended before kill {done + 1}")
+                break
+            done += 1
+            state = process.state()
+            say(f"kill {done:2} of {kills}: {moment:5.2f} s after start {starts}, {state}")
+        found = list(differences(folder / "undisturbed", work_dir))
         same = same and not found
         for difference in found:
             say(f"training {trainings} differs from the undisturbed: {difference}")
@@ -95,38 +87,31 @@ def kill_and_resume(
 
 
 def differences(one: Path, other: Path) -> Iterator[str]:
-    """Name what differs between the last, and the best, checkpoints of two work dirs."""
-    last = [(work_dir / "last_checkpoint").read_text().strip() for work_dir in (one, other)]
-    pairs = [tuple(Path(path) for path in last)]
+    """Describe how the last and the best checkpoints of two work dirs differ."""
+    last = [Path((work_dir / "last_checkpoint").read_text().strip()) for work_dir in (one, other)]
     best = [{path.name for path in work_dir.glob("best_*.pth")} for work_dir in (one, other)]
     if best[0] != best[1]:
         yield f"best checkpoints: {sorted(best[0])} and {sorted(best[1])}"
-    pairs += [(one / name, other / name) for name in sorted(best[0] & best[1])]
-    for left, right in pairs:
+    for left, right in (last, *((one / name, other / name) for name in sorted(best[0] & best[1]))):
         if left.name != right.name:
             yield f"last checkpoint: {left.name} and {right.name}"
             continue
         a, b = (torch.load(path, map_location="cpu", weights_only=True) for path in (left, right))
         for key in _COMPARED:
-            yield from (f"{left.name}: {at}" for at in _unlike(a.get(key), b.get(key), key))
-        scores = [
-            checkpoint["message_hub"]["runtime_info"].get("best_score") for checkpoint in (a, b)
-        ]
+            yield from (f"{left.name}: {text}" for text in _compare(a.get(key), b.get(key), key))
+        scores = [found["message_hub"]["runtime_info"].get("best_score") for found in (a, b)]
         if scores[0] != scores[1]:
             yield f"{left.name}: best score {scores[0]} and {scores[1]}"
 
 
-def _unlike(a: Any, b: Any, at: str) -> Iterator[str]:
+def _compare(a: Any, b: Any, at: str) -> Iterator[str]:
     if type(a) is not type(b):
         yield f"{at}: {type(a).__name__} and {type(b).__name__}"
+    elif isinstance(a, list | tuple):
+        yield from _compare(dict(enumerate(a)), dict(enumerate(b)), at)
     elif isinstance(a, dict):
         for key in a.keys() | b.keys():
-            yield from _unlike(a.get(key), b.get(key), f"{at}.{key}")
-    elif isinstance(a, list | tuple):
-        if len(a) != len(b):
-            yield f"{at}: {len(a)} and {len(b)} items"
-        for index, (left, right) in enumerate(zip(a, b, strict=False)):
-            yield from _unlike(left, right, f"{at}[{index}]")
+            yield from _compare(a.get(key), b.get(key), f"{at}.{key}")
     elif isinstance(a, torch.Tensor):
         if a.dtype != b.dtype or a.numpy().tobytes() != b.numpy().tobytes():
             yield at
@@ -134,41 +119,44 @@ def _unlike(a: Any, b: Any, at: str) -> Iterator[str]:
         yield f"{at}: {a!r} and {b!r}"
 
 
-class _Run:
-    """One process that trains, resuming where there is something to resume from.
+class _TrainingProcess:
+    """A process that trains, resuming if there is something to resume from.
 
-    It is forked: that spares it the seconds of importing, in which a kill would prove nothing.
+    It is forked: that saves the seconds of importing, in which a kill would prove nothing.
     """
 
     def __init__(self, config: Config, work_dir: Path, name: str) -> None:
-        self.work_dir, self.output = work_dir, work_dir.parent / f"{work_dir.name}_{name}.txt"
-        self.output.parent.mkdir(parents=True, exist_ok=True)
-        self._began, self._known = time.monotonic(), set(work_dir.glob("*/vis_data/scalars.json"))
-        self._process: BaseProcess = multiprocessing.get_context("fork").Process(
-            target=_train, args=(config, work_dir, name, self.output)
+        self._work_dir = work_dir
+        self._output = work_dir.parent / f"{work_dir.name}_{name}.txt"
+        self._output.parent.mkdir(parents=True, exist_ok=True)
+        self._began = time.monotonic()
+        self._old_logs = set(work_dir.glob("*/vis_data/scalars.json"))
+        self._process = multiprocessing.get_context("fork").Process(
+            target=_train, args=(config, work_dir, name, self._output)
         )
         self._process.start()
 
-    def is_over(self, seconds: float) -> bool:
-        """Wait until so many seconds after the start, or the end."""
-        self._process.join(max(0.0, self._began + seconds - time.monotonic()))
-        return not self._process.is_alive()
-
-    def end(self) -> None:
-        """Wait for the end, which has to be a good one."""
+    def join(self) -> float:
+        """Wait for a successful end; return the seconds since the start."""
         self._process.join()
         if self._process.exitcode:
             raise UserError(
-                f"{self.work_dir}: the training failed of itself, with exit status "
-                f"{self._process.exitcode}; its output is in {self.output}"
+                f"{self._work_dir}: the training failed without being killed, with exit status "
+                f"{self._process.exitcode}; its output is in {self._output}"
             )
+        return time.monotonic() - self._began
 
-    def kill(self) -> None:
-        """Kill the process and its data workers, at once."""
+    def kill(self, seconds: float) -> bool:
+        """Kill it and its data workers so long after its start; return False if it has ended."""
+        self._process.join(max(0.0, self._began + seconds - time.monotonic()))
+        if not self._process.is_alive():
+            self.join()
+            return False
         self._process.kill()
-        with suppress(ProcessLookupError):  # killed before it had a group of its own
+        with suppress(ProcessLookupError):  # it had no process group of its own yet
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.join()
+        return True
 
     def seconds_to_first_iteration(self) -> float:
         while self._process.is_alive() and self._iteration() is None:
@@ -176,39 +164,38 @@ class _Run:
         return time.monotonic() - self._began
 
     def state(self) -> str:
-        """Say how far it came, from where, and what it left half-written."""
-        output = self.output.read_text() if self.output.is_file() else ""
+        """Describe where it began, how far it came and what it left half-written."""
+        output = self._output.read_text() if self._output.is_file() else ""
         iteration, resumed = self._iteration(), re.search(r"Resumed from (\S+)\.(?:\s|$)", output)
         if resumed:
-            origin = f"going on from {Path(resumed[1]).name}"
+            origin = f"resumed from {Path(resumed[1]).name}"
         elif "nothing to resume from" in output:
             origin = "from the beginning"
         else:
             origin = "before it had found its checkpoint"
         reached = "before its first iteration" if iteration is None else f"iteration {iteration}"
-        unfinished = sorted(path.name for path in self.work_dir.glob(".*.tmp"))
+        unfinished = sorted(path.name for path in self._work_dir.glob(".*.tmp"))
         return ", ".join([reached, origin, *(f"{name} half-written" for name in unfinished)])
 
     def _iteration(self) -> int | None:
-        new = set(self.work_dir.glob("*/vis_data/scalars.json")) - self._known
-        lines = [line for path in new for line in path.read_text().splitlines()]
-        for line in reversed(lines):
+        new = set(self._work_dir.glob("*/vis_data/scalars.json")) - self._old_logs
+        for line in reversed([line for path in new for line in path.read_text().splitlines()]):
             with suppress(json.JSONDecodeError):  # half a line
-                if "iter" in (row := json.loads(line)):
-                    return row["iter"]
+                if "iter" in (scalars := json.loads(line)):
+                    return scalars["iter"]
         return None
 
 
 def _train(config: Config, work_dir: Path, name: str, output: Path) -> None:
     os.setpgid(0, 0)
-    # Threads do not survive a fork; one of torch's gives the same bits everywhere.
+    # Threads do not survive a fork; a single one of torch gives the same bits everywhere.
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     with output.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         config.work_dir, config.resume = str(work_dir), True
-        # Starts within a second would share the folder that mmengine names after the time.
+        # mmengine names this folder by the second, in which another start could fall.
         config.visualizer.save_dir = str(work_dir / name)
         try:
             train(config)

@@ -44,6 +44,8 @@ def test_wheel_carries_configs_and_tools(wheel, repository):
     for folder in ("configs", "tools"):
         for path in (repository / folder).rglob("*.py"):
             assert f"lwam_mm/.mim/{path.relative_to(repository).as_posix()}" in names
+    for path in (repository / "lwam_mm/lab/pages/templates").iterdir():
+        assert path.relative_to(repository).as_posix() in names
     assert "lwam_mm/.mim/model-index.yml" in names
     assert "lwam_mm/.mim/configs/lwrnet/metafile.yml" in names
     assert not any(name.startswith(("tests/", "configs/", "tools/")) for name in names)

@@ -212,3 +212,12 @@ def test_is_registered_and_silent_about_its_prefix(log_records):
 def test_prefix_is_put_before_keys():
     scores = evaluate([[[0, 1]]], [[[0, 1]]], classes=CLASSES[:2], prefix="tile")
     assert scores["tile/mIoU"] == scores["tile/IoU.Super"] == 100.0
+
+
+def test_masks_that_would_overwrite_each_other_are_an_error_that_names_both(tmp_path):
+    metric = SegmentationMetric(output_dir=tmp_path)
+    assert metric._mask_file("camA/1.png") == metric._mask_file("camA/1.png") == tmp_path / "1.png"
+    with pytest.raises(ValueError, match=r"camB/1\.png: .* overwrite .*1\.png, .* of camA/1\.png"):
+        metric._mask_file("camB/1.png")
+    metric.image_root = Path()
+    assert metric._mask_file("camB/1.png") == tmp_path / "camB" / "1.png"

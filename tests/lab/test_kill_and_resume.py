@@ -22,7 +22,7 @@ def test_killed_training_is_the_undisturbed_one(tool, tmp_path, capsys):
     assert (tmp_path / "work" / "kill.log").read_text() == said
     assert "kill  2 of 2: " in said
     assert "is the undisturbed one to the last bit" in said
-    with pytest.raises(FileExistsError, match="remove it or give another --work-dir"):
+    with pytest.raises(FileExistsError, match="remove it or choose another --work-dir"):
         tool.main(arguments)
 
 

@@ -1,1 +1,1 @@
-"""The whole road in one command: data, teacher, student, distillation, fold, export, report."""
+"""The whole pipeline in one command: data, trainings, distillation, folding, export, report."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
-import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmseg.registry import MODELS
+from mmengine.dataset import pseudo_collate
+from mmseg.registry import DATASETS, MODELS
 from torch import nn
 
 from lwam_mm.datasets.decode import decode_mask, read_bytes
@@ -19,9 +21,8 @@ from lwam_mm.datasets.splits import splits_from_root
 from lwam_mm.engine.launch import evaluate
 from lwam_mm.evaluation.scores import confusion_matrix, confusion_to_metrics
 from lwam_mm.lab.demo.data import DemoData
-from lwam_mm.lab.demo.timing import measure_in_turn
 from lwam_mm.lab.pages.pictures import Sample
-from lwam_mm.lab.pages.table import ModelRow
+from lwam_mm.lab.pages.table import ModelScores
 from lwam_mm.models.checkpoint import load_weights
 from lwam_mm.models.reparam.fold import reparameterize
 from lwam_mm.runtime import Predictor, read_image
@@ -30,20 +31,14 @@ _SHOWN = 6
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A trained torch model of the demo.
-
-    Attributes:
-        name: what the report calls it.
-        config: its config; the test side is the held-out one.
-        checkpoint: its weights.
-        folded: whether it is folded before it is tested and timed.
-    """
+class TrainedModel:
+    """A trained torch model of the demo; its config's test split is the held-out one."""
 
     name: str
     config: Config
     checkpoint: Path
     folded: bool = False
+    shown: bool = False
 
     def build(self) -> nn.Module:
         """Build the model as it is compared, in eval mode."""
@@ -52,114 +47,100 @@ class Contender:
         return reparameterize(model, inplace=True) if self.folded else model
 
 
-@dataclass
-class Comparison:
-    """What the report shows.
-
-    Attributes:
-        rows: one a model, the exported one last.
-        samples: held-out layers that together show every class that there is.
-    """
-
-    rows: list[ModelRow]
-    samples: list[Sample]
-
-
 def compare(
-    contenders: Sequence[Contender],
-    exported: str,
-    bundle: Path,
-    data: DemoData,
-    size: int,
-    work_dir: Path,
-) -> Comparison:
-    """Evaluate, time and picture the contenders and the exported model.
+    trained: Sequence[TrainedModel], exported: str, bundle: Path, data: DemoData, size: int
+) -> tuple[list[ModelScores], list[Sample]]:
+    """Evaluate and time the trained models and the exported one on the held-out split.
 
     Args:
-        contenders: the torch models; the last one is what was exported.
-        exported: what the report calls the exported model.
-        bundle: the exported model.
-        data: the data set; its held-out side counts.
-        size: height and width in pixels that the torch models are timed at.
-        work_dir: folder for the predicted masks.
+        trained: The torch models; the last one is the one that was exported.
+        exported: The exported model's name in the report.
+        bundle: The exported model.
+        data: The data set.
+        size: Height and width in pixels of the image that the torch models are timed on.
+
+    Returns:
+        The scores of each model, the exported one last, and held-out layers that together show as
+        many classes as possible.
     """
-    masks = {
-        c.name: work_dir / "masks" / c.name.replace(",", "").replace(" ", "_") for c in contenders
-    }
-    metrics = {}
-    for contender in contenders:
-        contender.config.test_evaluator.output_dir = str(masks[contender.name])
-        metrics[contender.name] = evaluate(
-            contender.config, contender.checkpoint, fold=contender.folded
-        )
-
     pairs = _held_out_pairs(data)
+    truths = {pair: _truth(pair, len(data.classes)) for pair in pairs}
     predictor = Predictor(bundle)
-    labels, miou, class_iou = _evaluate_bundle(predictor, pairs, len(data.classes))
-
-    models = {contender.name: contender.build() for contender in contenders}
-    image = read_image(pairs[0].image)
-    milliseconds = measure_in_turn(
-        {name: _forward(model, size) for name, model in models.items()}
-        | {exported: lambda: predictor(image)}
-    )
-    parameters = {name: sum(p.numel() for p in m.parameters()) for name, m in models.items()}
-    rows = [
-        ModelRow(
-            name,
-            found["mIoU"],
-            class_iou=[found.get(f"IoU.{class_name}") for class_name in data.classes],
-            parameters=parameters[name],
-            milliseconds=milliseconds[name],
-        )
-        for name, found in metrics.items()
-    ]
-    rows.append(
-        ModelRow(
-            exported,
-            miou,
-            class_iou=class_iou,
-            parameters=parameters[contenders[-1].name],
-            milliseconds=milliseconds[exported],
-        )
-    )
-    samples = [
-        Sample(
-            pair.image.name,
-            read_image(pair.image),
-            _truth(pair, len(data.classes)),
-            {name: _predicted(masks[name], pair) for name in list(masks)[:2]}
-            | {exported: labels[pair.stem]},
-        )
-        for pair in _most_telling(pairs, len(data.classes))
-    ]
-    return Comparison(rows, samples)
-
-
-def _held_out_pairs(data: DemoData) -> list[Pair]:
-    for spec in splits_from_root(data.root, data.suffixes):
-        if spec.name == data.held_out:
-            return pair_files(spec)[0]
-    raise FileNotFoundError(f"{data.root}: has no side named {data.held_out}")
-
-
-def _evaluate_bundle(
-    predictor: Predictor, pairs: Sequence[Pair], num_classes: int
-) -> tuple[dict[str, np.ndarray], float, list[float]]:
-    """Predict every layer; return labels by stem, mIoU and each class's IoU in percent."""
-    labels = {pair.stem: predictor(pair.image).labels for pair in pairs}
+    labels = {pair: predictor(pair.image).labels for pair in pairs}
     confusion = sum(
         confusion_matrix(
-            _truth(pair, num_classes),
-            labels[pair.stem],
-            num_classes,
+            truths[pair],
+            labels[pair],
+            len(data.classes),
             label_name=str(pair.mask),
             prediction_name=str(pair.image),
         )
         for pair in pairs
     )
-    scores = confusion_to_metrics(confusion)
-    return labels, scores.means["mIoU"], list(scores.iou)
+    tested = {
+        model.name: evaluate(model.config, model.checkpoint, fold=model.folded) for model in trained
+    }
+    nets = {model.name: model.build() for model in trained}
+    image = read_image(pairs[0].image)
+    milliseconds = measure_in_turn(
+        {name: _forward(net, size) for name, net in nets.items()}
+        | {exported: lambda: predictor(image)}
+    )
+    parameters = {name: sum(p.numel() for p in net.parameters()) for name, net in nets.items()}
+    parameters[exported] = parameters[trained[-1].name]
+    scores = {
+        name: (found["mIoU"], [found.get(f"IoU.{class_name}") for class_name in data.classes])
+        for name, found in tested.items()
+    }
+    metrics = confusion_to_metrics(confusion)
+    scores[exported] = metrics.means["mIoU"], list(metrics.iou)
+    shown = _choose_layers(truths)
+    predictions = {
+        model.name: _predict(nets[model.name], model.config, shown)
+        for model in trained
+        if model.shown
+    }
+    predictions[exported] = labels
+    return [
+        ModelScores(name, *found, parameters[name], milliseconds[name])
+        for name, found in scores.items()
+    ], [
+        Sample(
+            pair.image.name,
+            read_image(pair.image),
+            truths[pair],
+            {name: by_pair[pair] for name, by_pair in predictions.items()},
+        )
+        for pair in shown
+    ]
+
+
+def measure_in_turn(
+    runs: Mapping[str, Callable[[], object]], *, rounds: int = 20, warm_up: int = 3
+) -> dict[str, float]:
+    """Time functions in turn, so that a noisy machine slows all alike.
+
+    Returns:
+        Median milliseconds of a call by name, over the rounds after the warm-up.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(warm_up + rounds):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            taken[name].append(1000 * (time.perf_counter() - start))
+    return {name: median(times[warm_up:]) for name, times in taken.items()}
+
+
+def _held_out_pairs(data: DemoData) -> list[Pair]:
+    for split in splits_from_root(data.root, data.suffixes):
+        if split.name == data.held_out:
+            return pair_files(split)[0]
+    raise FileNotFoundError(f"{data.root}: has no split named {data.held_out}")
+
+
+def _truth(pair: Pair, num_classes: int) -> np.ndarray:
+    return decode_mask(read_bytes(pair.mask), pair.mask, num_classes)
 
 
 def _forward(model: nn.Module, size: int) -> Callable[[], None]:
@@ -172,27 +153,28 @@ def _forward(model: nn.Module, size: int) -> Callable[[], None]:
     return run
 
 
-def _truth(pair: Pair, num_classes: int) -> np.ndarray:
-    return decode_mask(read_bytes(pair.mask), pair.mask, num_classes)
+def _predict(net: nn.Module, config: Config, pairs: Sequence[Pair]) -> dict[Pair, np.ndarray]:
+    """Return the labels of some layers, after the same pipeline as in a test."""
+    dataset = DATASETS.build(config.test_dataloader.dataset)
+    indices = {
+        Path(dataset.get_data_info(at)["img_path"]).resolve(): at for at in range(len(dataset))
+    }
+    labels = {}
+    for pair in pairs:
+        batch = pseudo_collate([dataset[indices[pair.image.resolve()]]])
+        with torch.inference_mode():
+            (sample,) = net.test_step(batch)
+        labels[pair] = sample.pred_sem_seg.data[0].numpy().astype(np.uint8)
+    return labels
 
 
-def _predicted(folder: Path, pair: Pair) -> np.ndarray:
-    return cv2.imread(str(folder / f"{pair.image.stem}.png"), cv2.IMREAD_UNCHANGED)
-
-
-def _most_telling(pairs: Sequence[Pair], num_classes: int) -> list[Pair]:
-    """Pick the layers to show: each adds as many classes as it can, the richest first."""
-    classes = {p.stem: set(np.unique(_truth(p, num_classes))) - {0, 255} for p in pairs}
+def _choose_layers(truths: Mapping[Pair, np.ndarray]) -> list[Pair]:
+    """Choose the layers to show: each adds as many classes as possible, the richest first."""
+    classes = {pair: set(np.unique(truth).tolist()) - {0, 255} for pair, truth in truths.items()}
     chosen: list[Pair] = []
     seen: set[int] = set()
-
-    def gain(pair: Pair) -> tuple[int, int]:
-        return len(classes[pair.stem] - seen), len(classes[pair.stem])
-
-    rest = list(pairs)
-    while rest and len(chosen) < _SHOWN:
-        best = max(rest, key=gain)
-        rest.remove(best)
+    while classes and len(chosen) < _SHOWN:
+        best = max(classes, key=lambda pair: (len(classes[pair] - seen), len(classes[pair])))
         chosen.append(best)
-        seen |= classes[best.stem]
+        seen |= classes.pop(best)
     return chosen

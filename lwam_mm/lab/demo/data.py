@@ -20,15 +20,15 @@ from lwam_mm.runtime.images import IMAGE_SUFFIXES
 
 @dataclass(frozen=True)
 class DemoData:
-    """A data set in the released layout that was found sound.
+    """A data set in the released layout that has passed the check.
 
     Attributes:
-        root: its folder.
-        classes: class names in index order.
-        palette: one (R, G, B) of 0..255 a class.
-        suffixes: what its images end with.
-        held_out: the side that the demo reports on, ``test`` or, where there is none, ``val``.
-        class_weight: one weight a class for the loss; the configs' own if None.
+        root: Its folder.
+        classes: Class names in index order.
+        palette: One (R, G, B) of 0..255 a class.
+        suffixes: Suffixes of its images.
+        held_out: The split that the demo reports on: ``test``, or ``val`` if there is no test.
+        class_weight: One weight a class for the loss; the configs' own if None.
     """
 
     root: Path
@@ -39,9 +39,9 @@ class DemoData:
     class_weight: tuple[float, ...] | None = None
 
     def point(self, config: Config) -> None:
-        """Make a config train, validate and test on this data set."""
-        for side, split in (("train", "train"), ("val", "val"), ("test", self.held_out)):
-            config[f"{side}_dataloader"].dataset.update(
+        """Set a config to train, validate and test on this data set."""
+        for loader, split in (("train", "train"), ("val", "val"), ("test", self.held_out)):
+            config[f"{loader}_dataloader"].dataset.update(
                 data_root=str(self.root),
                 img_suffix=list(self.suffixes),
                 metainfo=dict(
@@ -60,72 +60,50 @@ class DemoData:
 def draw(
     folder: Path, *, images: int, size: int, seed: int, progress: Callable[[str], None]
 ) -> DemoData:
-    """Draw a synthetic data set, unless the very same lies there from an earlier run.
+    """Draw a synthetic data set, unless an earlier run left the same one.
 
     Raises:
-        DatasetError: ``folder`` holds something else.
+        DatasetError: If ``folder`` holds another data set.
     """
     wanted = dict(images=images, size=size, seed=seed, generator_version=GENERATOR_VERSION)
     record = folder / "dataset.json"
     if record.is_file():
         found = json.loads(record.read_text(encoding="utf-8"))
         if {key: found.get(key) for key in wanted} != wanted:
-            raise error_for(
-                Problem(
-                    "other data",
-                    folder,
-                    "holds a synthetic data set of other images.",
-                    "remove the folder or give another --work-dir.",
-                )
-            )
-        progress(f"{folder} is there from an earlier run")
+            remedy = "remove the folder or choose another --work-dir."
+            what = "holds a synthetic data set of other images."
+            raise error_for(Problem("other data", folder, what, remedy))
+        progress(f"{folder} is left from an earlier run")
     else:
         generate_dataset(folder, images=images, size=size, seed=seed)
     return DemoData(folder, CLASSES, PALETTE, (".png",), "test")
 
 
 def adopt(root: Path, classes: Sequence[str] | None, progress: Callable[[str], None]) -> DemoData:
-    """Take a user's own data set, after checking every file of it.
-
-    Args:
-        root: folder with ``images/{train,val}`` and ``masks/{train,val}``; ``test`` is used where
-            it is there.
-        classes: class names in index order; the released six if None.
-        progress: called with a line now and then.
+    """Check every file of the user's own data set in the released layout and describe it.
 
     Raises:
-        DatasetError: names what is wrong with it, and what to do.
+        DatasetError: If there is a problem; names it and the remedy.
     """
     names = tuple(classes or CLASSES)
     palette = PALETTE if names == CLASSES else tuple(map(tuple, default_palette(len(names))))
-    suffixes = tuple(
-        sorted(
-            {
-                path.suffix
-                for path in (root / "images").glob("*/*")
-                if path.suffix.lower() in IMAGE_SUFFIXES
-            }
-        )
-    )
+    found = {path.suffix for path in (root / "images").glob("*/*")}
+    suffixes = tuple(sorted(suffix for suffix in found if suffix.lower() in IMAGE_SUFFIXES))
     specs = splits_from_root(root, suffixes or (".png",))
     progress(f"checking {root}")
     report = check_dataset(specs, names)
     raise_for(report.problems, f"The data set {root}")
     progress(report.summary())
     if len(names) < 2:
-        raise DatasetError(f"{root}: one class alone cannot be learned. Remedy: name at least two.")
+        raise DatasetError(f"{root}: a single class cannot be learned. Remedy: name at least two.")
     weights = balancing_weights(report.splits[0].pixels[: len(names)])
     return DemoData(root, names, palette, suffixes, specs[-1].name, weights)
 
 
 def balancing_weights(pixels: np.ndarray) -> tuple[float, ...]:
-    """Weigh classes by the inverse square root of how often they occur.
+    """Weight classes by the inverse square root of their pixels, int64 (C,).
 
-    Args:
-        pixels: labelled pixels of each class, int64 (C,).
-
-    Returns:
-        A weight a class, between 0.2 and 3; 1 for the median class and for one without pixels.
+    Weights are from 0.2 to 3; 1 for the median class and for classes without pixels.
     """
     present = pixels[pixels > 0]
     median = float(np.median(present)) if present.size else 1.0

@@ -12,11 +12,12 @@ from mmengine.config import Config
 from lwam_mm.deploy.exporter import export_bundle
 from lwam_mm.distill.extract_student import extract_student
 from lwam_mm.engine.launch import load_config, train
-from lwam_mm.lab.demo.compare import Comparison, Contender, compare
+from lwam_mm.lab.demo.compare import TrainedModel, compare
 from lwam_mm.lab.demo.data import DemoData, adopt, draw
-from lwam_mm.lab.pages.demo_page import write_report
-from lwam_mm.lab.pages.picture_sheet import write_sheet
-from lwam_mm.lab.pages.table import format_table
+from lwam_mm.lab.demo.report import write_report
+from lwam_mm.lab.pages.pictures import overlays
+from lwam_mm.lab.pages.sheet import write_sheet
+from lwam_mm.lab.pages.table import models_table, text_table
 from lwam_mm.runtime import Predictor
 from lwam_mm.runtime.predict_files import predict_files
 from lwam_mm.utils.paths import configs_folder
@@ -25,19 +26,15 @@ from lwam_mm.version import __version__
 TEACHER = "unetpp-w8_1xb4-400i_powder-bed-synthetic-96x96.py"
 STUDENT = "lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py"
 DISTILLED = "kd-unetpp-w8_lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py"
-EXPORTED = "distilled, exported"
 IMAGES, SIZE, SEED = 160, 96, 0
 _STAGES = 7
 
 
-class Road:
-    """One run of the demo: what its stages hand on to each other.
+class Demo:
+    """One run of the demo, on the user's own data set or a drawn one.
 
-    Args:
-        work_dir: folder for everything that the demo makes.
-        data: a user's own data set in the released layout; drawn if None.
-        classes: the names of its classes; the released six if None.
-        iterations: of each of the three trainings; the configs' if None.
+    ``classes`` are the names of the data set's classes, the released six if None; ``iterations``
+    those of each of the three trainings, the configs' if None.
     """
 
     def __init__(
@@ -47,34 +44,31 @@ class Road:
         classes: Sequence[str] | None = None,
         iterations: int | None = None,
     ) -> None:
-        self.work_dir = Path(work_dir)
-        self.own_data = Path(data) if data is not None else None
-        self.classes = classes
-        self.iterations = iterations
-        self.started = time.monotonic()
-        self.stage = 0
+        self._work_dir = Path(work_dir)
+        self._own_data = Path(data) if data is not None else None
+        self._classes = classes
+        self._iterations = iterations
+        self._started = time.monotonic()
+        self._stage = 0
 
     def run(self) -> Path:
-        """Go the whole road.
-
-        Returns:
-            The report.
+        """Run all stages and return the report.
 
         Raises:
-            lwam_mm.datasets.problem.DatasetError: the user's data cannot be used as it is.
+            lwam_mm.datasets.problem.DatasetError: If the user's data cannot be used as it is.
         """
-        self._say("data")
+        self._announce("data")
         data = self._prepare_data()
         teacher = self._train("teacher", TEACHER, data)
         student = self._train("student", STUDENT, data)
         distillation = self._train(
             "distilled student", DISTILLED, data, {"model.teacher_ckpt": str(teacher)}
         )
-        distilled = self.work_dir / "distilled_student.pth"
+        distilled = self._work_dir / "distilled_student.pth"
         extract_student(distillation, distilled)
 
-        self._say("fold and export")
-        bundle = self.work_dir / "bundle"
+        self._announce("fold and export")
+        bundle = self._work_dir / "bundle"
         export_bundle(
             self._config(STUDENT, data),
             distilled,
@@ -83,80 +77,81 @@ class Road:
             progress=lambda line: print(line, flush=True),
         )
 
-        self._say("evaluate on the held-out layers")
-        contenders = [
-            Contender("teacher", self._config(TEACHER, data), teacher),
-            Contender("student", self._config(STUDENT, data), student),
-            Contender("distilled student", self._config(STUDENT, data), distilled),
-            Contender("distilled, folded", self._config(STUDENT, data), distilled, folded=True),
+        self._announce("evaluate on the held-out layers")
+        trained = [
+            TrainedModel("teacher", self._config(TEACHER, data), teacher, shown=True),
+            TrainedModel("student", self._config(STUDENT, data), student, shown=True),
+            TrainedModel("distilled student", self._config(STUDENT, data), distilled),
+            TrainedModel("distilled, folded", self._config(STUDENT, data), distilled, folded=True),
         ]
-        comparison = compare(contenders, EXPORTED, bundle, data, SIZE, self.work_dir)
+        models, samples = compare(trained, "distilled, exported", bundle, data, SIZE)
 
-        self._say("predict and report")
+        self._announce("predict and report")
         layers = data.root / "images" / data.held_out
-        predict_files(Predictor(bundle), [layers], self.work_dir / "predictions")
-        report = self.work_dir / "report.html"
-        self._write_report(report, data, comparison)
-        write_sheet(self.work_dir / "layers.png", comparison.samples, data.palette)
-        print(f"\n{format_table(comparison.rows, data.classes)}\n")
+        predict_files(Predictor(bundle), [layers], self._work_dir / "predictions")
+        drawn = self._own_data is None
+        shown = "synthetic layers of builds that training never saw" if drawn else data.root.name
+        report = self._work_dir / "report.html"
+        write_report(
+            report,
+            models,
+            samples,
+            title="LWAM: a heavy teacher, a light student, every powder layer",
+            classes=data.classes,
+            palette=data.palette,
+            notes=[
+                f"IoU in percent on {shown} ({data.held_out}).",
+                f"Median milliseconds of one image of {SIZE} x {SIZE} pixels; the models take "
+                f"turns, on {torch.get_num_threads()} threads. The torch rows are the network "
+                "alone; the exported row goes from decoded image to class map.",
+                "The demo trains narrow nets for minutes: its figures show that the pipeline "
+                "works, not what the method can reach.",
+            ],
+            facts={
+                "lwam_mm": __version__,
+                "torch": torch.__version__,
+                "whole run": f"{self._elapsed()} (minutes:seconds)",
+            },
+            commands=[
+                "make demo" if drawn else f"make demo DATA={data.root}",
+                f"python tools/predict.py {bundle} IMAGES --out DIR",
+            ],
+        )
+        pictures = [overlays(sample, data.palette) for sample in samples]
+        headings = ["layer", *list(pictures[0])[1:]]
+        write_sheet(
+            self._work_dir / "layers.png", headings, [list(row.values()) for row in pictures]
+        )
+        print(f"\n{text_table(*models_table(models, data.classes))}\n")
         return report
 
-    def _say(self, what: str) -> None:
-        self.stage += 1
-        print(f"\n=== {self.stage}/{_STAGES} {what} ({self._taken()} so far) ===", flush=True)
+    def _announce(self, stage: str) -> None:
+        self._stage += 1
+        print(f"\n=== {self._stage}/{_STAGES} {stage} ({self._elapsed()} so far) ===", flush=True)
 
-    def _taken(self) -> str:
-        minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
+    def _elapsed(self) -> str:
+        minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
         return f"{minutes}:{seconds:02d}"
 
     def _prepare_data(self) -> DemoData:
-        if self.own_data is not None:
-            return adopt(self.own_data, self.classes, progress=print)
-        return draw(self.work_dir / "data", images=IMAGES, size=SIZE, seed=SEED, progress=print)
+        if self._own_data is not None:
+            return adopt(self._own_data, self._classes, progress=print)
+        return draw(self._work_dir / "data", images=IMAGES, size=SIZE, seed=SEED, progress=print)
 
     def _config(self, name: str, data: DemoData, options: dict[str, str] | None = None) -> Config:
         config = load_config(
             configs_folder() / "demo" / name,
-            work_dir=self.work_dir / Path(name).stem,
+            work_dir=self._work_dir / Path(name).stem,
             options=options,
         )
         data.point(config)
-        if self.iterations is not None:
-            config.train_cfg.update(max_iters=self.iterations, val_interval=self.iterations)
-            config.default_hooks.checkpoint.interval = self.iterations
+        if self._iterations is not None:
+            config.train_cfg.update(max_iters=self._iterations, val_interval=self._iterations)
+            config.default_hooks.checkpoint.interval = self._iterations
         return config
 
     def _train(
         self, what: str, name: str, data: DemoData, options: dict[str, str] | None = None
     ) -> Path:
-        self._say(f"train the {what}")
+        self._announce(f"train the {what}")
         return train(self._config(name, data, options))
-
-    def _write_report(self, path: Path, data: DemoData, comparison: Comparison) -> None:
-        drawn = self.own_data is None
-        layers = "synthetic layers of builds that training never saw" if drawn else data.root.name
-        write_report(
-            path,
-            title="LWAM: a heavy teacher, a light student, every powder layer",
-            rows=comparison.rows,
-            samples=comparison.samples,
-            classes=data.classes,
-            palette=data.palette,
-            notes=[
-                f"IoU in percent on {layers} ({data.held_out}).",
-                f"Milliseconds an image of {SIZE} x {SIZE} pixels, median, measured in turn on "
-                f"{torch.get_num_threads()} threads. The torch rows are the network alone; the "
-                "exported row is the whole way from decoded image to class map.",
-                "The demo trains narrow nets for minutes: its figures show that the road works, "
-                "not what the method can reach.",
-            ],
-            facts={
-                "lwam_mm": __version__,
-                "torch": torch.__version__,
-                "whole run": f"{self._taken()} (minutes:seconds)",
-            },
-            commands=[
-                "make demo" if drawn else f"make demo DATA={data.root}",
-                f"python tools/predict.py {self.work_dir / 'bundle'} IMAGES --out DIR",
-            ],
-        )

@@ -1,4 +1,4 @@
-"""Precision and recall of every class over the threshold of its probability, in numpy alone."""
+"""Precision and recall of each class over the threshold of its probability."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Curve:
     A pixel counts as found if the class's probability reaches the threshold.
 
     Attributes:
-        thresholds: rising from 0 to 1, float64 of shape (T,).
-        precision: correct share of the found pixels, float64 of shape (T,); NaN where none is.
-        recall: found share of the class's pixels, float64 of shape (T,).
+        thresholds: Thresholds from 0 to 1, ascending, float64 of shape (T,).
+        precision: Correct share of the found pixels, float64 of shape (T,); NaN if none is found.
+        recall: Found share of the class's pixels, float64 of shape (T,).
     """
 
     thresholds: np.ndarray
@@ -28,7 +28,7 @@ class Curve:
 
     @property
     def average_precision(self) -> float:
-        """Area under the curve in steps, as scikit-learn has it: 0..1."""
+        """Area under the curve in steps, as scikit-learn defines it: 0..1."""
         gains = self.recall - np.append(self.recall[1:], 0.0)
         return float(np.sum(gains * np.nan_to_num(self.precision)))
 
@@ -39,18 +39,18 @@ class Curve:
 
     @property
     def f_score(self) -> np.ndarray:
-        """Harmonic mean of precision and recall at each threshold; 0 where nothing is right."""
+        """Harmonic mean of precision and recall at each threshold; 0 where nothing is correct."""
         precision = np.nan_to_num(self.precision)
         both = precision + self.recall
         return np.divide(2 * precision * self.recall, both, out=np.zeros_like(both), where=both > 0)
 
 
 class PrecisionRecall:
-    """Counts pixels by class and probability, image after image; memory does not grow.
+    """Counter of pixels by class and probability, whose memory does not grow with the images.
 
     Args:
-        num_classes: number of classes C.
-        ignore_index: label of pixels that are not counted.
+        num_classes: Number of classes C.
+        ignore_index: Label of pixels that are not counted.
     """
 
     def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
@@ -63,11 +63,11 @@ class PrecisionRecall:
         """Count one image.
 
         Args:
-            probabilities: floats in 0..1 of shape (C, H, W).
-            label: class indices of shape (H, W).
+            probabilities: Floats in 0..1 of shape (C, H, W).
+            label: Class indices of shape (H, W).
 
         Raises:
-            ValueError: the shapes do not fit, or a number is no probability.
+            ValueError: If the shapes do not fit, or a value is no probability.
         """
         if probabilities.shape != (self.num_classes, *label.shape):
             raise ValueError(
@@ -80,12 +80,12 @@ class PrecisionRecall:
             values = probabilities[index][counted]
             if not np.all((values >= 0) & (values <= 1)):
                 raise ValueError(f"class {index} has probabilities outside 0..1, or NaN")
-            bins = (values * STEPS).astype(np.int64)  # the highest threshold that is reached
+            bins = (values * STEPS).astype(np.int64)  # the highest threshold reached
             self._all[index] += np.bincount(bins, minlength=STEPS + 1)
             self._right[index] += np.bincount(bins[truth == index], minlength=STEPS + 1)
 
     def share(self, index: int) -> float:
-        """Share of the counted pixels that belong to a class, 0..1: a guesser's precision."""
+        """Return the class's share of the counted pixels, 0..1: the precision of guessing."""
         return float(self._right[index].sum() / max(1, self._all[index].sum()))
 
     def curve(self, index: int) -> Curve | None:

@@ -1,42 +1,47 @@
-"""What tools/show_dataset.py does: a contact sheet of a config's augmentation."""
+"""A contact sheet of a config's augmentation: what tools/show_dataset.py does."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.patches import Patch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmseg.registry import DATASETS
+from torch import Tensor
 
 from lwam_mm.datasets.decode import decode_image, decode_mask, read_bytes
-from lwam_mm.lab.inspection.augmented_views import choose_telling, views_of
-from lwam_mm.lab.pages.contact_sheet import Row, write_contact_sheet
+from lwam_mm.lab.pages.pictures import draw_mask
+from lwam_mm.lab.pages.sheet import write_sheet
+from lwam_mm.utils.errors import UserError
 
 
 def show_dataset(
     config: Config, out: Path, *, images: int = 6, views: int = 5, seed: int = 0
 ) -> int:
-    """Draw training images with their masks, and what the config's pipeline makes of them.
+    """Draw training images with their masks, and views of each after the config's pipeline.
 
     Args:
-        config: its ``train_dataloader`` is shown.
-        out: PNG to write.
-        images: how many images, 1 or more, chosen so that every class is shown where it can be.
-        views: how many augmented views of each, 0 or more.
-        seed: of the choice and of the augmentation.
+        config: The config whose ``train_dataloader`` is shown.
+        out: The PNG file to write.
+        images: How many images, 1 or more, chosen so that every class is shown if possible.
+        views: How many augmented views of each, 0 or more.
+        seed: Seed of the choice and of the augmentation.
 
     Returns:
         The number of images shown.
 
     Raises:
-        lwam_mm.datasets.problem.DatasetError: the data cannot be used.
-        lwam_mm.utils.errors.UserError: the pipeline gives no image with a mask.
+        lwam_mm.datasets.problem.DatasetError: If the data cannot be used.
+        lwam_mm.utils.errors.UserError: If the pipeline returns no image with a mask.
     """
     init_default_scope(config.get("default_scope", "mmseg"))
     dataset = DATASETS.build(config.train_dataloader.dataset)
-    classes = dataset.metainfo["classes"]
+    classes, palette = dataset.metainfo["classes"], dataset.metainfo["palette"]
     # Wrappers repeat images: each file is shown once.
     infos = {}
     for index in range(len(dataset)):
@@ -47,20 +52,87 @@ def show_dataset(
     pixels = np.array([np.bincount(mask.ravel(), minlength=256)[: len(classes)] for mask in masks])
 
     set_random_seed(seed)
-    rows = []
-    for choice in choose_telling(pixels, images, seed):
+    rows, captions = [], []
+    for choice in choose_images(pixels, images, seed):
         info = infos[choice]
-        path = Path(info["img_path"])
-        rows.append(
-            Row(
-                _name(path, config),
-                decode_image(read_bytes(path), path, info.get("white_level")),
-                _mask(info, len(classes)),
-                views_of(dataset, indices[choice], views),
-            )
-        )
-    write_contact_sheet(out, rows, classes, dataset.metainfo["palette"])
+        path, mask = Path(info["img_path"]), _mask(info, len(classes))
+        image = decode_image(read_bytes(path), path, info.get("white_level"))
+        pairs = [(image, mask), *augmented_views(dataset, indices[choice], views)]
+        rows.append([image, *(draw_mask(*pair, palette) for pair in pairs)])
+        captions.append(f"{_name(path, config)}: {_contents(pixels[choice], mask.size, classes)}")
+    headings = ["as read", "mask", *(f"view {number + 1}" for number in range(views))]
+    write_sheet(out, headings, rows, captions=captions, legend=_legend(classes, palette))
     return len(rows)
+
+
+def choose_images(pixels: np.ndarray, count: int, seed: int = 0) -> list[int]:
+    """Choose images so that every class is shown about equally often, rare ones first.
+
+    Args:
+        pixels: Pixels of each class in each image, integers of shape (images, C); class 0, the
+            background, does not count.
+        count: How many images to choose; all of them if there are no more.
+        seed: Seed of the draw among images of the same class, from the half with most pixels of it.
+
+    Returns:
+        Indices of images, each once.
+    """
+    random = np.random.default_rng(seed)
+    contains = pixels > 0
+    rarity = contains.sum(axis=0)
+    shown = np.zeros(pixels.shape[1], int)
+    left = np.ones(len(pixels), bool)
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(pixels)):
+        candidates = np.flatnonzero(left)
+        wanted = [c for c in range(1, pixels.shape[1]) if np.any(contains[left, c])]
+        if wanted:
+            rarest = min(wanted, key=lambda c: (shown[c], rarity[c]))
+            candidates = np.flatnonzero(left & contains[:, rarest])
+            by_size = candidates[np.argsort(-pixels[candidates, rarest], kind="stable")]
+            candidates = by_size[: (len(by_size) + 1) // 2]
+        index = int(random.choice(candidates))
+        chosen.append(index)
+        left[index] = False
+        shown += contains[index]
+    return chosen
+
+
+def augmented_views(
+    dataset: Sequence[dict[str, Any]], index: int, count: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pass one image through a training set's pipeline several times.
+
+    Args:
+        dataset: The data set, as mmseg builds it from a config.
+        index: Index of the image.
+        count: How many views.
+
+    Returns:
+        Image, uint8 (H, W, 3) BGR, and mask, class indices uint8 (H, W), of each view.
+
+    Raises:
+        UserError: If the pipeline returns anything but an image and a mask of one size.
+    """
+    views = []
+    for _ in range(count):
+        item = dataset[index]
+        image, sample = item.get("inputs"), item.get("data_samples")
+        if not isinstance(image, Tensor) or "gt_sem_seg" not in (sample or ()):
+            raise UserError(
+                "the pipeline of train_dataloader returns no image with a mask; it must load both "
+                "and end in PackSegInputs"
+            )
+        mask = sample.gt_sem_seg.data[0].numpy().astype(np.uint8)
+        pixels = image.permute(1, 2, 0).numpy()
+        if mask.shape != pixels.shape[:2]:
+            raise UserError(
+                f"{sample.img_path}: the pipeline of train_dataloader returns an image of "
+                f"{pixels.shape[:2]} with a mask of {mask.shape} (height, width); a transform "
+                "changes only one of them"
+            )
+        views.append((np.clip(pixels, 0, 255).astype(np.uint8), mask))
+    return views
 
 
 def _mask(info: dict, num_classes: int) -> np.ndarray:
@@ -71,3 +143,25 @@ def _mask(info: dict, num_classes: int) -> np.ndarray:
 def _name(path: Path, config: Config) -> str:
     root = Path(config.train_dataloader.dataset.get("data_root") or ".")
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def _contents(pixels: np.ndarray, size: int, classes: Sequence[str]) -> str:
+    """List the classes of a mask, but the background, with their share of its pixels."""
+    shares = [
+        f"{name} {100 * count / size:.2g} %"
+        for name, count in zip(classes[1:], pixels[1:], strict=True)
+        if count
+    ]
+    return ", ".join(shares) or f"{classes[0]} only"
+
+
+def _legend(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> list[Patch]:
+    colours = [tuple(channel / 255 for channel in colour) for colour in palette]
+    return [
+        Patch(facecolor="none", edgecolor="#282828", label=f"{classes[0]} (not coloured)"),
+        *(
+            Patch(facecolor=colour, edgecolor="#282828", label=name)
+            for name, colour in zip(classes[1:], colours[1:], strict=True)
+        ),
+        Patch(facecolor="none", edgecolor="#808080", hatch="////", label="no label"),
+    ]

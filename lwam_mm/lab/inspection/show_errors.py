@@ -1,4 +1,4 @@
-"""What tools/show_errors.py does: inspect a checkpoint on its config's test set, write the page."""
+"""The page of a checkpoint's errors on its config's test set: what tools/show_errors.py does."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS
+from mmrazor.models.algorithms import SingleTeacherDistill
+from mmseg.registry import DATASETS, MODELS
 from torch import nn
 
 from lwam_mm.evaluation.scores import confusion_to_metrics
-from lwam_mm.lab.inspection.inspect import Findings, inspect_errors
-from lwam_mm.lab.inspection.student_and_teacher import load_student_and_teacher
-from lwam_mm.lab.pages.errors_page import write_errors_page
-from lwam_mm.lab.pages.table import ModelRow
+from lwam_mm.lab.inspection.errors_page import write_errors_page
+from lwam_mm.lab.inspection.find_errors import Findings, find_errors
+from lwam_mm.lab.pages.table import ModelScores
+from lwam_mm.models.checkpoint import load_weights
+from lwam_mm.models.reparam.fold import reparameterize
 from lwam_mm.version import __version__
 
 
@@ -30,22 +34,22 @@ def show_errors(
     command: str = "",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Findings:
-    """Write a page about what a model does wrong on its config's test set.
+    """Write a page of a model's errors on its config's test set.
 
     Args:
-        config: a segmentor's config, or a distillation's.
-        checkpoint: its weights.
-        out: HTML file to write.
-        teacher: config and checkpoint of a teacher, which sees what the config's pipeline gives;
-            a distillation brings its own.
-        worst: how many images to show, 0 or more.
-        fold: fold the student's blocks first.
-        command: how the page was made, to be shown on it.
-        progress: called with the number of images done and of all.
+        config: The config of a segmentor or a distillation.
+        checkpoint: Its weights.
+        out: The HTML file to write.
+        teacher: Config and checkpoint of a teacher, whose input comes from the first config's
+            pipeline; a distillation has its own teacher.
+        worst: How many images to show, 0 or more.
+        fold: Whether to fold the student's blocks first.
+        command: The command that makes the page, shown on it.
+        progress: Called with the number of finished images and of all.
 
     Raises:
-        FileNotFoundError: there is no such checkpoint.
-        lwam_mm.utils.errors.UserError: a checkpoint, the data or their classes do not fit.
+        FileNotFoundError: If there is no such checkpoint.
+        lwam_mm.utils.errors.UserError: If a checkpoint, the data or their classes do not fit.
     """
     student, its_teacher = load_student_and_teacher(config, checkpoint, teacher, fold=fold)
     judged = "student" if its_teacher is not None else "prediction"
@@ -55,30 +59,26 @@ def show_errors(
     init_default_scope(config.get("default_scope", "mmseg"))
     dataset = DATASETS.build(config.test_dataloader.dataset)
     classes = dataset.metainfo["classes"]
-    findings = inspect_errors(segmentors, judged, dataset, classes, worst, progress)
+    findings = find_errors(segmentors, judged, dataset, classes, worst, progress)
 
     notes = [
         f"On {findings.images} images of {config.test_dataloader.dataset.data_prefix.img_path}, "
         "each at its own size."
     ]
     if findings.unlabelled:
-        notes.append(f"{findings.unlabelled} images have no labelled pixel, and so no score.")
+        notes.append(f"{findings.unlabelled} images have no labelled pixel and therefore no score.")
     facts = {"checkpoint": checkpoint, "folded": "yes" if fold else "no"}
     if its_teacher is not None:
         facts["teacher"] = teacher[1] if teacher else "the distillation's own"
     facts |= {"lwam_mm": __version__, "torch": torch.__version__}
     write_errors_page(
         out,
-        title=f"What {checkpoint.name} does wrong",
-        judged=judged,
-        rows=[_row(name, model, findings) for name, model in reversed(segmentors.items())],
+        findings,
+        judged,
+        [_scores(name, model, findings) for name, model in reversed(segmentors.items())],
         classes=classes,
         palette=dataset.metainfo["palette"],
-        confusion=findings.counts[judged].confusion,
-        precision_recall={
-            name: counts.precision_recall for name, counts in findings.counts.items()
-        },
-        worst=[(image.score, image.iou, image.sample) for image in findings.worst],
+        title=f"What {checkpoint.name} does wrong",
         notes=notes,
         facts=facts,
         commands=[command] if command else [],
@@ -86,7 +86,39 @@ def show_errors(
     return findings
 
 
-def _row(name: str, model: nn.Module, findings: Findings) -> ModelRow:
-    scores = confusion_to_metrics(findings.counts[name].confusion)
+def _scores(name: str, model: nn.Module, findings: Findings) -> ModelScores:
+    scores = confusion_to_metrics(findings.confusion[name])
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return ModelRow(name, scores.means["mIoU"], list(scores.iou), parameters)
+    return ModelScores(name, scores.means["mIoU"], list(scores.iou), parameters)
+
+
+def load_student_and_teacher(
+    config: Config,
+    checkpoint: Path,
+    teacher: tuple[Config, Path] | None = None,
+    *,
+    fold: bool = False,
+) -> tuple[nn.Module, nn.Module | None]:
+    """Build the networks with their weights, in eval mode, on the available device.
+
+    Arguments and errors are those of :func:`show_errors`.
+
+    Returns:
+        The student, or the only segmentor, and the teacher or None.
+    """
+    model = _load(config, checkpoint)
+    own_teacher = None
+    if isinstance(model, SingleTeacherDistill):
+        model, own_teacher = model.student, model.teacher
+        # As in training, the student's preprocessor prepares the batches of both.
+        own_teacher.data_preprocessor = model.data_preprocessor
+    if fold:
+        reparameterize(model, inplace=True)
+    return model, own_teacher if teacher is None else _load(*teacher)
+
+
+def _load(config: Config, checkpoint: Path) -> nn.Module:
+    init_default_scope(config.get("default_scope", "mmseg"))
+    model = MODELS.build(config.model)
+    load_weights(model, checkpoint)
+    return revert_sync_batchnorm(model).eval().to(get_device())

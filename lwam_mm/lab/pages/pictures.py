@@ -1,4 +1,4 @@
-"""The report's pictures: an image with a mask's colours over it, as text for an HTML page."""
+"""Pictures of images and their masks, for pages and sheets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IGNORE = 255
 """Mask value of pixels without a label."""
 
 LONGEST_SIDE = 720
-"""Pixels that a picture's longer side keeps: a page with 1024 px pictures would weigh too much."""
+"""Pixels of a picture's longer side at most: a page with 1024 px pictures would be too large."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Sample:
     """One image with its masks.
 
     Attributes:
-        name: What to call the image, best its file name.
+        name: The image's name to show, such as its file name.
         image: uint8 of shape (H, W) or (H, W, 3) in BGR, as OpenCV reads it.
         truth: Class indices of shape (H, W), 255 where there is no label.
         predictions: Class indices of shape (H, W) by the model's name.
@@ -35,41 +35,12 @@ class Sample:
     predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-def check_sample(sample: Sample, num_classes: int) -> None:
-    """Raise what is wrong with a sample.
-
-    Raises:
-        ValueError: If the image is not uint8 grey or BGR, or a mask is not of its size or holds a
-            value that is neither a class nor 255.
-    """
-    shape = sample.image.shape
-    if sample.image.dtype != np.uint8 or not (
-        len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
-    ):
-        raise ValueError(
-            f"{sample.name}: the image must be uint8 of shape (H, W) or (H, W, 3), got "
-            f"{sample.image.dtype} {shape}."
-        )
-    for name, mask in {"truth": sample.truth, **sample.predictions}.items():
-        if mask.shape != shape[:2]:
-            raise ValueError(
-                f"{sample.name}: the mask '{name}' has shape {mask.shape}, the image {shape[:2]}: "
-                "bring both to one size."
-            )
-        outside = np.setdiff1d(mask, [*range(num_classes), IGNORE])
-        if outside.size:
-            raise ValueError(
-                f"{sample.name}: the mask '{name}' holds {outside.tolist()[:10]}, neither "
-                f"among the {num_classes} classes nor {IGNORE} (no label)."
-            )
-
-
 def draw_mask(image: np.ndarray, mask: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
     """Draw a mask over an image: classes in their colours, pixels without a label hatched.
 
     Args:
         image: uint8 of shape (H, W) or (H, W, 3), BGR.
-        mask: Class indices of shape (H, W); 0 is the background and stays uncoloured.
+        mask: Class indices of shape (H, W); 0 is the background, which is not coloured.
         palette: One (R, G, B) of 0..255 a class.
 
     Returns:
@@ -87,19 +58,61 @@ def draw_mask(image: np.ndarray, mask: np.ndarray, palette: Sequence[Sequence[in
     return picture
 
 
-def as_data_uri(picture: np.ndarray, longest_side: int = LONGEST_SIDE) -> str:
-    """Encode a picture for an ``<img src>``, as JPEG.
+def overlays(sample: Sample, palette: Sequence[Sequence[int]]) -> dict[str, np.ndarray]:
+    """Draw a sample's masks over its image.
+
+    Returns:
+        uint8 pictures of shape (H, W, 3), BGR, by what they show: "image", "truth", and the name of
+        each model with a prediction.
+    """
+    masks = {"truth": sample.truth, **sample.predictions}
+    drawn = {name: draw_mask(sample.image, mask, palette) for name, mask in masks.items()}
+    return {"image": _as_bgr(sample.image), **drawn}
+
+
+def has_unlabelled(samples: Sequence[Sample]) -> bool:
+    """Return whether any mask of the samples has pixels without a label."""
+    masks = (mask for sample in samples for mask in (sample.truth, *sample.predictions.values()))
+    return any(np.any(mask == IGNORE) for mask in masks)
+
+
+DIFFERENCES = ("correct background", "found", "missed", "false", "wrong class")
+"""Names of the values of :func:`difference`."""
+
+DIFFERENCE_PALETTE = ((0, 0, 0), (0, 158, 115), (230, 97, 0), (86, 180, 233), (240, 228, 66))
+"""One (R, G, B) a value, which people with colour blindness can tell apart too."""
+
+
+def difference(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Compare a prediction with the truth, pixel by pixel.
 
     Args:
-        picture: uint8 of shape (H, W) or (H, W, 3), BGR.
-        longest_side: pixels that the longer side has at most; a larger picture is made smaller.
+        truth: Class indices of shape (H, W), 0 for the background, 255 where there is no label.
+        prediction: Class indices of shape (H, W).
 
-    Raises:
-        ValueError: If OpenCV cannot encode it.
+    Returns:
+        uint8 of shape (H, W), indices of :data:`DIFFERENCES`: 0 for background predicted as such, 1
+        for a defect in its class, 2 for a defect predicted as background, 3 for background
+        predicted as a defect, 4 for a defect predicted as another one; 255 without a label.
+    """
+    defect, predicted = truth != 0, prediction != 0
+    kinds = np.zeros(truth.shape, np.uint8)
+    kinds[defect & predicted] = 4
+    kinds[defect & (truth == prediction)] = 1
+    kinds[defect & ~predicted] = 2
+    kinds[~defect & predicted] = 3
+    kinds[truth == IGNORE] = IGNORE
+    return kinds
+
+
+def as_data_uri(picture: np.ndarray, longest_side: int = LONGEST_SIDE) -> str:
+    """Encode a picture, uint8 of shape (H, W) or (H, W, 3) BGR, as JPEG for an ``<img src>``.
+
+    A picture whose longer side has more pixels than ``longest_side`` is scaled down.
     """
     scale = longest_side / max(picture.shape[:2])
     if scale < 1:
-        # By area: a streak of one pixel's width grows paler, nearest neighbour could lose it.
+        # By area: a streak one pixel wide becomes paler, nearest neighbour could drop it.
         size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     # Full colour resolution: JPEG's usual halving smears the edges of coloured areas.
@@ -107,9 +120,7 @@ def as_data_uri(picture: np.ndarray, longest_side: int = LONGEST_SIDE) -> str:
         cv2.IMWRITE_JPEG_QUALITY, 88,
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
     ]  # fmt: skip
-    done, data = cv2.imencode(".jpg", picture, options)
-    if not done:
-        raise ValueError(f"OpenCV could not encode a picture of {picture.dtype} {picture.shape}.")
+    _, data = cv2.imencode(".jpg", picture, options)
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}"
 
 

@@ -1,23 +1,86 @@
-"""The figures of each model: how they are written, and the table for the terminal."""
+"""Tables in Markdown and plain text, and how their figures are written."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from prettytable import HRuleStyle, PrettyTable, TableStyle, VRuleStyle
+
+MISSING = "-"
+"""What stands in a table where there is no figure."""
+
+
+def markdown_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], left: Iterable[str] = ()
+) -> str:
+    """Return a table in Markdown, without a newline at its end.
+
+    The first column and those whose headings are in ``left`` align left, the others right.
+    """
+    # A bar or a line break inside a cell would end it.
+    headings, *rows = (
+        [" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in (headings, *rows)
+    )
+    table = _table(headings, rows, [heading.replace("|", "\\|") for heading in left])
+    table.set_style(TableStyle.MARKDOWN)
+    return table.get_string()
+
+
+def text_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table for the terminal, its first column aligned left, the others right."""
+    table = _table(headings, rows)
+    table.hrules, table.vrules = HRuleStyle.HEADER, VRuleStyle.NONE
+    return table.get_string()
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], left=()) -> PrettyTable:
+    # PrettyTable refuses repeated headings, such as a class called "parameters": make them
+    # unique by spaces at their end.
+    names = [name + " " * list(headings[:at]).count(name) for at, name in enumerate(headings)]
+    table = PrettyTable(names)
+    for at, name in enumerate(names):
+        table.align[name] = "l" if at == 0 or headings[at] in left else "r"
+    table.add_rows(rows)
+    return table
+
+
+def is_known(value: float | None) -> bool:
+    """Return whether there is a number to show: not None, NaN or infinite."""
+    return value is not None and math.isfinite(value)
+
+
+def format_percent(value: float | None) -> str:
+    """Return a share in percent with two decimals, without the sign."""
+    return f"{value:.2f}" if is_known(value) else MISSING
+
+
+def format_parameters(value: int | None) -> str:
+    """Return a number of parameters: 3_993_958 as "3.994 M", 4_120 as "4,120"."""
+    if not is_known(value):
+        return MISSING
+    return f"{value / 1e6:.3f} M" if value >= 10_000 else f"{value:,}"
+
+
+def format_amount(value: float | None) -> str:
+    """Return milliseconds or megabytes with three significant digits: 812, 24.1, 3.07, 0.42."""
+    if not is_known(value):
+        return MISSING
+    decimals = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:,.{decimals}f}"
 
 
 @dataclass(frozen=True)
-class ModelRow:
-    """What was measured of one model. None or NaN stands for "not measured" or "not defined".
+class ModelScores:
+    """The figures of one model. None or NaN stands for "not measured" or "not defined".
 
     Attributes:
-        name: What the reader shall call it, such as "distilled student".
+        name: The name to show, such as "distilled student".
         miou: Mean IoU in percent.
-        class_iou: IoU in percent of each class, in the order of the classes; None if there is none.
+        class_iou: IoU in percent of each class, in the order of the classes; None if unknown.
         parameters: Number of parameters.
-        milliseconds: Median time for one image.
-        megabytes: Size of the model's file in MB (10^6 bytes).
+        milliseconds: Median time of one image.
     """
 
     name: str
@@ -25,91 +88,36 @@ class ModelRow:
     class_iou: Sequence[float | None] | None = None
     parameters: int | None = None
     milliseconds: float | None = None
-    megabytes: float | None = None
 
 
-def is_known(value: float | None) -> bool:
-    """Say whether there is a number to show: not None, NaN or infinite."""
-    return value is not None and math.isfinite(value)
-
-
-def format_percent(value: float | None, missing: str = "-") -> str:
-    """Write a share in percent with two digits behind the point, without the sign."""
-    return f"{value:.2f}" if is_known(value) else missing
-
-
-def format_parameters(value: int | None, missing: str = "-") -> str:
-    """Write a number of parameters: 3_993_958 as "3.994 M", 4_120 as "4,120"."""
-    if not is_known(value):
-        return missing
-    return f"{value / 1e6:.3f} M" if value >= 10_000 else f"{value:,}"
-
-
-def format_amount(value: float | None, missing: str = "-") -> str:
-    """Write milliseconds or megabytes with three digits that count: 812, 24.1, 3.07, 0.42."""
-    if not is_known(value):
-        return missing
-    decimals = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:,.{decimals}f}"
-
-
-def column_headings(rows: Sequence[ModelRow], classes: Sequence[str]) -> list[str]:
-    """Return the headings for :func:`row_texts`; the file size is there if any row has it."""
-    headings = ["model", "mIoU %", *classes, "parameters", "ms/image"]
-    return [*headings, "MB"] if _has_size(rows) else headings
-
-
-def row_texts(
-    rows: Sequence[ModelRow], classes: Sequence[str], missing: str = "-"
-) -> list[list[str]]:
-    """Write each row as texts under :func:`column_headings`.
+def models_table(
+    models: Sequence[ModelScores], classes: Sequence[str]
+) -> tuple[list[str], list[list[str]]]:
+    """Return headings and rows of the models for :func:`text_table`.
 
     Raises:
-        ValueError: If a row has not one IoU for each class.
+        ValueError: If a model does not have one IoU for each class.
+
+    Example:
+        >>> models = [
+        ...     ModelScores("teacher", 71.25, [98.5, 44.0], 9_046_808, 812.4),
+        ...     ModelScores("student", 66.0, [97.9, None], 3_993_958, 240.02),
+        ... ]
+        >>> print(text_table(*models_table(models, ["Background", "Super"])))
+          model     mIoU %   Background   Super   parameters   ms/image
+        -----------------------------------------------------------------
+          teacher    71.25        98.50   44.00      9.047 M        812
+          student    66.00        97.90       -      3.994 M        240
     """
-    texts = []
-    for row in rows:
-        class_iou = [None] * len(classes) if row.class_iou is None else list(row.class_iou)
-        if len(class_iou) != len(classes):
+    rows = []
+    for model in models:
+        ious = [None] * len(classes) if model.class_iou is None else list(model.class_iou)
+        if len(ious) != len(classes):
             raise ValueError(
-                f"Row '{row.name}' holds {len(class_iou)} class IoUs for {len(classes)} classes: "
+                f"Model '{model.name}' has {len(ious)} class IoUs for {len(classes)} classes: "
                 "give one for each class, None where there is none."
             )
-        cells = [
-            row.name,
-            *(format_percent(value, missing) for value in (row.miou, *class_iou)),
-            format_parameters(row.parameters, missing),
-            format_amount(row.milliseconds, missing),
-        ]
-        texts.append([*cells, format_amount(row.megabytes, missing)] if _has_size(rows) else cells)
-    return texts
-
-
-def format_table(rows: Sequence[ModelRow], classes: Sequence[str]) -> str:
-    """Lay out the rows as plain text for the terminal.
-
-    Args:
-        rows: The models, in the order to show them.
-        classes: Class names, the headings of the per-class IoU columns.
-
-    Returns:
-        Lines without a newline at the end; "-" where there is no figure.
-
-    Raises:
-        ValueError: If a row has not one IoU for each class.
-    """
-    headings = column_headings(rows, classes)
-    lines = [headings, *row_texts(rows, classes)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(
-        "  ".join(
-            [line[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        ).rstrip()
-        for line in lines
-    )
-
-
-def _has_size(rows: Sequence[ModelRow]) -> bool:
-    return any(is_known(row.megabytes) for row in rows)
+        figures = map(format_percent, [model.miou, *ious])
+        parameters = format_parameters(model.parameters)
+        rows.append([model.name, *figures, parameters, format_amount(model.milliseconds)])
+    return ["model", "mIoU %", *classes, "parameters", "ms/image"], rows

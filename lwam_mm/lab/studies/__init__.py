@@ -1,8 +1,7 @@
 """Ablation studies: arms that differ in one thing, trained over seeds, compared in one table.
 
-A study is a config file that reads from top to bottom::
+A study is a config file::
 
-    # What DIST brings to the narrow student.
     title = "DIST on magnetic tiles"
     base = "../distill/kd-unetpp-w8_lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"
     arms = {
@@ -19,35 +18,31 @@ A study is a config file that reads from top to bottom::
 
 =================  ===============================================================================
 ``title``          heading of the results
-``base``           config of the arms that name none; paths are relative to the study's own file
-``arms``           names (letters, digits, ``+ - _ .``) to what is special about each, see below
-``seeds``          each arm is trained once with each; becomes ``randomness.seed``
-``compare_with``   the arm that the others' differences are taken to
-``metrics``        figures of the table, the first one for differences and the picture; by default
-                   ``["mIoU", "RegionRecall10", "RegionRecall50", "FalseRegions10",
-                   "FalseRegions50"]``
-``checkpoint``     the weights that are judged and, of a teacher, that teach: ``"last"`` (default),
-                   or ``"best"`` by validation, which flatters where the same images judge
-``amp``            whether to train in mixed precision (``tools/train.py --amp``); False by default
-``evaluators``     metrics of the final evaluation beside the config's own; a ``RegionMetric`` by
-                   default
+``base``           config of the arms that name none; paths are relative to the study's file
+``arms``           keys of each arm by its name (letters, digits and ``+ - _ .``), see below
+``seeds``          each arm is trained once with each seed, set as ``randomness.seed``
+``compare_with``   the arm that the others are compared with
+``metrics``        figures of the table, the main one first; by default ``["mIoU",
+                   "RegionRecall10", "RegionRecall50", "FalseRegions10", "FalseRegions50"]``
+``checkpoint``     the weights to evaluate, and of a teacher those that teach: ``"last"`` (default)
+                   or ``"best"`` by validation, which is optimistic on the same images
+``amp``            whether to train in mixed precision (``tools/train.py --amp``); default False
+``evaluators``     metrics besides the config's own; by default a ``RegionMetric``
 =================  ===============================================================================
 
-An arm is a dict with some of these, or empty (the base as it is):
+The keys of an arm are all optional; without any, the arm is the base:
 
 =================  ===============================================================================
 ``config``         a config in place of the base
-``overrides``      dotted keys to the values that take the place of what is there; a number is an
-                   index into a list
-``remove``         dotted keys that go, before the overrides
+``overrides``      values by dotted key, which replace the config's; a number indexes a list
+``remove``         dotted keys to remove, before the overrides
 ``teacher``        the arm that is trained first and teaches: its network becomes
                    ``model.teacher``, its checkpoint ``model.teacher_ckpt``
-``teacher_seed``   the teacher's seed for every run; by default each run has the teacher of its
-                   own seed
-``study``, ``arm`` in place of all these: an arm of another study (``arm`` is by default the one
-                   of the same name). Its runs are made once and shared
+``teacher_seed``   the teacher's seed for all runs; by default each run's own seed
+``study``, ``arm`` in place of all these: an arm of another study (by default the one of the same
+                   name), whose runs are shared
 =================  ===============================================================================
 
-Names that begin with an underscore are the file's own. ``tools/ablate.py STUDY.py`` trains what is
-missing and writes the results; the runs lie under ``WORK_DIR/STUDY/ARM/seed-N``.
+Names that begin with an underscore are variables of the file. ``tools/ablate.py STUDY.py`` trains
+what is missing and writes the results; runs are in ``WORK_DIR/STUDY/ARM/seed-N``.
 """

@@ -1,4 +1,7 @@
-"""Judge a finished run: ``python -m lwam_mm.lab.studies.evaluate_run``, a process of its own."""
+"""Evaluate a finished run, in a process: ``python -m lwam_mm.lab.studies.evaluate_run``.
+
+Its arguments are CONFIG FOLDER last|best METRICS.json EVALUATORS, the last one as JSON.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +17,22 @@ from lwam_mm.engine.launch import evaluate, load_config, run_tool
 from lwam_mm.utils.atomic_files import write_atomically
 from lwam_mm.utils.errors import UserError
 
-_STUDENT = "student.pth"
-
 
 class UnfinishedRunError(UserError):
-    """A run has no checkpoint to judge yet."""
+    """A run does not have the checkpoint to evaluate yet."""
 
 
 def checkpoint_of(folder: Path, which: str) -> Path:
-    """Find a run's checkpoint.
-
-    Args:
-        folder: the run's folder.
-        which: ``"last"``, or ``"best"`` by validation.
+    """Find the checkpoint of a run's folder, ``"last"`` or ``"best"`` by validation.
 
     Raises:
-        UnfinishedRunError: there is none.
+        UnfinishedRunError: If there is none.
     """
     if which == "last":
-        named = folder / "last_checkpoint"
-        path = folder / Path(named.read_text().strip()).name if named.is_file() else None
+        pointer = folder / "last_checkpoint"
+        path = folder / Path(pointer.read_text().strip()).name if pointer.is_file() else None
     else:
-        path = max(folder.glob("best_*.pth"), key=_when, default=None)
+        path = max(folder.glob("best_*.pth"), key=_progress, default=None)
     if path is None or not path.is_file():
         raise UnfinishedRunError(
             f"{folder}: has no {which} checkpoint; let the training validate and save one "
@@ -44,70 +41,71 @@ def checkpoint_of(folder: Path, which: str) -> Path:
     return path
 
 
-def judge(config_file: Path, folder: Path, which: str, evaluators: Sequence[dict]) -> dict:
-    """Evaluate a run's net as it would be used: the student alone, and folded.
+def evaluate_run(
+    config_file: Path, folder: Path, which: str, evaluators: Sequence[dict]
+) -> dict[str, object]:
+    """Evaluate a run's net as it is deployed: the student alone, and folded.
 
     Args:
-        config_file: the config as run.
-        folder: the run's folder; the student of a distillation is written there.
-        which: the checkpoint, ``"last"`` or ``"best"``.
-        evaluators: metrics beside the config's own.
+        config_file: The config that was trained.
+        folder: The run's folder, which the student of a distillation is written to.
+        which: The checkpoint, ``"last"`` or ``"best"``.
+        evaluators: Metrics besides the config's own.
 
     Returns:
-        ``checkpoint`` (name of its file), ``best_epoch`` (the validation that was best; iteration
-        where training counts these; None if not known), ``parameters`` (of the net that was
-        evaluated, its auxiliary heads left out) and ``metrics``.
+        ``checkpoint`` (its file's name), ``best_epoch`` (of the best validation; the iteration if
+        training counts iterations; None if unknown), ``parameters`` (of the evaluated net without
+        auxiliary heads) and ``metrics``.
 
     Raises:
-        UnfinishedRunError: training ended early, or there is no checkpoint.
+        UnfinishedRunError: If training ended early, or there is no checkpoint.
     """
     config = load_config(config_file, work_dir=folder / "evaluation")
     checkpoint = weights = checkpoint_of(folder, which)
     if which == "last":
-        _require_whole(config.train_cfg, config.get("default_hooks", {}), checkpoint)
+        _require_finished(config.train_cfg, config.get("default_hooks", {}), checkpoint)
     if "architecture" in config.model:
-        weights = folder / _STUDENT
+        weights = folder / "student.pth"
         extract_student(checkpoint, weights)
         config.model = config.model.architecture
     own = config.test_evaluator
     own = own if isinstance(own, list) else [own]
     config.test_evaluator = [*own, *(dict(e) for e in evaluators if e["type"] not in str(own))]
     metrics = evaluate(config, weights, fold=True)
-    best = max((_when(path) for path in folder.glob("best_*.pth")), default=None)
     return dict(
         checkpoint=checkpoint.name,
-        best_epoch=best,
-        parameters=_count(config.model),
+        best_epoch=max(map(_progress, folder.glob("best_*.pth")), default=None),
+        parameters=_count_parameters(config.model),
         metrics={name: float(value) for name, value in metrics.items()},
     )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Judge CONFIG FOLDER last|best and write METRICS.json; the last argument is JSON."""
+    """Evaluate a run and write its metrics."""
     config, folder, which, out, evaluators = sys.argv[1:] if argv is None else argv
-    found = judge(Path(config), Path(folder), which, json.loads(evaluators))
+    found = evaluate_run(Path(config), Path(folder), which, json.loads(evaluators))
     write_atomically(out, (json.dumps(found, indent=2) + "\n").encode())
     return 0
 
 
-def _when(checkpoint: Path) -> int:
-    """Give the epoch or iteration in a checkpoint's name."""
+def _progress(checkpoint: Path) -> int:
+    """Return the epoch or iteration in a checkpoint's name."""
     number = re.search(r"_(\d+)$", checkpoint.stem)
     return int(number[1]) if number else -1
 
 
-def _require_whole(train_cfg: dict, hooks: dict, checkpoint: Path) -> None:
-    """Refuse a training that was asked to stop: it may have ended without an error."""
+def _require_finished(train_cfg: dict, hooks: dict, checkpoint: Path) -> None:
+    """Refuse a training that was told to stop, which may end without an error."""
     epochs, iterations = train_cfg.get("max_epochs"), train_cfg.get("max_iters")
     end = f"epoch_{epochs}.pth" if epochs else f"iter_{iterations}.pth"
-    early = any("EarlyStopping" in str(hook.get("type")) for hook in hooks.values())
-    if not early and checkpoint.name != end:
+    early_stopping = any("EarlyStopping" in str(hook.get("type")) for hook in hooks.values())
+    if not early_stopping and checkpoint.name != end:
         raise UnfinishedRunError(
-            f"training stopped at {checkpoint.name}, before {end}; go on with --resume"
+            f"training stopped at {checkpoint.name}, before {end}; continue with --resume"
         )
 
 
-def _count(model: dict) -> int:
+def _count_parameters(model: dict) -> int:
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 

@@ -1,4 +1,4 @@
-"""Measure how long one image takes each arm's network, as it is used."""
+"""Measure the latency of each arm's network, as it is deployed."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from pathlib import Path
 import onnx
 from mmengine.config import Config
 
-from lwam_mm.deploy.exporter import dataset_classes
+from lwam_mm.deploy.deployable import dataset_classes
 from lwam_mm.lab.benchmark.candidates import Candidate
 from lwam_mm.lab.benchmark.models import Network, draw_layers, pack_peer_int8
 from lwam_mm.lab.benchmark.report import cpu_model, versions
 from lwam_mm.lab.benchmark.timing import Timing, time_interleaved
 from lwam_mm.lab.benchmark.worker import describe_error
-from lwam_mm.lab.studies.latency import PRECISIONS, Figure, Latencies, Setting
-from lwam_mm.lab.studies.study import Arm, Study
-from lwam_mm.lab.studies.study_plan import Run, config_of
-from lwam_mm.lab.studies.study_report import named
+from lwam_mm.lab.studies.latency import PRECISIONS, ArmLatency, StudyLatencies
+from lwam_mm.lab.studies.run import Run, config_of
+from lwam_mm.lab.studies.study import Arm, Study, display_path
 from lwam_mm.runtime import Bundle, read_image
 from lwam_mm.runtime.pre_and_postprocessing import to_batch
 
@@ -30,12 +29,7 @@ _PICTURES = 4
 
 
 def network_config(arm: Arm) -> Config:
-    """Give the config of an arm's network as it is used: the student alone, no auxiliary heads.
-
-    Raises:
-        FileNotFoundError: the arm's config is gone.
-        lwam_mm.lab.studies.study.StudyError: an override leads nowhere.
-    """
+    """Return the config of an arm's network as deployed: the student, without auxiliary heads."""
     config = config_of(Run(arm, arm.study.seeds[0], Path()))
     if "architecture" in config.model:
         config.model = config.model.architecture
@@ -44,14 +38,15 @@ def network_config(arm: Arm) -> Config:
 
 
 class Exports:
-    """Exports networks for OpenVINO; those whose graphs come out equal are one to measure.
+    """Networks exported for OpenVINO; those with equal graphs are measured once.
 
-    So are students that were taught differently, losses, and branches that folding takes away.
+    Graphs are equal for students that were taught differently, for other losses, and for branches
+    that disappear by folding.
 
     Args:
-        folder: an empty folder to write to.
-        size: height and width in pixels.
-        threads: threads that each network may use.
+        folder: An empty folder to write to.
+        size: Height and width of the image in pixels.
+        threads: Threads of each network.
     """
 
     def __init__(self, folder: Path, size: int, threads: int) -> None:
@@ -59,21 +54,21 @@ class Exports:
         self._pictures = draw_layers(folder / "pictures", size, _PICTURES)
         self._known: dict[bytes, list[Candidate]] = {}
 
-    def rows(self, name: str, config: Config) -> list[Candidate]:
-        """Export a network and make its rows, those of an earlier one if it equals that.
+    def candidates(self, name: str, config: Config) -> list[Candidate]:
+        """Export a network and return its candidates, or those of an equal network.
 
         Args:
-            name: what to call it; used once.
-            config: its config.
+            name: Its name, which must be unique.
+            config: Its config.
 
         Returns:
-            One row for each of the precisions; one that cannot be made has a note that says why.
+            One row for each precision; a row that cannot be made has a note with the reason.
         """
         blank = [Candidate(f"{name}, {precision}", name) for precision in PRECISIONS]
         made: list[Candidate] = []
         try:
             with warnings.catch_warnings():
-                # Advice on losses and samplers, to those who train.
+                # Advice on losses and samplers concerns training only.
                 warnings.simplefilter("ignore")
                 folder = self._folder / "networks" / name
                 network = Network(config, None, self._pictures, folder, self._size)
@@ -88,7 +83,7 @@ class Exports:
                 made.append(replace(blank[0], task=self._task(bundle)))
                 spec = exporter.manifest.input
                 images = [to_batch(read_image(path), spec) for path in self._pictures]
-                # Peers and ours alike, so that only the network makes the difference.
+                # Quantized like peers, so that only the network makes the difference.
                 bundle = pack_peer_int8(exporter, model, images, _has_attention(model))
                 made.append(replace(blank[1], task=self._task(bundle)))
                 self._known[graph] = made
@@ -113,26 +108,24 @@ def measure(
     threads: int,
     rounds: int,
     progress: Callable[[str], None] = lambda line: None,
-) -> Latencies:
+) -> StudyLatencies:
     """Measure the arms of a study side by side, one call each a round.
 
-    Weights are drawn at random: the time does not depend on them.
+    Weights are drawn at random: they do not affect the time.
 
     Args:
-        study: the study.
-        size: height and width of the image in pixels.
-        threads: threads that each network may use.
-        rounds: how many calls of each count; of slow ones fewer, see
-            :func:`lwam_mm.lab.benchmark.timing.time_interleaved`.
-        progress: called with one line of text at each step.
+        study: The study.
+        size: Height and width of the image in pixels.
+        threads: Threads of each network.
+        rounds: Timed calls of each network; slow ones have fewer.
+        progress: Called with one line of text at each step.
 
     Returns:
-        One figure for each arm and precision; that of an arm that cannot be exported or run is
-        empty, and its note says why.
+        The latency of each arm and precision; an arm that cannot be exported or run has a note
+        with the reason instead.
 
     Raises:
-        FileNotFoundError: an arm's config is gone.
-        lwam_mm.lab.studies.study.StudyError: an override leads nowhere.
+        lwam_mm.lab.studies.study.StudyError: If the key of an override does not exist.
     """
     configs = {arm.name: network_config(arm) for arm in study.arms.values()}
     with tempfile.TemporaryDirectory() as scratch:
@@ -140,48 +133,57 @@ def measure(
         rows: dict[str, list[Candidate]] = {}
         for name, config in configs.items():
             progress(f"export {name}")
-            rows[name] = exports.rows(name, config)
+            rows[name] = exports.candidates(name, config)
         tasks = {row.key: row.task for made in rows.values() for row in made if row.task}
         timed = time_interleaved(tasks, threads, rounds, progress)
-    figures = [
-        _figure(name, precision, row, timed.get(row.key))
-        for name, made in rows.items()
-        for precision, row in zip(PRECISIONS, made, strict=True)
-    ]
-    return Latencies(_setting(study, size, threads, rounds), tuple(figures))
+    setting = _setting(study, size, threads, rounds)
+    return StudyLatencies(
+        tuple(
+            _arm_latency(name, precision, row, timed.get(row.key), setting)
+            for name, made in rows.items()
+            for precision, row in zip(PRECISIONS, made, strict=True)
+        )
+    )
 
 
-def _setting(study: Study, size: int, threads: int, rounds: int) -> Setting:
-    options = dict(size=size, threads=threads, rounds=rounds)
-    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+def _setting(study: Study, size: int, threads: int, rounds: int) -> dict[str, object]:
+    options = ["--size", str(size), "--threads", str(threads), "--rounds", str(rounds)]
     found = versions()
-    return Setting(
+    return dict(
         engine=f"OpenVINO {found['openvino']}",
         size=size,
         threads=threads,
         processor=cpu_model(),
         versions=", ".join(f"{name} {version}" for name, version in found.items()),
         date=time.strftime("%Y-%m-%d"),
-        command=shlex.join(["python", "tools/measure_latency.py", named(study.path), *words]),
+        command=shlex.join(
+            ["python", "tools/measure_latency.py", display_path(study.path), *options]
+        ),
     )
 
 
-def _figure(arm: str, precision: str, row: Candidate, timed: Timing | None) -> Figure:
-    result = replace(row, timing=timed or Timing())
-    timing = result.timing
-    return Figure(
+def _arm_latency(
+    arm: str,
+    precision: str,
+    row: Candidate,
+    timing: Timing | None,
+    setting: dict[str, object],
+) -> ArmLatency:
+    measured = replace(row, timing=timing or Timing())
+    return ArmLatency(
         arm=arm,
         precision=precision,
-        ms=timing.median,
-        p95_ms=timing.percentile(95),
-        calls=len(timing.milliseconds) or None,
-        macs=result.macs,
-        note="; ".join(result.notes),
+        ms=measured.timing.median,
+        p95_ms=measured.timing.percentile(95),
+        calls=len(measured.timing.milliseconds) or None,
+        macs=measured.macs,
+        note="; ".join(measured.notes),
+        **setting,
     )
 
 
 def _without_weights(model: onnx.ModelProto) -> bytes:
-    """Give what makes a graph's time: operators and shapes, but no weights."""
+    """Return what determines a graph's time: operators and shapes, but no weights."""
     bare = onnx.shape_inference.infer_shapes(model)
     for tensor in bare.graph.initializer:
         tensor.ClearField("raw_data")
@@ -189,5 +191,5 @@ def _without_weights(model: onnx.ModelProto) -> bytes:
 
 
 def _has_attention(model: onnx.ModelProto) -> bool:
-    """Tell a transformer, which NNCF quantizes in its own way, by its softmax."""
+    """Return whether a net is a transformer, which NNCF quantizes in its own way."""
     return any(node.op_type == "Softmax" for node in model.graph.node)

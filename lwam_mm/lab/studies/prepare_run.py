@@ -1,114 +1,93 @@
-"""Before a run starts: its folder must be free or meant, and its config written."""
+"""Before a run starts: check its folder and its config, and write the config."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
-from lwam_mm.lab.studies.run_job import PIECES, Job
-from lwam_mm.lab.studies.study import Study
-from lwam_mm.lab.studies.study_plan import Run, config_of
-from lwam_mm.lab.studies.study_report import named
+from lwam_mm.lab.studies.execute_run import execute_run
+from lwam_mm.lab.studies.run import Run, config_of
+from lwam_mm.lab.studies.study import Study, display_path
 from lwam_mm.utils.atomic_files import write_atomically
 from lwam_mm.utils.errors import UserError
 
 
 class BegunRunsError(UserError):
-    """Runs are there already, and nobody said what to do with them."""
+    """Runs have begun before, and --resume was not given."""
 
 
 def refuse_begun(study: Study, runs: Sequence[Run]) -> None:
-    """Refuse to start where runs are there already; another study's finished ones are welcome.
+    """Refuse runs whose folders exist, except finished ones of another study.
 
     Raises:
-        BegunRunsError: names them, and what can be done.
+        BegunRunsError: If there are any; names them and the remedies.
     """
-    begun = [
-        run
-        for run in runs
-        if run.folder.exists() and (run.arm.study.path == study.path or not _finished(run))
-    ]
+    begun = []
+    for run in runs:
+        finished = run.result_file.is_file()
+        if run.folder.exists() and (run.arm.study.path == study.path or not finished):
+            begun.append(f"  {run.folder} ({'finished' if finished else 'begun'})")
     if begun:
-        listed = "\n".join(
-            f"  {run.folder} ({'finished' if _finished(run) else 'begun'})" for run in begun
-        )
+        listed = "\n".join(begun)
         raise BegunRunsError(
-            f"{len(begun)} run(s) are there already:\n{listed}\nGo on with --resume (finished "
+            f"{len(begun)} run(s) exist already:\n{listed}\nContinue with --resume (finished "
             "ones are kept), choose another --work-dir, or remove the folders."
         )
 
 
+@dataclass(frozen=True)
 class Preparation:
-    """Makes jobs of runs.
+    """Settings of all runs: data set and further config values in place of their configs' own.
 
-    Args:
-        data_root: folder of the data set; the configs' if None.
-        options: further dotted keys to values for every run.
-        say: called with a line of text where something is worth knowing.
+    ``say`` is called with one line of text.
     """
 
-    def __init__(
-        self,
-        data_root: str | None,
-        options: dict[str, Any] | None,
-        say: Callable[[str], None],
-    ) -> None:
-        self.data_root = data_root
-        self.options = options
-        self.say = say
+    data_root: str | None
+    options: dict[str, Any] | None
+    say: Callable[[str], None]
 
     def check(self, run: Run) -> None:
-        """Build a run's config, so that a mistake shows before hours of training.
+        """Build a run's config, so that mistakes show before hours of training.
 
-        A begun run keeps the config that it began with; a change of the study or of its configs
-        since then is said, not followed.
+        A run that has begun keeps its config; a note says if the study's has changed since then.
 
         Raises:
-            StudyError: an override leads nowhere.
+            StudyError: If the key of an override does not exist.
         """
         config = self._config(run, None)
-        if _begun(run) and _plain(Config.fromfile(run.config_file)) != _plain(config):
+        if _has_begun(run) and _contents(Config.fromfile(run.config_file)) != _contents(config):
             self.say(
                 f"note: {run.name} keeps the config that it began with, {run.config_file}; the "
-                f"study or its configs have changed since. Remove {run.folder} to train it anew"
+                f"study or its configs have changed since. Remove {run.folder} to train it again"
             )
 
-    def job(self, run: Run, teacher_checkpoint: Path | None) -> Job:
-        """Write a run's config, unless it has begun, and make its job."""
-        if not _begun(run):
+    def job(self, run: Run, teacher_checkpoint: Path | None) -> Callable[..., None]:
+        """Write a run's config, unless it has begun; return a function that executes the run."""
+        if not _has_begun(run):
             text = self._config(run, teacher_checkpoint).pretty_text
             write_atomically(run.config_file, text.encode())
-        study = run.arm.study
-        return Job(
-            name=run.name,
-            study=named(study.path),
-            arm=run.arm.original,
-            seed=run.seed,
-            source=named(run.arm.config),
-            config=run.config_file.resolve(),
-            folder=run.folder.resolve(),
-            checkpoint=study.checkpoint,
-            amp=study.amp,
-            evaluators=study.evaluators,
+        return partial(
+            execute_run,
+            replace(run, root=run.root.resolve()),
+            study=display_path(run.arm.study.path),
+            config=display_path(run.arm.config),
         )
 
     def _config(self, run: Run, teacher_checkpoint: Path | None) -> Config:
         return config_of(run, teacher_checkpoint, data_root=self.data_root, options=self.options)
 
 
-def _begun(run: Run) -> bool:
-    return (run.folder / PIECES).is_file() and run.config_file.is_file()
+def _has_begun(run: Run) -> bool:
+    return run.attempts_file.is_file() and run.config_file.is_file()
 
 
-def _finished(run: Run) -> bool:
-    return run.result_file.is_file()
-
-
-def _plain(config: Config) -> dict:
-    """Give what can be compared: the teacher's checkpoint is not known before it is trained."""
-    said = config.to_dict()
-    said["model"].pop("teacher_ckpt", None)
-    return said
+def _contents(config: Config) -> dict:
+    """Return what can be compared: the teacher's checkpoint is known only after its training."""
+    contents = config.to_dict()
+    contents["model"].pop("teacher_ckpt", None)
+    return contents

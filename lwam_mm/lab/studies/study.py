@@ -1,42 +1,39 @@
-"""Reading a study and refusing one that cannot be meant."""
+"""Reading and checking a study's file."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
 from lwam_mm.utils.errors import UserError
+from lwam_mm.utils.paths import configs_folder
 
 _METRICS = ("mIoU", "RegionRecall10", "RegionRecall50", "FalseRegions10", "FalseRegions50")
 _ARM_NAME = re.compile(r"\w[\w.+-]*")
-_STUDY_KEYS = (
-    "title", "base", "arms", "seeds", "compare_with", "metrics", "checkpoint", "amp", "evaluators",
-)  # fmt: skip
+_REQUIRED = ("title", "arms", "seeds", "compare_with")
+_STUDY_KEYS = (*_REQUIRED, "base", "metrics", "checkpoint", "amp", "evaluators")
 _ARM_KEYS = ("config", "overrides", "remove", "teacher", "teacher_seed", "study", "arm")
 
 
 class StudyError(UserError):
-    """A study's file says something that cannot be meant."""
+    """A study's file is wrong."""
 
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """One line of a study.
+    """One of the trainings that a study compares.
 
     Attributes:
-        name: its name in the study that is read.
-        study: the study whose runs it has; another one's where the arm is shared.
-        original: its name there.
-        config: the config that it starts from.
-        overrides: dotted keys to values.
-        remove: dotted keys that go.
-        teacher: the arm, in ``study``, that teaches; None where none does.
-        teacher_seed: its seed; None for the run's own.
+        name: Its name in the study that was read.
+        study: The study that its runs belong to; another one if the arm is shared.
+        original: Its name in that study.
+        teacher: Name of the arm of ``study`` that teaches it, or None.
+        teacher_seed: Seed of that teacher; the run's own if None.
     """
 
     name: str
@@ -51,19 +48,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Study:
-    """What a study's file says; see :mod:`lwam_mm.lab.studies`.
-
-    Attributes:
-        path: the file.
-        title: heading of the results.
-        arms: by name, in the file's order.
-        seeds: one training of each arm with each.
-        compare_with: name of an arm.
-        metrics: figures of the table, the main one first.
-        checkpoint: ``"last"`` or ``"best"``.
-        amp: whether to train in mixed precision.
-        evaluators: metrics of the final evaluation beside the config's own.
-    """
+    """The contents of a study's file; :mod:`lwam_mm.lab.studies` explains its keys."""
 
     path: Path
     title: str
@@ -77,124 +62,122 @@ class Study:
 
     @property
     def name(self) -> str:
-        """Name of its folder and of its results."""
+        """Name of the study's folder and of its results."""
         return self.path.stem
 
 
 def read_study(path: str | Path) -> Study:
-    """Read a study, and those whose arms it shares.
+    """Read a study, and the studies whose arms it shares.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        StudyError: a key is unknown or missing, or a name, path or value cannot be meant; the
-            message names it.
+        FileNotFoundError: If there is no such file.
+        StudyError: If a key is unknown or missing, or a name, path or value is wrong.
     """
-    return _read(Path(path), shared=False)
+    study = _read(Path(path), shared=False)
+    if study.compare_with not in study.arms:
+        raise StudyError(
+            f"{path}: compare_with={study.compare_with!r} is no arm; use one of {list(study.arms)}"
+        )
+    return study
+
+
+def display_path(path: Path) -> str:
+    """Return the path of a study or config as results name it: configs/..., or relative."""
+    path, configs = path.resolve(), configs_folder().resolve()
+    if path.is_relative_to(configs):
+        return (Path("configs") / path.relative_to(configs)).as_posix()
+    here = Path.cwd().resolve()
+    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
 
 
 def _read(path: Path, *, shared: bool) -> Study:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such study; see configs/ablations/")
-    said = Config.fromfile(path, import_custom_modules=False).to_dict()
-    said = {key: value for key, value in said.items() if not key.startswith("_")}
-    _check_keys(said, _STUDY_KEYS, f"{path}")
-    for key in ("title", "arms", "seeds", "compare_with"):
-        if not said.get(key):
+    contents = Config.fromfile(path, import_custom_modules=False).to_dict()
+    contents = {key: value for key, value in contents.items() if not key.startswith("_")}
+    _check_keys(contents, _STUDY_KEYS, f"{path}")
+    for key in _REQUIRED:
+        if not contents.get(key):
             raise StudyError(f"{path}: {key} is missing; see the docstring of lwam_mm.lab.studies")
-    for key, allowed in (("checkpoint", ("last", "best")), ("amp", (True, False))):
-        if key in said and said[key] not in allowed:
-            raise StudyError(f"{path}: {key}={said[key]!r}: use one of {list(allowed)}")
-    if any(not isinstance(seed, int) for seed in said["seeds"]):
-        raise StudyError(f"{path}: seeds={said['seeds']}: give whole numbers")
+    for key, allowed in (("checkpoint", ("last", "best")), ("amp", (False, True))):
+        if contents.setdefault(key, allowed[0]) not in allowed:
+            raise StudyError(f"{path}: {key}={contents[key]!r}: use one of {list(allowed)}")
+    if any(not isinstance(seed, int) for seed in contents["seeds"]):
+        raise StudyError(f"{path}: seeds={contents['seeds']}: use whole numbers")
     study = Study(
         path=path,
-        title=said["title"],
+        title=contents["title"],
         arms={},
-        seeds=tuple(dict.fromkeys(said["seeds"])),
-        compare_with=said["compare_with"],
-        metrics=tuple(said.get("metrics", _METRICS)),
-        checkpoint=said.get("checkpoint", "last"),
-        amp=said.get("amp", False),
-        evaluators=tuple(said.get("evaluators", [dict(type="RegionMetric")])),
+        seeds=tuple(dict.fromkeys(contents["seeds"])),
+        compare_with=contents["compare_with"],
+        metrics=tuple(contents.get("metrics", _METRICS)),
+        checkpoint=contents["checkpoint"],
+        amp=contents["amp"],
+        evaluators=tuple(contents.get("evaluators", [dict(type="RegionMetric")])),
     )
-    for name, arm in said["arms"].items():
-        # A shared arm's own study is not asked for arms that it shares itself: one step is enough.
+    for name, arm in contents["arms"].items():
+        # Arms that a sharing study shares itself cannot be shared again.
         if not (shared and "study" in arm):
-            study.arms[name] = _arm(study, name, arm, said.get("base"))
-    _check_names(study, shared)
+            study.arms[name] = _arm(study, name, arm, contents.get("base"))
+    for arm in study.arms.values():
+        _check_teacher(arm, f"{path}: arm {arm.name!r}")
     return study
 
 
-def _arm(study: Study, name: str, said: dict, base: str | None) -> Arm:
+def _arm(study: Study, name: str, keys: dict, base: str | None) -> Arm:
     where = f"{study.path}: arm {name!r}"
     if not _ARM_NAME.fullmatch(name):
         raise StudyError(f"{where}: use letters, digits and + - _ . only; it names a folder")
-    _check_keys(said, _ARM_KEYS, where)
-    if "study" in said:
-        return _shared_arm(study, name, said, where)
-    config = said.get("config", base)
+    _check_keys(keys, _ARM_KEYS, where)
+    if "study" in keys:
+        return _shared_arm(study, name, keys, where)
+    config = keys.get("config", base)
     if config is None:
         raise StudyError(f"{where}: has no config, and the study has no base")
-    config_path = study.path.parent / config
-    if not config_path.is_file():
-        raise StudyError(f"{where}: {config}: there is no such config beside {study.path.parent}")
-    return Arm(
-        name=name,
-        study=study,
-        original=name,
-        config=config_path,
-        overrides=said.get("overrides", {}),
-        remove=said.get("remove", ()),
-        teacher=said.get("teacher"),
-        teacher_seed=said.get("teacher_seed"),
-    )
+    path = study.path.parent / config
+    if not path.is_file():
+        raise StudyError(f"{where}: {config}: there is no such config; it is relative to the study")
+    optional = {key: keys.get(key) for key in ("teacher", "teacher_seed")}
+    overrides, remove = keys.get("overrides", {}), keys.get("remove", ())
+    return Arm(name, study, name, path, overrides, remove, **optional)
 
 
-def _shared_arm(study: Study, name: str, said: dict, where: str) -> Arm:
-    beside = set(said) - {"study", "arm"}
-    if beside:
-        raise StudyError(f"{where}: shares another study's runs, so {sorted(beside)} cannot hold")
-    other = _read(study.path.parent / said["study"], shared=True)
-    original = said.get("arm", name)
+def _shared_arm(study: Study, name: str, keys: dict, where: str) -> Arm:
+    others = set(keys) - {"study", "arm"}
+    if others:
+        raise StudyError(
+            f"{where}: shares the runs of another study, so remove {sorted(others)} from it"
+        )
+    other = _read(study.path.parent / keys["study"], shared=True)
+    original = keys.get("arm", name)
     if original not in other.arms:
         raise StudyError(
             f"{where}: {other.path} has no arm {original!r} of its own; it has {list(other.arms)}"
         )
-    for what in ("checkpoint", "amp", "evaluators"):
-        mine, theirs = getattr(study, what), getattr(other, what)
+    for key in ("checkpoint", "amp", "evaluators"):
+        mine, theirs = getattr(study, key), getattr(other, key)
         if mine != theirs:
             raise StudyError(
-                f"{where}: {what} is {mine!r} here and {theirs!r} in {other.path}; runs that are "
+                f"{where}: {key} is {mine!r} here and {theirs!r} in {other.path}; runs that are "
                 "compared need the same"
             )
-    arm = other.arms[original]
-    return Arm(**{**vars(arm), "name": name})
+    return replace(other.arms[original], name=name)
 
 
-def _check_names(study: Study, shared: bool) -> None:
-    for arm in study.arms.values():
-        names = arm.study.arms
-        if arm.teacher is None:
-            if arm.teacher_seed is not None:
-                raise StudyError(f"{study.path}: arm {arm.name!r}: a teacher_seed, but no teacher")
-        elif arm.teacher not in names:
-            raise StudyError(
-                f"{study.path}: arm {arm.name!r}: teacher={arm.teacher!r} is no arm; use one of "
-                f"{list(names)}"
-            )
-        elif names[arm.teacher].teacher is not None:
-            raise StudyError(
-                f"{study.path}: arm {arm.name!r}: teacher={arm.teacher!r} is itself taught; a "
-                "teacher is a plain segmentor"
-            )
-    if study.compare_with not in study.arms and not shared:
+def _check_teacher(arm: Arm, where: str) -> None:
+    arms = arm.study.arms
+    if arm.teacher is None:
+        if arm.teacher_seed is not None:
+            raise StudyError(f"{where}: a teacher_seed, but no teacher")
+    elif arm.teacher not in arms:
+        raise StudyError(f"{where}: teacher={arm.teacher!r} is no arm; use one of {list(arms)}")
+    elif arms[arm.teacher].teacher is not None:
         raise StudyError(
-            f"{study.path}: compare_with={study.compare_with!r} is no arm; use one of "
-            f"{list(study.arms)}"
+            f"{where}: teacher={arm.teacher!r} has a teacher itself; use a plain segmentor"
         )
 
 
-def _check_keys(said: Mapping, known: Sequence[str], where: str) -> None:
-    unknown = [key for key in said if key not in known]
+def _check_keys(found: Mapping, known: Sequence[str], where: str) -> None:
+    unknown = [key for key in found if key not in known]
     if unknown:
         raise StudyError(f"{where}: unknown {', '.join(unknown)}; known are {', '.join(known)}")

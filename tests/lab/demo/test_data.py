@@ -23,7 +23,7 @@ def test_drawn_once_and_taken_up_again(tmp_path):
     again = draw(tmp_path / "data", images=12, size=48, seed=3, progress=said.append)
     assert first == again
     assert first.held_out == "test"
-    assert said == [f"{tmp_path / 'data'} is there from an earlier run"]
+    assert said == [f"{tmp_path / 'data'} is left from an earlier run"]
     with pytest.raises(DatasetError, match=r"other images.*--work-dir"):
         draw(tmp_path / "data", images=12, size=48, seed=4, progress=said.append)
 

@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 from lwam_mm.datasets.synthetic import generate_dataset
 from lwam_mm.engine.launch import evaluate, load_config
 from lwam_mm.evaluation.scores import confusion_to_metrics
-from lwam_mm.lab.inspection.show_errors import show_errors
+from lwam_mm.lab.inspection.show_errors import load_student_and_teacher, show_errors
+from lwam_mm.models.checkpoint import CheckpointMismatchError
 
 SIZE, NARROW = 32, dict(student=8, teacher=4)
 DEMO = {
@@ -72,8 +74,8 @@ def tool(repository):
 def test_figures_are_those_of_the_test(models, data_root, tmp_path, of, fold):
     config = load_config(models[of][0], data_root=data_root, work_dir=tmp_path / "work")
     findings = show_errors(config, models[of][1], tmp_path / "a.html", worst=2, fold=fold)
-    judged = next(iter(findings.counts))
-    scores = confusion_to_metrics(findings.counts[judged].confusion)
+    judged = next(iter(findings.confusion))
+    scores = confusion_to_metrics(findings.confusion[judged])
     tested = evaluate(config, models[of][1], fold=fold)
     assert scores.means["mIoU"] == pytest.approx(tested["mIoU"])
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
@@ -81,7 +83,7 @@ def test_figures_are_those_of_the_test(models, data_root, tmp_path, of, fold):
     assert f">{tested['IoU.Background']:.2f}</td>" in page
     assert findings.images == len(list((data_root / "images" / "test").iterdir()))
     names = dict(student=["prediction"], distillation=["student", "teacher"])[of]
-    assert list(findings.counts) == names
+    assert list(findings.confusion) == names
     assert len(findings.worst) == 2
     assert findings.worst[0].score <= findings.worst[1].score < 100
 
@@ -112,9 +114,9 @@ def test_teacher_is_seen_as_its_own_test_sees_it(models, data_root, tmp_path):
         teacher=(config, models["teacher"][1]),
         worst=0,
     )
-    confusion = findings.counts["teacher"].confusion
+    confusion = findings.confusion["teacher"]
     assert confusion_to_metrics(confusion).means["mIoU"] == pytest.approx(tested["mIoU"])
-    assert not np.array_equal(confusion, findings.counts["student"].confusion)
+    assert not np.array_equal(confusion, findings.confusion["student"])
 
 
 def test_errors_are_one_message_and_nothing_is_left(
@@ -137,3 +139,96 @@ def test_wrong_use_exits_with_2(tool):
     with pytest.raises(SystemExit) as ended:
         tool(["a.py", "a.pth", "--worst", "-1"])
     assert ended.value.code == 2
+
+
+# ---- loading the networks
+
+
+@pytest.fixture
+def built(repository, tmp_path):
+    """Configs of a narrow distillation, student and teacher, each with random weights."""
+    init_default_scope("mmseg")
+    found = {}
+    for name, file in (
+        ("distillation", "kd_unetpp_lwrnet"),
+        ("student", "lwrnet"),
+        ("teacher", "unetpp"),
+    ):
+        config = Config.fromfile(repository / "configs" / "_base_" / "models" / f"{file}.py")
+        nets = (
+            dict(student=config.model.architecture, teacher=config.model.teacher)
+            if name == "distillation"
+            else {name: config.model}
+        )
+        for kind, net in nets.items():
+            net.backbone.base_channels = dict(student=8, teacher=4)[kind]
+            net.decode_head.base_channels = net.backbone.base_channels
+        model = MODELS.build(config.model)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                torch.nn.init.normal_(parameter)
+        torch.save(dict(state_dict=model.state_dict()), tmp_path / f"{name}.pth")
+        found[name] = config, tmp_path / f"{name}.pth"
+    return found
+
+
+def weights(path, prefix="") -> dict:
+    state = torch.load(path, weights_only=True)["state_dict"]
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def assert_holds(model, expected) -> None:
+    state = model.state_dict()
+    assert expected
+    assert all(torch.equal(state[name], value) for name, value in expected.items())
+    assert not any(module.training for module in model.modules())
+
+
+def test_segmentor_alone(built):
+    config, path = built["student"]
+    student, teacher = load_student_and_teacher(config, path)
+    assert teacher is None
+    assert_holds(student, weights(path))
+
+
+def test_distillation_brings_its_teacher(built):
+    config, path = built["distillation"]
+    student, teacher = load_student_and_teacher(config, path)
+    assert_holds(student, weights(path, "architecture."))
+    assert_holds(teacher, weights(path, "teacher."))
+    # Of its own the teacher has one that normalises nothing.
+    assert teacher.data_preprocessor.mean.flatten().tolist() == pytest.approx(
+        [123.675, 116.28, 103.53]
+    )
+
+
+@pytest.mark.parametrize("of", ["student", "distillation"])
+def test_given_teacher_comes_first(built, of):
+    student, teacher = load_student_and_teacher(*built[of], built["teacher"])
+    assert_holds(teacher, weights(built["teacher"][1]))
+    assert_holds(student, weights(built[of][1], "architecture." if of != "student" else ""))
+
+
+@pytest.mark.parametrize("of", ["student", "distillation"])
+def test_folded(built, of):
+    plain, _ = load_student_and_teacher(*built[of])
+    folded, _ = load_student_and_teacher(*built[of], fold=True)
+    names = folded.state_dict().keys()
+    assert "backbone.stage0.0.folded.weight" in names
+    assert not [name for name in names if "norm" in name]
+    image = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        expected, got = plain(image, mode="tensor"), folded(image, mode="tensor")
+    assert torch.allclose(got, expected, rtol=1e-3, atol=1e-3 * float(expected.std()))
+
+
+def test_what_does_not_fit_is_refused(built):
+    config, path = built["student"]
+    with pytest.raises(CheckpointMismatchError, match=r"tools/extract_student\.py"):
+        load_student_and_teacher(config, built["distillation"][1])
+    with pytest.raises(CheckpointMismatchError, match="use the student's config"):
+        load_student_and_teacher(built["distillation"][0], path)
+    with pytest.raises(CheckpointMismatchError, match="of another model"):
+        load_student_and_teacher(config, path, (config, built["teacher"][1]))
+    with pytest.raises(FileNotFoundError, match=r"none\.pth: there is no such checkpoint"):
+        load_student_and_teacher(config, path.with_name("none.pth"))

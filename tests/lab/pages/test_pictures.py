@@ -4,7 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from lwam_mm.lab.pages.pictures import LONGEST_SIDE, Sample, as_data_uri, check_sample, draw_mask
+from lwam_mm.lab.pages.pictures import (
+    DIFFERENCE_PALETTE,
+    DIFFERENCES,
+    LONGEST_SIDE,
+    as_data_uri,
+    difference,
+    draw_mask,
+)
 
 PALETTE = [(0, 0, 0), (255, 0, 0), (0, 255, 0)]
 
@@ -60,18 +67,15 @@ def test_small_pictures_keep_their_size_and_colours():
     assert np.abs(read.astype(int) - picture).max() < 6
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"image": np.zeros((4, 4), np.float32)}, r"a\.png: the image must be uint8.*float32"),
-        ({"image": np.zeros((4, 4, 4), np.uint8)}, r"a\.png: the image must be"),
-        ({"truth": np.zeros((4, 5), np.uint8)}, r"'truth' has shape \(4, 5\), the image \(4, 4\)"),
-        ({"predictions": {"student": np.full((4, 4), 3)}}, r"'student' holds \[3\].*3 classes"),
-        ({"predictions": {"student": np.full((4, 4), -1)}}, r"'student' holds \[-1\]"),
-    ],
-)
-def test_a_sample_that_does_not_fit_is_an_error(changes, message):
-    parts = dict(image=np.zeros((4, 4), np.uint8), truth=np.full((4, 4), 255, np.uint8))
-    check_sample(Sample("a.png", **parts), 3)
-    with pytest.raises(ValueError, match=message):
-        check_sample(Sample("a.png", **{**parts, **changes}), 3)
+def test_every_kind():
+    truth = np.array([[0, 2, 2, 0, 2, 255, 255]], np.uint8)
+    prediction = np.array([[0, 2, 0, 1, 1, 0, 2]], np.uint8)
+    kinds = difference(truth, prediction)
+    assert kinds.dtype == np.uint8
+    names = [DIFFERENCES[kind] for kind in kinds[0, :5]]
+    assert names == ["correct background", "found", "missed", "false", "wrong class"]
+    assert kinds[0, 5:].tolist() == [255, 255]
+
+
+def test_every_kind_has_a_colour_of_its_own():
+    assert len(set(DIFFERENCE_PALETTE)) == len(DIFFERENCES)

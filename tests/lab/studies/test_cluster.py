@@ -1,26 +1,13 @@
 from __future__ import annotations
 
-import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from lwam_mm.lab.studies.cluster import ClusterEngine, ClusterError, Preemptible, parse_parameters
-
-
-class Count:
-    """Stands for a job: leaves a trace."""
-
-    def __init__(self, file):
-        self.file = file
-
-    def __call__(self):
-        with self.file.open("a") as file:
-            file.write("run\n")
-        if self.file.name == "bad":
-            raise ValueError("out of light")
+from lwam_mm.lab.studies.cluster import ClusterError, ClusterQueue, Preemptible, parse_parameters
 
 
 def test_parameters_are_read_as_python():
@@ -28,21 +15,21 @@ def test_parameters_are_read_as_python():
     assert parse_parameters(texts) == dict(
         slurm_partition="gpu", timeout_min=240, slurm_setup=["module load x"], name="a=b"
     )
-    with pytest.raises(ClusterError, match="give KEY=VALUE"):
+    with pytest.raises(ClusterError, match="use KEY=VALUE"):
         parse_parameters(["gpu"])
 
 
 def test_a_missing_submitit_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(ClusterError, match=r"pip install 'lwam-mm\[cluster\]'"):
-        ClusterEngine("slurm", tmp_path, {})
+        ClusterQueue("slurm", tmp_path, {})
 
 
-def test_jobs_run_by_submitit_and_fail_alone(tmp_path, monkeypatch):
+def test_jobs_run_by_submitit_and_fail_alone(tmp_path):
     pytest.importorskip("submitit")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
-    engine = ClusterEngine("local", tmp_path / "cluster", dict(timeout_min=1))
-    good, bad = (engine.submit(Count(tmp_path / name)) for name in ("good", "bad"))
+    queue = ClusterQueue("local", tmp_path / "cluster", dict(timeout_min=1))
+    good = queue.submit(partial(Path.write_text, tmp_path / "good", "run\n"))
+    bad = queue.submit(partial(int, "out of light"))
     end = time.monotonic() + 60
     while not (good.done() and bad.done()) and time.monotonic() < end:
         time.sleep(0.1)
@@ -52,9 +39,9 @@ def test_jobs_run_by_submitit_and_fail_alone(tmp_path, monkeypatch):
         bad.result()
 
 
-def test_a_preempted_job_is_handed_in_again_as_it_is(tmp_path):
+def test_a_preempted_job_is_submitted_again_unchanged():
     pytest.importorskip("submitit")
-    job = Preemptible(Count(tmp_path / "trace"))
+    job = Preemptible(print)
     again = job.checkpoint()
     assert again.function is job
 
@@ -62,4 +49,4 @@ def test_a_preempted_job_is_handed_in_again_as_it_is(tmp_path):
 def test_an_unknown_parameter_is_an_error(tmp_path):
     pytest.importorskip("submitit")
     with pytest.raises(ClusterError, match="slurm_partitoin"):
-        ClusterEngine("local", tmp_path, dict(slurm_partitoin="gpu"))
+        ClusterQueue("local", tmp_path, dict(slurm_partitoin="gpu"))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lwam_mm.lab.studies.evaluate_run import UnfinishedRunError, _require_whole, checkpoint_of
+from lwam_mm.lab.studies.evaluate_run import UnfinishedRunError, _require_finished, checkpoint_of
 
 
 def test_last_is_what_mmengine_names_and_best_the_newest(tmp_path):
@@ -27,8 +27,8 @@ def test_last_is_what_mmengine_names_and_best_the_newest(tmp_path):
     ],
 )
 def test_a_training_that_stopped_early_is_not_judged(tmp_path, train_cfg, end, earlier):
-    _require_whole(train_cfg, {}, tmp_path / end)
+    _require_finished(train_cfg, {}, tmp_path / end)
     for name in earlier:
         with pytest.raises(UnfinishedRunError, match=f"stopped at {name}, before {end}"):
-            _require_whole(train_cfg, {}, tmp_path / name)
-        _require_whole(train_cfg, dict(stop=dict(type="EarlyStoppingHook")), tmp_path / name)
+            _require_finished(train_cfg, {}, tmp_path / name)
+        _require_finished(train_cfg, dict(stop=dict(type="EarlyStoppingHook")), tmp_path / name)

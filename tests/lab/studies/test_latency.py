@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -18,23 +19,21 @@ from lwam_mm.lab.benchmark.timing import Timing
 from lwam_mm.lab.studies import measure_latency as measuring
 from lwam_mm.lab.studies.latency import (
     PRECISIONS,
-    Figure,
-    Latencies,
+    ArmLatency,
     LatencyFileError,
-    Setting,
+    StudyLatencies,
     is_latency_file,
     latency_file,
     read_latencies,
-    to_csv,
 )
 from lwam_mm.lab.studies.measure_latency import Exports, measure, network_config
+from lwam_mm.lab.studies.report import results_page, write_report
+from lwam_mm.lab.studies.results import to_csv as results_csv
+from lwam_mm.lab.studies.run import runs_of
 from lwam_mm.lab.studies.study import StudyError
-from lwam_mm.lab.studies.study_plan import runs_of
-from lwam_mm.lab.studies.study_report import results_page, write_report
-from lwam_mm.lab.studies.study_results import to_csv as results_csv
 from lwam_mm.utils.paths import configs_folder
 
-SETTING = Setting(
+SETTING = dict(
     engine="OpenVINO 2026.2",
     size=256,
     threads=2,
@@ -45,22 +44,26 @@ SETTING = Setting(
 )
 
 
-def times(*arms: str, **notes: str) -> Latencies:
+def latency(arm, precision, ms=None, p95_ms=None, calls=None, macs=None, note="", **setting):
+    return ArmLatency(arm, precision, ms, p95_ms, calls, macs, note, **(SETTING | setting))
+
+
+def times(*arms: str, **notes: str) -> StudyLatencies:
     """1.25 ms for the first arm, twice that for the second and so on; INT8 in a tenth of it."""
-    figures = [
-        Figure(arm, precision, 1.25 * 2**index * share, 4.0, 50, 1000)
+    found = [
+        latency(arm, precision, 1.25 * 2**index * share, 4.0, 50, 1000)
         for index, arm in enumerate(arms)
         for precision, share in zip(PRECISIONS, (1, 0.1), strict=True)
     ]
-    figures += [
-        Figure(arm, p, macs=1000, note=note) for arm, note in notes.items() for p in PRECISIONS
+    found += [
+        latency(arm, p, macs=1000, note=note) for arm, note in notes.items() for p in PRECISIONS
     ]
-    return Latencies(SETTING, tuple(figures))
+    return StudyLatencies(tuple(found))
 
 
 def cells(text: str, heading: str) -> list[str]:
     """The cells of the row of the main table that begins with a heading."""
-    line = next(line for line in text.splitlines() if line.startswith(f"| {heading} |"))
+    line = next(line for line in text.splitlines() if line.startswith(f"| {heading} "))
     return [cell.strip() for cell in line.split("|")[1:-1]]
 
 
@@ -74,7 +77,7 @@ def study(make_study):
 
 def test_times_come_back_as_they_went(study, tmp_path):
     latencies = times("a", "b", c='not measured: E: "no, no"')
-    (tmp_path / "small_latency.csv").write_text(to_csv(latencies))
+    (tmp_path / "small_latency.csv").write_text(latencies.to_csv())
     back = read_latencies(tmp_path / "small.csv", study)
     assert back == latencies
     assert (back.ms("b", "float32"), back.ms("b", "int8")) == (2.5, 0.25)
@@ -108,7 +111,7 @@ def test_the_name_tells_which_file_it_is():
 )
 def test_a_damaged_file_is_named_with_the_remedy(study, tmp_path, damage, what):
     file = tmp_path / "small_latency.csv"
-    damaged = damage(to_csv(times("a", "b")))
+    damaged = damage(times("a", "b").to_csv())
     file.write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
     with pytest.raises(LatencyFileError) as raised:
         read_latencies(tmp_path / "small.csv", study)
@@ -116,12 +119,12 @@ def test_a_damaged_file_is_named_with_the_remedy(study, tmp_path, damage, what):
     assert message.startswith(f"{file}: is damaged (")
     assert what in message
     remedy = f"python tools/measure_latency.py {study.path} --out {tmp_path}, or remove the file"
-    assert message.endswith(f"; measure anew with {remedy}")
+    assert message.endswith(f"; measure again with {remedy}")
 
 
 def test_times_of_arms_that_the_study_does_not_have_are_refused(study, tmp_path):
-    (tmp_path / "small_latency.csv").write_text(to_csv(times("a", "x", "w")))
-    with pytest.raises(LatencyFileError, match=r"small_latency\.csv: has times of w, x, which"):
+    (tmp_path / "small_latency.csv").write_text(times("a", "x", "w").to_csv())
+    with pytest.raises(LatencyFileError, match=r"small_latency\.csv: has latencies of w, x, which"):
         read_latencies(tmp_path / "small.csv", study)
 
 
@@ -136,9 +139,9 @@ def test_a_report_shows_times_behind_the_parameters(study, make_result, tmp_path
     write_report(study, tmp_path, tmp_path)
     page = (tmp_path / "small.md").read_text()
     assert cells(page, "arm")[4:6] == ["parameters", "minutes"]
-    assert "Weights" not in page
+    assert "Weights were" not in page
 
-    (tmp_path / "small_latency.csv").write_text(to_csv(times("a", b="not measured: no")))
+    (tmp_path / "small_latency.csv").write_text(times("a", b="not measured: no").to_csv())
     write_report(study, tmp_path, tmp_path)
     page = (tmp_path / "small.md").read_text()
     assert cells(page, "arm")[4:8] == ["parameters", "ms", "ms INT8", "minutes"]
@@ -148,7 +151,7 @@ def test_a_report_shows_times_behind_the_parameters(study, make_result, tmp_path
     assert "\n- b, float32: not measured: no\n- b, int8: not measured: no\n\n" in page
     for what in (
         "256x256 pixels", "OpenVINO 2026.2", "2 thread(s) of Quick, (R) 9", "50 calls at most",
-        "drawn at random", f"on 2026-10-01 by `{SETTING.command}`",
+        "drawn at random", f"on 2026-10-01 with `{SETTING['command']}`",
     ):  # fmt: skip
         assert what in page
 
@@ -170,7 +173,7 @@ def make_results(repository, tmp_path, monkeypatch):
 def test_the_results_page_takes_times_for_no_study(make_results, make_result, tmp_path):
     folder = tmp_path / "docs" / "results"
     folder.mkdir(parents=True)
-    (folder / "claim_latency.csv").write_text(to_csv(times("student", "all")))
+    (folder / "claim_latency.csv").write_text(times("student", "all").to_csv())
     with pytest.raises(SystemExit):
         make_results()
 
@@ -183,10 +186,12 @@ def test_the_results_page_takes_times_for_no_study(make_results, make_result, tm
     assert cells(page, "dist")[5:7] == ["-", "-"]
     # As a shell gives them.
     assert make_results(*sorted(folder.glob("*.csv")), "--out", "other.md") == 0
-    assert "| 2.50 | 0.25 |" in (tmp_path / "other.md").read_text()
+    assert re.search(r"\| +2.50 \| +0.25 \|", (tmp_path / "other.md").read_text())
 
-    (folder / "claim_latency.csv").write_text(to_csv(times("pupil")))
-    with pytest.raises(LatencyFileError, match=r"has times of pupil, which .*claim_magnetic-tile"):
+    (folder / "claim_latency.csv").write_text(times("pupil").to_csv())
+    with pytest.raises(
+        LatencyFileError, match=r"has latencies of pupil, which .*claim_magnetic-tile"
+    ):
         results_page([folder / "claim.csv"], tmp_path / "docs" / "results.md")
 
 
@@ -286,13 +291,13 @@ def fake_networks(monkeypatch):
 
 def test_equal_graphs_are_measured_once(fake_networks, tmp_path):
     exports = Exports(tmp_path, 64, 1)
-    first = exports.rows("first", dict(model=dict(width=4)))
+    first = exports.candidates("first", dict(model=dict(width=4)))
     assert [row.key for row in first] == ["first, float32", "first, int8"]
     assert [row.task["bundle"].rpartition("/")[2] for row in first] == ["float32", "int8"]
     assert first[0].task["threads"] == 1
     assert Path(first[0].task["picture"]).is_file()
-    assert exports.rows("other weights", dict(model=dict(width=4, seed=1))) == first
-    wider = exports.rows("wider", dict(model=dict(width=5)))
+    assert exports.candidates("other weights", dict(model=dict(width=4, seed=1))) == first
+    wider = exports.candidates("wider", dict(model=dict(width=5)))
     assert [row.macs for row in (*first, *wider)] == [4000, 4000, 5000, 5000]
     assert wider[0].key == "wider, float32"
 
@@ -324,10 +329,10 @@ def test_weights_make_no_difference_to_a_graph_but_sizes_do():
 
 def test_what_cannot_be_exported_has_a_note(fake_networks, tmp_path):
     exports = Exports(tmp_path, 64, 1)
-    for row in exports.rows("a", dict(model=dict(width=4, export="no such operator"))):
+    for row in exports.candidates("a", dict(model=dict(width=4, export="no such operator"))):
         assert (row.task, row.macs) == (None, 4000)
         assert row.note == "not measured: RuntimeError: no such operator"
-    plain, int8 = exports.rows("b", dict(model=dict(width=4, int8="no scale")))
+    plain, int8 = exports.candidates("b", dict(model=dict(width=4, int8="no scale")))
     assert plain.task is not None
     assert not plain.note
     assert (int8.task, int8.note) == (None, "not measured: RuntimeError: no scale")
@@ -359,20 +364,21 @@ def test_every_arm_has_its_figures_or_the_reason(make_study, fake_networks, monk
     said = []
     latencies = measure(study, size=64, threads=3, rounds=7, progress=said.append)
 
-    shared = Figure("a", "float32", 2.0, 3.0, 3, 4000)
-    assert latencies.figures == (
+    setting = {name: getattr(latencies.arms[0], name) for name in SETTING}
+    shared = latency("a", "float32", 2.0, 3.0, 3, 4000, **setting)
+    assert latencies.arms == (
         shared,
         replace(shared, precision="int8"),
         replace(shared, arm="same"),
         replace(shared, arm="same", precision="int8"),
         replace(shared, arm="wide", macs=8000),
-        Figure("wide", "int8", macs=8000, note="died"),
+        latency("wide", "int8", macs=8000, note="died", **setting),
         *(
-            Figure("odd", p, macs=4000, note="not measured: RuntimeError: no way")
+            latency("odd", p, macs=4000, note="not measured: RuntimeError: no way", **setting)
             for p in PRECISIONS
         ),
     )
-    setting = latencies.setting
+    setting = latencies.arms[0]
     assert (setting.size, setting.threads) == (64, 3)
     assert setting.engine.startswith("OpenVINO 2")
     assert setting.command.endswith("studies/small.py --size 64 --threads 3 --rounds 7")
@@ -391,9 +397,9 @@ def test_a_wrong_override_shows_before_anything_is_exported(make_study, fake_net
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--size", "100"), "--size 100: give a multiple of 16"),
-        (("--rounds", "0"), "--threads and --rounds take 1 or more"),
-        (("--threads", "0"), "--threads and --rounds take 1 or more"),
+        (("--size", "100"), "--size 100: use a multiple of 16"),
+        (("--rounds", "0"), "--threads and --rounds must be 1 or more"),
+        (("--threads", "0"), "--threads and --rounds must be 1 or more"),
     ],
 )
 def test_figures_that_make_no_sense_are_refused(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lwam_mm.lab.studies.prepare_run import BegunRunsError, Preparation, refuse_begun
-from lwam_mm.lab.studies.study_plan import runs_of
+from lwam_mm.lab.studies.run import runs_of
 
 
 def begin(run, finished=False):
@@ -45,15 +45,16 @@ def test_a_begun_run_keeps_its_config_and_the_change_is_said(make_study, tmp_pat
         (run,) = runs_of(study, tmp_path, arms=["b"], seeds=[0])
         prepare = Preparation(None, None, said.append)
         prepare.check(run)
-        return run, prepare.job(run, None), said
+        prepare.job(run, None)
+        return run, said
 
-    run, job, said = jobs(8)
-    assert "width=8" in job.config.read_text()
+    run, _ = jobs(8)
+    assert "width=8" in run.config_file.read_text()
     jobs(9)
-    assert "width=9" in job.config.read_text()  # not begun: follows the study
+    assert "width=9" in run.config_file.read_text()  # not begun: follows the study
     begin(run)
-    assert jobs(9)[2] == []
-    _, job, said = jobs(10)
-    assert "width=9" in job.config.read_text()
+    assert jobs(9)[1] == []
+    _, said = jobs(10)
+    assert "width=9" in run.config_file.read_text()
     assert len(said) == 1
     assert "small/b/seed-0 keeps the config that it began with" in said[0]

@@ -51,7 +51,7 @@ def test_defaults_say_last_and_regions(make_study):
         (dict(arms={"a": dict(teacher_seed=1)}), "teacher_seed, but no teacher"),
         (
             dict(arms={"a": dict(teacher="b"), "b": dict(teacher="c"), "c": {}}),
-            "teacher='b' is itself taught",
+            "teacher='b' has a teacher itself",
         ),
         (dict(arms={"a": dict(study="other.py", overrides={})}), "'overrides'"),
         (dict(arms={"a": dict(study="other.py")}), "no such study"),

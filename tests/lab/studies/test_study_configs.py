@@ -18,8 +18,8 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from lwam_mm.lab.benchmark.candidates import peer_config
+from lwam_mm.lab.studies.run import Run, config_of
 from lwam_mm.lab.studies.study import Arm, read_study
-from lwam_mm.lab.studies.study_plan import Run, config_of
 from lwam_mm.utils.paths import configs_folder
 
 STUDIES = sorted((configs_folder() / "ablations").glob("*.py"))
