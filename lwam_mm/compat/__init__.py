@@ -1,9 +1,8 @@
 """Repairs of upstream packages: one function each, applied only where it is needed.
 
-The last releases of mmcv, mmengine, mmrazor and mmdeploy are older than today's torch. Each
-function in here names the versions and the upstream thread it is for, checks whether the repair is
-due, and returns True if it was applied. :func:`apply` runs those that training needs;
-:mod:`lwam_mm.deploy` runs :func:`export_by_torchscript` when mmdeploy comes in.
+The last releases of mmcv, mmengine, mmrazor and mmdeploy are older than today's torch and Python.
+Each function names the versions and the upstream thread that it is for, checks whether the repair
+is due, and returns True if it was applied. :func:`apply` runs all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +14,11 @@ from lwam_mm.compat.checkpoints import (
     refuse_unsafe_checkpoints,
     write_checkpoints_whole,
 )
-from lwam_mm.compat.export import export_by_torchscript
+from lwam_mm.compat.export import (
+    export_by_torchscript,
+    let_rewriters_import,
+    repair_exporter,
+)
 from lwam_mm.compat.imports import (
     keep_recursion_limit,
     require_mmcv,
@@ -38,7 +41,9 @@ __all__ = [
     "format_configs_once",
     "ignore_warnings_about_upstream",
     "keep_recursion_limit",
+    "let_rewriters_import",
     "refuse_unsafe_checkpoints",
+    "repair_exporter",
     "require_mmcv",
     "save_message_hub_as_plain_data",
     "start_processes_without_gpu",
@@ -49,10 +54,10 @@ __all__ = [
 
 
 def apply() -> None:
-    """Apply the repairs that training and testing need. Safe to call more than once.
+    """Apply all repairs. Further calls change nothing.
 
     Raises:
-        ModuleNotFoundError: no mmcv is installed, neither compiled nor lite.
+        ModuleNotFoundError: Neither mmcv nor mmcv-lite is installed.
     """
     require_mmcv()
     stub_missing_mmcv_ops()
@@ -64,3 +69,4 @@ def apply() -> None:
     format_configs_once()
     start_processes_without_gpu()
     ignore_warnings_about_upstream()
+    repair_exporter()
