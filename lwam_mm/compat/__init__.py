@@ -27,6 +27,7 @@ from lwam_mm.compat.imports import (
 )
 from lwam_mm.compat.message_hub import save_message_hub_as_plain_data
 from lwam_mm.compat.running import (
+    build_dataloaders_without_workers,
     format_configs_once,
     ignore_warnings_about_upstream,
     start_processes_without_gpu,
@@ -37,6 +38,7 @@ __all__ = [
     "UnreadableCheckpointError",
     "UnsafeCheckpointError",
     "apply",
+    "build_dataloaders_without_workers",
     "export_by_torchscript",
     "format_configs_once",
     "ignore_warnings_about_upstream",
@@ -68,5 +70,6 @@ def apply() -> None:
     write_checkpoints_whole()
     format_configs_once()
     start_processes_without_gpu()
+    build_dataloaders_without_workers()
     ignore_warnings_about_upstream()
     repair_exporter()

@@ -69,6 +69,35 @@ def start_processes_without_gpu() -> bool:
     return True
 
 
+_FOR_WORKERS = ("persistent_workers", "prefetch_factor", "multiprocessing_context", "timeout")
+
+
+def build_dataloaders_without_workers() -> bool:
+    """Leave out a data loader's options for worker processes where ``num_workers`` is 0.
+
+    For mmengine 0.10.7, which hands them on to torch, and torch refuses them: whoever sets
+    ``num_workers=0`` would have to set ``persistent_workers=False`` as well. Without workers none
+    of these options has a meaning.
+
+    Returns:
+        True if the method was replaced; False if it had been before.
+    """
+    from mmengine.runner import Runner
+
+    stock = Runner.build_dataloader
+    if getattr(stock, "does_without_workers", False):
+        return False
+
+    def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(dataloader, dict) and not dataloader.get("num_workers"):
+            dataloader = {k: v for k, v in dataloader.items() if k not in _FOR_WORKERS}
+        return stock(dataloader, *args, **kwargs)
+
+    build_dataloader.does_without_workers = True  # type: ignore[attr-defined]
+    Runner.build_dataloader = staticmethod(functools.wraps(stock)(build_dataloader))
+    return True
+
+
 _ABOUT_UPSTREAM = (
     # mmseg 1.2.2 calls its own deprecated function in every decode head.
     (r"``build_loss`` would be deprecated soon", UserWarning),
