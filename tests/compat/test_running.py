@@ -141,4 +141,4 @@ def test_listed_warnings_alone_are_ignored(in_fresh_process):
     ]
     shown, filters = in_fresh_process(provoke_warnings, True)
     assert shown == ["something else, but a build_loss too"]
-    assert filters == 1 + len(running._ABOUT_UPSTREAM)
+    assert filters == 1 + len(running._UPSTREAM_WARNINGS)
