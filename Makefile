@@ -3,7 +3,7 @@
 #                     make demo DATA=DIR CLASSES="Background Scratch Dent"
 # make test           the whole test suite
 # make install        only make .venv and install
-# make lint           style and formatting
+# make lint           style, formatting and types
 #
 # PYTHON=python3.11   the interpreter that .venv is made with
 # VENV=.venv          where the environment is; an existing one, with a compiled mmcv, say, is kept
@@ -30,6 +30,7 @@ install: $(INSTALLED)
 lint: install
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
 
 # mmcv-lite only where there is no mmcv: it would overwrite a compiled one.
 $(INSTALLED): setup.py lwam_mm/version.py requirements/constraints.txt requirements/no-deps.txt
@@ -44,4 +45,4 @@ $(INSTALLED): setup.py lwam_mm/version.py requirements/constraints.txt requireme
 	@touch $@
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

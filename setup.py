@@ -11,25 +11,25 @@ from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 
-# Reading a bundle and images: all that the runtime side needs besides an inference engine.
-RUNTIME_BASE = [
+BASE = [
     "numpy>=1.26",  # the first for Python 3.12; 2.x works
-    "opencv-python>=4.8",  # imread flags and resize as used; mmengine asks for this package too
 ]
 
-RUNTIME = [
-    "onnxruntime>=1.17",  # the first whose wheels take numpy 2
-]
+# opencv-python and opencv-python-headless write the same folder, so only one may be installed, and
+# a requirement cannot say "either". An extra therefore brings one or, by its suffix, the other.
+# mmengine requires opencv-python, so the training side has no choice.
+OPENCV = "opencv-python>=4.8"  # imread flags and resize as used
+OPENCV_HEADLESS = "opencv-python-headless>=4.8"  # for machines without a screen: no libGL, no X11
 
-# The other engines of bundles, each enough for itself.
-OPENVINO = [
-    "openvino>=2026.0",  # older ones were not tried
-]
-NCNN = [
-    "ncnn>=1.0.20260526",  # older ones were not tried
-]
+# The inference engines by extra; one of them and OpenCV are all that the runtime side needs.
+ENGINES = {
+    "runtime": "onnxruntime>=1.17",  # the first whose wheels take numpy 2
+    "openvino": "openvino>=2026.0",  # older ones were not tried
+    "ncnn": "ncnn>=1.0.20260526",  # older ones were not tried
+}
 
 TRAIN = [
+    OPENCV,
     "torch>=2.6",  # from here on torch.load refuses code unless told otherwise
     "mmengine>=0.10.7,<0.11",  # 0.10.7 is what lwam_mm.compat repairs
     "mmsegmentation>=1.2.2,<1.3",  # its registries and heads are what ours derive from
@@ -55,9 +55,7 @@ LITE = [
 # 3.20.2 at most, which no current onnx accepts, though it runs well beside them. Install it by
 # `pip install --no-deps mmdeploy==1.3.1`, as `make install` does.
 DEPLOY = [
-    *RUNTIME,
-    *OPENVINO,
-    *NCNN,
+    *ENGINES.values(),
     "onnx>=1.17",  # the first for numpy 2
     "nncf>=3.4,<3.5",  # lwam_mm.quantization.quantize calls an inner function of 3.4
     "pnnx>=20260526",  # ncnn's converter; reads ONNX with open sizes; older ones were not tried
@@ -80,6 +78,7 @@ DEV = [
     "pytest>=8",
     "hypothesis>=6.100",
     "ruff>=0.8",
+    "mypy>=2.0",  # older ones were not tried
     "build>=1.2",
 ]
 
@@ -109,11 +108,10 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["lwam_mm", "lwam_mm.*"]),
     cmdclass={"build_py": build_py_with_mim},
-    install_requires=RUNTIME_BASE,
+    install_requires=BASE,
     extras_require={
-        "runtime": RUNTIME,
-        "openvino": OPENVINO,
-        "ncnn": NCNN,
+        **{extra: [OPENCV, engine] for extra, engine in ENGINES.items()},
+        **{f"{extra}-headless": [OPENCV_HEADLESS, engine] for extra, engine in ENGINES.items()},
         "train": TRAIN,
         "lite": LITE,
         "deploy": DEPLOY,

@@ -1,18 +1,18 @@
-"""Segment images with a bundle; needs numpy, OpenCV and the bundle's inference engine only."""
+"""Segment images with a bundle; needs only numpy, OpenCV and the bundle's inference engine."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from lwam_mm.runtime import BundleError, EngineError, Predictor
-from lwam_mm.runtime.predict_files import predict_files
+from lwam_mm.utils.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool.
 
     Returns:
-        0 when every image was predicted, 1 when some could not be, 2 when none was tried.
+        0 when every image was predicted, 1 when some could not be, 2 when the run could not start
+        or its table could not be written.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", help="folder of the bundle")
@@ -28,31 +28,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="also write probabilities/NAME.npy (float32, classes x height x width)",
     )
     parser.add_argument("--threads", type=int, help="CPU threads (default: the engine's choice)")
+    parser.add_argument(
+        "--max-pixels", type=int, help="predict larger images in tiles (default: 1024 * 1024)"
+    )
     args = parser.parse_args(argv)
     # A file name that the terminal cannot show must not end the run.
     sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        predictor = Predictor(args.bundle, threads=args.threads)
-        report = predict_files(
-            predictor,
+        # Imported here, so that an OpenCV that cannot be imported is reported like other errors.
+        from lwam_mm.runtime.predict_files import predict_files
+        from lwam_mm.runtime.predictor import MAX_PIXELS, Predictor
+
+        max_pixels = MAX_PIXELS if args.max_pixels is None else args.max_pixels
+        run = predict_files(
+            Predictor(args.bundle, threads=args.threads, max_pixels=max_pixels),
             args.images,
             args.out,
             probabilities=args.probabilities,
             progress=lambda line: print(line, flush=True),
         )
-    except (BundleError, EngineError, ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{len(report.rows)} images predicted, results in {args.out}")
-    if report.skipped:
-        print(f"{len(report.skipped)} files skipped, no images by their suffix:")
-        for file in report.skipped:
-            print(f"  {file}")
-    if report.failed:
-        print(f"{len(report.failed)} inputs FAILED:", file=sys.stderr)
-        for _, reason in report.failed:
+    print(f"{len(run.predicted)} images predicted, results in {args.out}")
+    if run.skipped:
+        print(f"{len(run.skipped)} files and folders skipped:")
+        for path, reason in run.skipped:
+            print(f"  {path}: {reason}")
+    if run.failed:
+        print(f"{len(run.failed)} inputs FAILED:", file=sys.stderr)
+        for _, reason in run.failed:
             print(f"  {reason}", file=sys.stderr)
-    return 1 if report.failed else 0
+    return 1 if run.failed else 0
 
 
 if __name__ == "__main__":

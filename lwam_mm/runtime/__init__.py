@@ -1,17 +1,15 @@
-"""The runtime side: reads a bundle and segments images, beside the machine.
+"""The runtime side: reads a bundle and segments images on the machine beside the printer.
 
 It needs numpy, OpenCV and the one inference engine that the bundle names; it never imports torch
-or OpenMMLab, and the engine itself only when a bundle asks for it.
-
-Example:
-    >>> from lwam_mm.runtime import Predictor# doctest: +SKIP
-    >>> predictor = Predictor("work_dirs/bundle")  # doctest: +SKIP
-    >>> predictor("layer_0001.png").pixels  # doctest: +SKIP
-    {'Background': 1040131, 'Super': 0, 'Incomplete': 8445, ...}
+or OpenMMLab, and imports the engine only when a bundle needs it. `Predictor` is the way in.
 """
 
+from lwam_mm.utils.opencv import check_opencv
+
+check_opencv()  # first, because the modules below import OpenCV
+
 from lwam_mm.runtime.bundle import Bundle, read_bundle, write_bundle
-from lwam_mm.runtime.errors import BundleError, EngineError, ImageError
+from lwam_mm.runtime.errors import BundleError, EngineError, ImageError, OutputError, SettingError
 from lwam_mm.runtime.images import read_image
 from lwam_mm.runtime.manifest import InputSpec, Manifest, OutputSpec
 from lwam_mm.runtime.overlay import draw_overlay
@@ -24,9 +22,11 @@ __all__ = [
     "ImageError",
     "InputSpec",
     "Manifest",
+    "OutputError",
     "OutputSpec",
     "Prediction",
     "Predictor",
+    "SettingError",
     "draw_overlay",
     "read_bundle",
     "read_image",

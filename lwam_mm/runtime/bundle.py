@@ -1,10 +1,12 @@
 """A bundle: the folder that carries a model from the training side to the runtime side.
 
-It is flat: the exported model file(s) and `bundle.json`, which names every one of them with its
-SHA-256. Pure standard library, so that whoever reads or writes bundles needs nothing else.
+It is flat: the exported model files and ``bundle.json``, which lists each of them with its SHA-256.
 """
 
+# ruff: noqa: PTH112, PTH113  pathlib's is_dir etc. raise where a folder is not accessible
+
 import hashlib
+import os
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -24,7 +26,7 @@ class Bundle:
 
     Attributes:
         root: The folder.
-        manifest: The content of its `bundle.json`.
+        manifest: The content of its ``bundle.json``.
     """
 
     root: Path
@@ -43,14 +45,20 @@ def read_bundle(path: str | Path) -> Bundle:
         path: The bundle's folder.
 
     Returns:
-        The bundle; every file that it lists was there with the checksum that it states.
+        The bundle; every file that it lists is present and has the stated checksum.
 
     Raises:
-        BundleError: The folder or `bundle.json` is missing or wrong, a file is missing, changed,
-            outside the folder or not listed. Hidden files (".DS_Store") are let be.
+        BundleError: The folder or ``bundle.json`` is missing or wrong, or a file is missing,
+            changed, unreadable, outside the folder or not listed. Hidden files (".DS_Store") are
+            ignored.
+
+    Example:
+        >>> read_bundle("nowhere")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        lwam_mm.runtime.errors.BundleError: nowhere is not a folder: give the folder of a bundle,...
     """
     root = Path(path)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise BundleError(
             f"{root} is not a folder: give the folder of a bundle, the one with {MANIFEST_NAME}"
         )
@@ -66,7 +74,12 @@ def read_bundle(path: str | Path) -> Bundle:
             f"{manifest_path} cannot be read: {error}. Export the bundle again"
         ) from error
     manifest = Manifest.from_json(text, manifest_path)
-    _verify_files(root, manifest)
+    try:
+        _verify_files(root, manifest)
+    except OSError as error:
+        raise BundleError(
+            f"{root} cannot be read: {error}. Check its permissions, or copy the bundle again"
+        ) from error
     return Bundle(root, manifest)
 
 
@@ -79,25 +92,25 @@ def write_bundle(
 ) -> Bundle:
     """Write a bundle, whole or not at all.
 
-    The bundle is built and verified in a hidden sibling of `out`, which then takes its name. A
-    bundle that is replaced moves aside first and comes back if that fails; between the two
-    renames, some microseconds, `out` does not exist.
+    The bundle is built and verified in a hidden folder beside ``out``, which is then renamed. A
+    bundle that is replaced is first moved aside, and moved back if the renaming fails; ``out``
+    does not exist for some microseconds between the two renames.
 
     Args:
-        out: The bundle's folder, to be created. An empty folder there is used.
-        manifest: Its manifest; `files` is filled in here, whatever it holds.
-        model_files: The files to copy into it: name inside the bundle -> where it is now.
-        overwrite: Replace a bundle that is there already. Anything else is never replaced.
+        out: The bundle's folder, to be created. An existing empty folder is used.
+        manifest: Its manifest; ``files`` is filled in here.
+        model_files: The files to copy into it: name inside the bundle -> current path.
+        overwrite: Replace an existing bundle. Anything else is never replaced.
 
     Returns:
         The bundle as read back.
 
     Raises:
-        BundleError: `out` is taken, a model file is missing or has no plain name, or the manifest
-            breaks a rule of the format. Nothing was written then.
-        OSError: A file could not be read or written. Nothing was written then either.
+        BundleError: ``out`` is taken, a model file is missing or has no plain name, or the
+            manifest breaks a rule of the format. Nothing was written.
+        OSError: A file could not be read or written. Nothing was written.
     """
-    # A link to the bundle in use stays a link: its target is what is replaced.
+    # A link to the bundle in use remains a link: its target is replaced.
     out = Path(out).resolve()
     check_target(out, overwrite)
     for name, source in model_files.items():
@@ -110,9 +123,12 @@ def write_bundle(
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         fresh.mkdir()
-        digests = {name: _copy(Path(src), fresh / name) for name, src in model_files.items()}
+        digests = {}
+        for name, source in model_files.items():
+            shutil.copyfile(source, fresh / name)
+            digests[name] = sha256(fresh / name)
         text = replace(manifest, files=digests).to_json()
-        # Checked under the name that the user gave, before `fresh` is verified as a whole.
+        # Checked here, so that an error names the folder that the caller asked for.
         Manifest.from_json(text, out / MANIFEST_NAME)
         (fresh / MANIFEST_NAME).write_text(text, encoding="utf-8")
         read_bundle(fresh)
@@ -132,15 +148,16 @@ def sha256(path: Path) -> str:
 
 
 def _verify_files(root: Path, manifest: Manifest) -> None:
-    inside = root.resolve()
+    inside = os.path.realpath(root)
     for name, expected in manifest.files.items():
         path = root / name
-        if not path.resolve().is_relative_to(inside):
+        target = os.path.realpath(path)
+        if not Path(target).is_relative_to(inside):
             raise BundleError(
-                f"{path} is a link to {path.resolve()}, outside the bundle: put the file itself "
-                "into the folder"
+                f"{path} is a link to {target}, outside the bundle: put the file itself into the "
+                "folder"
             )
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise BundleError(
                 f"{path} is missing although {MANIFEST_NAME} lists it: copy the whole folder again"
             )
@@ -150,7 +167,7 @@ def _verify_files(root: Path, manifest: Manifest) -> None:
                 f"{path} was changed or damaged: its SHA-256 is {found}, {MANIFEST_NAME} says "
                 f"{expected}. Copy the bundle again, or export it again"
             )
-    # An ONNX model may read further files beside it: one without a checksum must not be there.
+    # An ONNX model may read other files of its folder, so none may be without a checksum.
     known = {*manifest.files, MANIFEST_NAME}
     for path in sorted(root.iterdir()):
         if path.name not in known and not path.name.startswith("."):
@@ -158,33 +175,23 @@ def _verify_files(root: Path, manifest: Manifest) -> None:
 
 
 def check_target(out: Path, overwrite: bool) -> None:
-    """Make sure that a bundle may be written to `out`, before the work of making one.
+    """Check that a bundle may be written to ``out``, before the work of making one.
 
     Raises:
-        BundleError: `out` is a file, holds something that is no bundle, or holds a bundle and
-            `overwrite` is not asked for.
+        BundleError: ``out`` is a file, holds something that is not a bundle, or holds a bundle and
+            ``overwrite`` is false.
     """
     if not out.exists():
         return
     if not out.is_dir():
         raise BundleError(f"{out} is a file: give another folder for the bundle")
     content = list(out.iterdir())
-    # A bundle is flat: whatever holds folders is somebody's work, even beside a bundle.json.
+    # A bundle is flat, so a folder with sub-folders holds something else as well.
     is_bundle = (out / MANIFEST_NAME).is_file() and not any(path.is_dir() for path in content)
     if content and not is_bundle:
         raise BundleError(f"{out} holds files but is no bundle: give another folder")
     if is_bundle and not overwrite:
         raise BundleError(f"{out} holds a bundle: give another folder, or ask to overwrite it")
-
-
-def _copy(source: Path, target: Path) -> str:
-    """Copy a file's content and return the SHA-256 of what was written."""
-    digest = hashlib.sha256()
-    with source.open("rb") as reader, target.open("xb") as writer:
-        while chunk := reader.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            writer.write(chunk)
-    return digest.hexdigest()
 
 
 def _put_in_place(fresh: Path, out: Path, aside: Path) -> None:
@@ -197,5 +204,5 @@ def _put_in_place(fresh: Path, out: Path, aside: Path) -> None:
     except BaseException:
         aside.rename(out)
         raise
-    # The new bundle is in its place: a remnant of the old one is no reason to report a failure.
+    # The new bundle is in its place, so a failure to remove the old one is not reported.
     shutil.rmtree(aside, ignore_errors=True)

@@ -1,15 +1,23 @@
-"""What the runtime side raises, so that a caller can tell whose fault it is."""
+"""The errors of the runtime side; the class tells a caller what is at fault."""
 
 from lwam_mm.utils.errors import UserError
 
 
 class BundleError(UserError, ValueError):
-    """The bundle is at fault: unreadable, incomplete, changed, or not what it says it is."""
+    """The bundle is unreadable, incomplete, changed, or its model contradicts its manifest."""
 
 
 class ImageError(UserError, ValueError):
-    """The image is at fault: missing, unreadable, truncated, or of a kind that is not taken."""
+    """The image is missing, unreadable, truncated, or of an unsupported kind."""
 
 
 class EngineError(UserError, RuntimeError):
-    """The inference engine is at fault: not installed, or it failed while it ran."""
+    """The inference engine is not installed, or failed while it ran."""
+
+
+class SettingError(UserError, ValueError):
+    """A setting of the caller's, such as ``threads`` or ``max_pixels``, cannot be used."""
+
+
+class OutputError(UserError, FileExistsError):
+    """The folder for results cannot be used without overwriting something else."""

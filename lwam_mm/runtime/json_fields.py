@@ -1,10 +1,10 @@
-"""Reads typed fields out of parsed JSON, with errors that name file, field, value and remedy."""
+"""Reads typed fields from parsed JSON; errors name the file, the field, the value and a remedy."""
 
 import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path, PureWindowsPath
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeGuard, TypeVar
 
 from lwam_mm.runtime.errors import BundleError
 
@@ -12,15 +12,16 @@ Value = TypeVar("Value")
 
 
 class Fields:
-    """The fields of one JSON object; each is taken once, and `finish` refuses what is left over.
+    """The fields of one JSON object; every method reads one, ``finish`` refuses those never read.
 
     Args:
         data: The parsed JSON value; anything but an object is refused.
         source: The file's name, for messages.
-        prefix: Name of the enclosing section with its dot, for messages.
+        prefix: Name of the enclosing section with a dot behind it, for messages.
 
     Raises:
-        BundleError: `data` is no object; and from every method, the field is missing or wrong.
+        BundleError: ``data`` is not an object. Every method raises it too, where the field is
+            missing or wrong.
     """
 
     def __init__(self, data: object, source: str | Path, prefix: str = "") -> None:
@@ -31,83 +32,85 @@ class Fields:
             raise BundleError(
                 f"{source}: {what} is {_short(data)}, not an object. Export the bundle again"
             )
-        self._data = data
-        self._taken: set[str] = set()
+        self._data: dict[str, Any] = data
+        self._read: set[str] = set()
 
     def fail(self, name: str, remedy: str) -> NoReturn:
-        """Raise the BundleError for a field that is there but wrong."""
+        """Raise the BundleError for a field that is present but wrong."""
         value = _short(self._data[name])
         raise BundleError(f"{self._source}: field {self._prefix + name!r} is {value}: {remedy}")
 
     def finish(self) -> None:
-        """Refuse fields that nobody asked for: a misspelt one would otherwise be silently lost."""
-        unknown = sorted(set(self._data) - self._taken)
+        """Refuse fields that were never read: a misspelt one would otherwise be ignored."""
+        unknown = sorted(set(self._data) - self._read)
         if unknown:
             raise BundleError(
                 f"{self._source}: unknown field {self._prefix + unknown[0]!r}: correct its name or "
-                f"remove it; known here are {sorted(self._taken)}"
+                f"remove it; known here are {sorted(self._read)}"
             )
 
     def text(self, name: str) -> str:
         """Return a string that is not empty."""
-        value = self._take(name)
-        if not isinstance(value, str) or not value:
+        value = self._value(name)
+        if not _is_text(value):
             self.fail(name, "give a string that is not empty")
         return value
 
     def optional(self, name: str, read: Callable[[str], Value]) -> Value | None:
-        """Return what `read`, a method of this object, makes of the field, or None for null."""
-        return None if self._take(name) is None else read(name)
+        """Return what ``read``, a method of this object, makes of the field; None for null."""
+        return None if self._value(name) is None else read(name)
 
     def choice(self, name: str, allowed: Sequence[str]) -> str:
-        """Return a string that is one of `allowed`."""
-        value = self._take(name)
-        if value not in allowed:
+        """Return a string that is one of ``allowed``."""
+        value = self._value(name)
+        if not isinstance(value, str) or value not in allowed:
             self.fail(name, f"give one of {list(allowed)}")
         return value
 
     def integer(self, name: str, minimum: int) -> int:
-        """Return a whole number of at least `minimum`."""
-        value = self._take(name)
+        """Return a whole number of at least ``minimum``."""
+        value = self._value(name)
         if not _is_int(value) or value < minimum:
             self.fail(name, f"give a whole number of at least {minimum}")
         return value
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of strings, none of them empty."""
-        value = self._take(name)
-        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+        value = self._value(name)
+        if not isinstance(value, list) or not all(map(_is_text, value)):
             self.fail(name, "give a list of strings that are not empty")
         return tuple(value)
 
     def triple(self, name: str) -> tuple[float, float, float]:
         """Return three finite numbers."""
-        value = self._take(name)
+        value = self._value(name)
         if not _is_list_of(value, 3, _is_finite):
-            self.fail(name, "give three finite numbers, one a channel in RGB order")
-        return tuple(float(v) for v in value)
+            self.fail(name, "give three finite numbers, one per channel in RGB order")
+        red, green, blue = map(float, value)
+        return red, green, blue
 
     def size(self, name: str) -> tuple[int, int] | None:
         """Return (height, width), both positive, or None."""
-        value = self._take(name)
+        value = self._value(name)
         if value is None:
             return None
         if not _is_list_of(value, 2, lambda v: _is_int(v) and v > 0):
             self.fail(name, "give [height, width] in pixels, or null for any size")
-        return tuple(value)
+        height, width = value
+        return height, width
 
     def palette(self, name: str) -> tuple[tuple[int, int, int], ...]:
         """Return a list of (R, G, B), each 0..255."""
-        value = self._take(name)
+        value = self._value(name)
         if not isinstance(value, list) or not all(
             _is_list_of(color, 3, lambda v: _is_int(v) and 0 <= v <= 255) for color in value
         ):
             self.fail(name, "give a list of [R, G, B] with whole numbers of 0..255")
-        return tuple(tuple(color) for color in value)
+        return tuple((red, green, blue) for red, green, blue in value)
 
     def mapping(self, name: str) -> dict[str, Any]:
         """Return an object of any content."""
-        value = self._take(name)
+        value = self._value(name)
         if not isinstance(value, dict):
             self.fail(name, "give an object")
         return value
@@ -124,36 +127,45 @@ class Fields:
 
     def section(self, name: str) -> "Fields":
         """Return the fields of an object inside this one."""
-        return Fields(self._take(name), self._source, f"{self._prefix}{name}.")
+        return Fields(self._value(name), self._source, f"{self._prefix}{name}.")
 
-    def _take(self, name: str) -> Any:
+    def _value(self, name: str) -> Any:
         if name not in self._data:
             raise BundleError(
                 f"{self._source}: field {self._prefix + name!r} is missing: export the bundle "
                 "again, or add the field"
             )
-        self._taken.add(name)
+        self._read.add(name)
         return self._data[name]
 
 
 def is_plain_name(name: str) -> bool:
-    """Tell whether `name` is a bare file name that stays in its folder.
+    """Tell whether ``name`` is a bare file name that stays in its folder.
 
-    A bundle travels between machines, so Windows' rules, the stricter ones, hold everywhere.
+    Bundles are copied between machines, so Windows' rules, the stricter ones, apply everywhere.
     """
-    return name not in ("", ".", "..") and "\0" not in name and PureWindowsPath(name).name == name
+    plain = name not in (".", "..") and "\0" not in name and PureWindowsPath(name).name == name
+    return plain and _is_text(name)
 
 
-def _is_int(value: object) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
+    # JSON can spell half of a surrogate pair, which no file can hold.
+    return isinstance(value, str) and value != "" and not re.search("[\ud800-\udfff]", value)
+
+
+def _is_int(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_finite(value: object) -> bool:
-    return _is_int(value) or (isinstance(value, float) and math.isfinite(value))
+    try:
+        return (_is_int(value) or isinstance(value, float)) and math.isfinite(value)
+    except OverflowError:  # an integer beyond the range of float
+        return False
 
 
-def _is_list_of(value: object, length: int, good: Any) -> bool:
-    return isinstance(value, list) and len(value) == length and all(good(v) for v in value)
+def _is_list_of(value: object, length: int, is_good: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list) and len(value) == length and all(map(is_good, value))
 
 
 def _short(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What `bundle.json` says, and the rules that it must keep (format version 2)."""
+"""The content of ``bundle.json`` and the rules that it must keep (format version 2)."""
 
 import json
 import re
@@ -21,27 +21,29 @@ MAX_DEPTH = 100
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What the model wants to be given: one image, as a batch of one.
+    """The model's input: one image, as a batch of one.
 
     Attributes:
         name: The input's name in the model.
         size: (height, width) in pixels of a model with a fixed size; None for one that takes
             images of any size.
-        mean: Per channel, RGB order, in units of 0..255; subtracted first.
-        std: Per channel, RGB order, in units of 0..255, positive; divided by afterwards.
-        resize: How an image of another size is brought to the model. "stretch" (fixed size):
-            resized bilinearly to `size`, the aspect ratio given up, and the logits resized
-            bilinearly back before the argmax, as MMSegmentation's `Resize(keep_ratio=False)` does
-            at test time. "pad" (any size): never resized; after the normalisation zeros are
-            appended at the bottom and on the right up to the next multiples of `size_divisor`,
-            and the logits are cropped, as MMSegmentation's `test_cfg=dict(size_divisor=...)` does.
-        size_divisor: See `resize`.
+        mean: One number per channel, RGB order, in units of 0..255; subtracted first.
+        std: One positive number per channel, RGB order, in units of 0..255; the divisor.
+        resize: How an image of another size is adapted. "stretch" (fixed size): the image is
+            resized bilinearly to ``size`` without keeping its aspect ratio, and the logits are
+            resized bilinearly back before the argmax, like MMSegmentation's
+            ``Resize(keep_ratio=False)`` at test time. "pad" (any size): the image is never
+            resized; after normalisation, zeros are appended at the bottom and on the right up to
+            the next multiples of ``size_divisor``, and the logits are cropped, like
+            MMSegmentation's ``test_cfg=dict(size_divisor=...)``.
+        size_divisor: See ``resize``.
         kind: "tensor": float32 of shape (1, 3, H, W), RGB, normalised and padded by the runtime.
-            "frame": uint8 of shape (1, H, W, 3), BGR, a decoded image as it is; normalisation,
-            padding and cropping are in the graph, so nothing is left to do outside.
-        halo: Pixels around a tile that the answer inside depends on, a multiple of
-            `size_divisor`: with them a large image can be taken tile by tile, with the answer of
-            the whole. None where it is not known, or where the network sees the whole image.
+            "frame": uint8 of shape (1, H, W, 3), BGR, the decoded image; normalisation, padding
+            and cropping are part of the graph.
+        halo: Pixels around a tile that affect the result inside it, a multiple of
+            ``size_divisor``: large images are predicted in tiles that overlap by as much, with
+            the result of the whole image. None where it is unknown, or where each pixel's result
+            depends on the whole image.
     """
 
     name: str
@@ -56,12 +58,12 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """What the model gives back, at the input's height and width.
+    """The model's outputs, at the input's height and width.
 
     Attributes:
         logits: Name of the output with the logits: float32 of shape (1, C, H, W), unbounded.
         labels: Name of the output with the classes of highest logit: uint8 of shape (1, H, W),
-            0..C-1; None where the graph has none and the runtime finds them.
+            0..C-1; None where the graph has none and the runtime takes the argmax.
     """
 
     logits: str
@@ -69,26 +71,26 @@ class OutputSpec:
 
     @property
     def names(self) -> list[str]:
-        """The outputs that there are, logits first."""
+        """The names of the outputs, logits first."""
         return [name for name in (self.logits, self.labels) if name is not None]
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """The content of `bundle.json`.
+    """The content of ``bundle.json``.
 
     Attributes:
         classes: Unique class names; the position is the label. Class 0 is the background.
-        palette: One (R, G, B) of 0..255 a class.
+        palette: One (R, G, B) of 0..255 per class.
         engine: The inference engine that runs the model, for instance "onnxruntime".
-        precision: What the weights are stored in and computed with: "float32", "float16" or
+        precision: Number format of the weights and of the computation: "float32", "float16" or
             "int8".
-        model: File name of the model inside the bundle; it stands in `files`.
-        input: What the model wants.
-        output: What the model gives.
-        provenance: How the model was made (config, checkpoint, versions, command, ...); free, JSON.
-        figures: What was measured of it; free, JSON.
-        files: SHA-256 in lower-case hex of every file beside `bundle.json`, by file name.
+        model: File name of the model inside the bundle; listed in ``files``.
+        input: The model's input.
+        output: The model's outputs.
+        provenance: How the model was made (config, checkpoint, versions, command, ...); any JSON.
+        figures: Measurements of the model; any JSON.
+        files: File name -> SHA-256 in lower-case hex, for every file beside ``bundle.json``.
         task: "semantic-segmentation".
         format_version: 2.
     """
@@ -107,10 +109,10 @@ class Manifest:
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
-        """Return the text of `bundle.json`.
+        """Return the text of ``bundle.json``.
 
         Raises:
-            BundleError: Something in `provenance` or `figures` is not JSON (NaN is not either).
+            BundleError: ``provenance`` or ``figures`` holds what JSON cannot express, such as NaN.
         """
         try:
             return json.dumps(asdict(self), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
@@ -122,25 +124,27 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str, source: str | Path = MANIFEST_NAME) -> "Manifest":
-        """Parse and check the text of a `bundle.json`.
+        """Parse and check the text of a ``bundle.json``.
 
         Args:
             text: The text.
             source: The file's name, for messages.
 
         Raises:
-            BundleError: It is not JSON, has another format version, lacks a field, has one that is
-                unknown, or a field's value is of the wrong type or out of range.
+            BundleError: The text is not JSON, has another format version, lacks a field, has an
+                unknown one, or a field's value is of the wrong type or out of range.
         """
         try:
             _check_depth(text)
-            data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_no_twins)
+            data = json.loads(
+                text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates
+            )
         except ValueError as error:
             raise BundleError(
                 f"{source} is not valid JSON: {error}. Export the bundle again"
-            ) from (error)
+            ) from error
         fields = Fields(data, source)
-        # First of all: a newer format may have any other field, so nothing else can be judged.
+        # Checked first: nothing is known of the other fields of a newer format.
         version = fields.integer("format_version", minimum=1)
         if version != FORMAT_VERSION:
             fields.fail(
@@ -153,10 +157,10 @@ class Manifest:
         if not 1 <= len(classes) <= MAX_CLASSES:
             fields.fail("classes", f"give 1 to {MAX_CLASSES} class names")
         if len(set(classes)) != len(classes):
-            fields.fail("classes", "give each class a name of its own")
+            fields.fail("classes", "give every class another name")
         palette = fields.palette("palette")
         if len(palette) != len(classes):
-            fields.fail("palette", f"give one colour a class, {len(classes)} in all")
+            fields.fail("palette", f"give one colour per class, {len(classes)} in all")
         files = fields.checksums("files")
         model = fields.text("model")
         if model not in files:
@@ -203,16 +207,16 @@ def _input_spec(fields: Fields) -> InputSpec:
 def _output_spec(fields: Fields) -> OutputSpec:
     spec = OutputSpec(logits=fields.text("logits"), labels=fields.optional("labels", fields.text))
     if spec.labels == spec.logits:
-        fields.fail("labels", "give an output of its own, or null")
+        fields.fail("labels", "give the name of another output, or null")
     fields.finish()
     return spec
 
 
 def _check_depth(text: str) -> None:
-    """Refuse absurd nesting before the parser meets it.
+    """Refuse absurd nesting before the parser sees it.
 
-    The parser relies on Python's recursion limit, which other packages in the process may have
-    raised so far that it overflows the stack and takes the process down.
+    The parser relies on Python's recursion limit. Where another package has raised that limit, the
+    parser would overflow the stack and crash the process.
     """
     depth = 0
     for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', text):
@@ -225,10 +229,10 @@ def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not JSON")
 
 
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a name that stands twice in one object: Python's reader would drop the first."""
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name that occurs twice in one object: Python's parser would drop the first."""
     result = dict(pairs)
     if len(result) != len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"a name stands twice in one object, among {names}")
+        raise ValueError(f"a name occurs twice in one object, among {names}")
     return result

@@ -1,4 +1,4 @@
-"""From an image to the network's input, and from its logits back to the image's pixels."""
+"""Turns an image into the network's input, and logits into labels and probabilities."""
 
 import cv2
 import numpy as np
@@ -7,21 +7,21 @@ from lwam_mm.runtime.manifest import InputSpec
 
 
 def to_batch(image: np.ndarray, spec: InputSpec) -> np.ndarray:
-    """Bring an image to what the bundle's model wants.
-
-    A frame is resized at most; the graph does the rest. For a tensor it is done here.
+    """Turn an image into the input of a bundle's model.
 
     The steps, their order and their arithmetic are MMSegmentation's at test time: resize in uint8,
-    then BGR to RGB, then (x - mean) / std in float32, then padding by zeros.
+    BGR to RGB, (x - mean) / std in float32, zero padding. For a "frame" input everything after the
+    resize is part of the graph.
 
     Args:
         image: uint8 of shape (H, W, 3), BGR.
         spec: The bundle's input.
 
     Returns:
-        For a frame uint8 of shape (1, h, w, 3), where (h, w) is `spec.size` for "stretch", else
-        (H, W). For a tensor float32 of shape (1, 3, h, w): `spec.size` for "stretch", else H and W
-        rounded up to multiples of `spec.size_divisor`, the image in the upper left corner.
+        For a "frame", uint8 of shape (1, h, w, 3), where (h, w) is ``spec.size`` for "stretch",
+        else (H, W). For a "tensor", float32 of shape (1, 3, h, w), where (h, w) is ``spec.size``
+        for "stretch", else H and W rounded up to multiples of ``spec.size_divisor``, with the image
+        in the upper left corner.
     """
     if spec.size is not None:
         image = _resize(image, spec.size)
@@ -35,7 +35,7 @@ def to_batch(image: np.ndarray, spec: InputSpec) -> np.ndarray:
         )
     batch = np.zeros((1, 3, height, width), np.float32)
     rows, columns = image.shape[:2]
-    # A byte has 256 values: looking the quotient up is several times quicker than dividing.
+    # A lookup table of the 256 values is several times quicker than dividing every pixel.
     levels = np.arange(256, dtype=np.float32)
     for channel in range(3):
         table = (levels - np.float32(spec.mean[channel])) / np.float32(spec.std[channel])
@@ -44,7 +44,7 @@ def to_batch(image: np.ndarray, spec: InputSpec) -> np.ndarray:
 
 
 def to_image_size(logits: np.ndarray, size: tuple[int, int], spec: InputSpec) -> np.ndarray:
-    """Undo the geometry of `to_batch`.
+    """Undo the resizing or padding of `to_batch`.
 
     Args:
         logits: float32 of shape (C, h, w).
@@ -53,7 +53,7 @@ def to_image_size(logits: np.ndarray, size: tuple[int, int], spec: InputSpec) ->
 
     Returns:
         float32 of shape (C, H, W): resized bilinearly with half-pixel centres
-        (`align_corners=False`) for "stretch", else cropped.
+        (``align_corners=False``) for "stretch", else cropped.
     """
     if spec.size is None:
         return logits[:, : size[0], : size[1]]
@@ -63,10 +63,19 @@ def to_image_size(logits: np.ndarray, size: tuple[int, int], spec: InputSpec) ->
 
 
 def argmax(logits: np.ndarray) -> np.ndarray:
-    """Return the class of highest logit, the first of equals: (C, H, W) to uint8 of (H, W).
+    """Return each pixel's class of highest logit, the first of equal ones.
 
-    Class by class over whole planes, which is quicker than numpy's argmax across them.
+    Args:
+        logits: Of shape (C, H, W), at most 255 classes, without NaN.
+
+    Returns:
+        uint8 of shape (H, W), 0..C-1.
+
+    Example:
+        >>> argmax(np.array([[[0.1, 2.0]], [[3.0, 2.0]]], np.float32))
+        array([[1, 0]], dtype=uint8)
     """
+    # Comparing whole planes, class by class, is quicker than numpy's argmax across them.
     labels = np.zeros(logits.shape[1:], np.uint8)
     best = logits[0]
     for label in range(1, len(logits)):
@@ -76,9 +85,21 @@ def argmax(logits: np.ndarray) -> np.ndarray:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return the softmax over the first axis; float32 of shape (C, H, W), as its argument."""
-    exponentials = np.exp(logits - logits.max(axis=0))
-    return exponentials / exponentials.sum(axis=0)
+    """Return each pixel's class probabilities.
+
+    Args:
+        logits: float32 of shape (C, H, W).
+
+    Returns:
+        float32 of shape (C, H, W), 0..1, summing to 1 over the classes.
+
+    Example:
+        >>> softmax(np.zeros((2, 1, 1), np.float32)).ravel()
+        array([0.5, 0.5], dtype=float32)
+    """
+    exponentials: np.ndarray = np.exp(logits - logits.max(axis=0))
+    exponentials /= exponentials.sum(axis=0)
+    return exponentials
 
 
 def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

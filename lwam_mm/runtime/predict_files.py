@@ -1,7 +1,8 @@
-"""Segments many image files and writes what was seen: masks, overlays, a table."""
+"""Segments many image files and writes the results: masks, overlays and a table."""
 
 import csv
 import io
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,24 +11,29 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lwam_mm.runtime.errors import EngineError, ImageError
-from lwam_mm.runtime.images import IMAGE_SUFFIXES, read_image
+from lwam_mm.runtime.errors import ImageError, OutputError
+from lwam_mm.runtime.find_images import distinct_names, find_images
+from lwam_mm.runtime.images import read_image
 from lwam_mm.runtime.overlay import draw_overlay
-from lwam_mm.runtime.predictor import Prediction, Predictor
+from lwam_mm.runtime.predictor import Predictor
 from lwam_mm.utils.atomic_files import write_atomically
+from lwam_mm.utils.errors import UserError
+
+TABLE_NAME = "pixels.csv"
+_RESULTS = ("masks/{}.png", "overlays/{}.png", "probabilities/{}.npy")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One predicted image.
+class PredictedImage:
+    """One predicted image; a row of the table.
 
     Attributes:
         file: The image, as it was given or found.
-        name: The stem of its mask and overlay.
+        name: File name of its results, without suffix.
         width: In pixels.
         height: In pixels.
         pixels: Class name -> number of pixels.
-        milliseconds: Wall time of the prediction, from the decoded image to the class map.
+        milliseconds: Wall time of the prediction, from the decoded image to the labels.
     """
 
     file: Path
@@ -39,18 +45,18 @@ class Row:
 
 
 @dataclass
-class Report:
-    """What became of the inputs.
+class PredictionRun:
+    """What became of every input, and of every entry of a folder among them.
 
     Attributes:
-        rows: The predicted images, in order.
+        predicted: The predicted images, in order.
         failed: (file or folder, reason) of each input that could not be predicted.
-        skipped: Files found in a folder whose suffix is not an image's.
+        skipped: (path, reason) of what is no image, or was given before under another name.
     """
 
-    rows: list[Row] = field(default_factory=list)
+    predicted: list[PredictedImage] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
-    skipped: list[Path] = field(default_factory=list)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
 
 
 def predict_files(
@@ -60,139 +66,142 @@ def predict_files(
     *,
     probabilities: bool = False,
     progress: Callable[[str], None] = lambda line: None,
-) -> Report:
-    """Segment files and the images in folders; a bad one does not stop the others.
+) -> PredictionRun:
+    """Segment files and the images in folders; one that fails does not stop the others.
 
-    Writes, each file whole or not at all, what an earlier run left under the same name replaced:
+    Each result is written whole or not at all, and replaces that of an earlier run:
 
-    - `masks/NAME.png`: uint8 labels, (H, W), at the image's own size;
-    - `overlays/NAME.png`: the labels' colours over the image, to look at;
-    - `probabilities/NAME.npy`, on request: float32 of shape (C, H, W);
-    - `pixels.csv`: one `Row` an image, a column `pixels_CLASS` a class; also when interrupted.
+    - ``masks/NAME.png``: uint8 labels, (H, W), at the image's own size;
+    - ``overlays/NAME.png``: the labels' colours over the image, to look at;
+    - ``probabilities/NAME.npy``, on request: float32 of shape (C, H, W);
+    - ``pixels.csv``: one row per predicted image, one column ``pixels_CLASS`` per class. It is
+      also written when the run is interrupted.
 
-    NAME is the image's stem. Where several inputs share a stem, the first keeps it and the others
-    are called NAME_2, NAME_3, ...; the table says which is which.
+    NAME is the image's file name without suffix. Where several images share it, the first keeps it
+    and the others are called NAME_2, NAME_3, ...; the table says which is which.
 
     Args:
         predictor: The loaded bundle.
-        inputs: Image files, and folders whose images (by suffix, without sub-folders) are taken
-            in the order of their names. What is given twice is predicted once.
+        inputs: Image files and folders of images; see `find_images`. A file that is given twice,
+            or through a link as well, is predicted once.
         out: Folder to write to; created.
         probabilities: Also write the classes' probabilities.
         progress: Called with one line of text after each image.
 
     Returns:
-        The report.
+        What became of every input.
 
     Raises:
-        BundleError: The model is not what the bundle says.
-        OSError: A result cannot be written.
+        OutputError: ``out`` is a file, or a result would overwrite an input or a file that is not
+            a result of an earlier run.
+        OSError: The table cannot be written.
     """
     out = Path(out)
-    report = Report()
-    images = _find_images(inputs, report)
-    names = distinct_names(images)
-    _make_folder(out)
+    found = find_images(inputs)
+    run = PredictionRun(failed=found.failed, skipped=found.skipped)
+    names = distinct_names(found.images)
+    _check_out(out, found.images, names)
+    # An old table must not describe new results; a table also marks the folder as one of results.
+    _write_table(out, run, predictor.classes)
     try:
-        for index, (file, name) in enumerate(zip(images, names, strict=True), start=1):
+        for index, (file, name) in enumerate(zip(found.images, names, strict=True), start=1):
             try:
-                image = read_image(file)
-                start = time.perf_counter()
-                prediction = predictor(image, probabilities=probabilities)
-                milliseconds = (time.perf_counter() - start) * 1e3
-            except (ImageError, EngineError) as error:
-                report.failed.append((file, str(error)))
-                _write_results(out, name, {})
-                progress(f"[{index}/{len(images)}] {file}: FAILED: {error}")
-                continue
-            overlay = draw_overlay(image, prediction.labels, predictor.palette)
-            _write_results(out, name, _encode(prediction, overlay))
-            height, width = prediction.labels.shape
-            row = Row(file, name, width, height, prediction.pixels, milliseconds)
-            report.rows.append(row)
-            progress(f"[{index}/{len(images)}] {file}: {width}x{height}, {milliseconds:.0f} ms")
+                image = _predict_file(predictor, file, name, out, probabilities)
+            except (UserError, OSError, MemoryError, cv2.error) as error:
+                reason = _reason(file, error) + _remove_results(out, name)
+                run.failed.append((file, reason))
+                line = f"FAILED: {reason}"
+            else:
+                run.predicted.append(image)
+                line = f"{image.width}x{image.height}, {image.milliseconds:.0f} ms"
+            progress(f"[{index}/{len(found.images)}] {file}: {line}")
     finally:
-        write_atomically(out / "pixels.csv", _table(report.rows, predictor.classes))
-    return report
+        _write_table(out, run, predictor.classes)
+    return run
 
 
-def distinct_names(files: Sequence[Path]) -> list[str]:
-    """Return a name a file: its stem, or the stem with _2, _3, ... where that is taken.
-
-    Names that differ in case only count as equal, as they are one file on Windows. A stem that a
-    file has of its own is never given to another.
-    """
-    own = {file.stem.casefold() for file in files}
-    taken: set[str] = set()
-    names = []
-    for file in files:
-        name, number = file.stem, 1
-        while name.casefold() in taken or (number > 1 and name.casefold() in own):
-            number += 1
-            name = f"{file.stem}_{number}"
-        taken.add(name.casefold())
-        names.append(name)
-    return names
-
-
-def _find_images(inputs: Iterable[str | Path], report: Report) -> list[Path]:
-    found: dict[Path, Path] = {}  # resolved -> as given; the first spelling of a file stays
-    for path in map(Path, inputs):
-        if not path.is_dir():
-            found.setdefault(path.resolve(), path)
-            continue
-        files = sorted(file for file in path.iterdir() if file.is_file())
-        images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
-        report.skipped.extend(file for file in files if file.suffix.lower() not in IMAGE_SUFFIXES)
-        for file in images:
-            found.setdefault(file.resolve(), file)
-        if not images:
-            report.failed.append((path, f"{path} holds no image: give a folder with images in it"))
-    return list(found.values())
+def _check_out(out: Path, images: Sequence[Path], names: Sequence[str]) -> None:
+    """Refuse to overwrite what is not the result of an earlier run."""
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file: give another folder for the results")
+    folders = {os.path.realpath((out / pattern).parent) for pattern in _RESULTS}
+    for file in images:
+        real_file = os.path.realpath(file)
+        if not folders.isdisjoint({os.path.realpath(file.parent), str(Path(real_file).parent)}):
+            raise OutputError(
+                f"{file} is in a folder that the results are written to: give another folder than "
+                f"{out} for them"
+            )
+    if (out / TABLE_NAME).exists():
+        return
+    for path in (out / pattern.format(name) for name in names for pattern in _RESULTS):
+        if os.path.lexists(path):
+            raise OutputError(
+                f"{path} exists, but {out} holds no {TABLE_NAME} of an earlier run: give another "
+                "folder for the results, or remove it"
+            )
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise FileExistsError(f"{folder} is a file: give another folder for the results") from error
-
-
-def _encode(prediction: Prediction, overlay: np.ndarray) -> dict[str, bytes]:
-    files = {
-        "masks/{}.png": cv2.imencode(".png", prediction.labels)[1].tobytes(),
-        "overlays/{}.png": cv2.imencode(".png", overlay)[1].tobytes(),
-    }
+def _predict_file(
+    predictor: Predictor, file: Path, name: str, out: Path, probabilities: bool
+) -> PredictedImage:
+    if file.is_symlink() and not file.exists():
+        raise ImageError(
+            f"{file} is a link to {file.readlink()}, which does not exist: restore that file, or "
+            "remove the link"
+        )
+    image = read_image(file)
+    start = time.perf_counter()
+    prediction = predictor(image, probabilities=probabilities)
+    milliseconds = (time.perf_counter() - start) * 1e3
+    overlay = draw_overlay(image, prediction.labels, predictor.palette)
+    results = {_RESULTS[0]: _png(prediction.labels), _RESULTS[1]: _png(overlay)}
     if prediction.probabilities is not None:
         buffer = io.BytesIO()
         np.save(buffer, prediction.probabilities)
-        files["probabilities/{}.npy"] = buffer.getvalue()
-    return files
+        results[_RESULTS[2]] = buffer.getvalue()
+    else:
+        (out / _RESULTS[2].format(name)).unlink(missing_ok=True)
+    for pattern, data in results.items():
+        write_atomically(out / pattern.format(name), data)
+    height, width = prediction.labels.shape
+    return PredictedImage(file, name, width, height, prediction.pixels, milliseconds)
 
 
-def _write_results(out: Path, name: str, files: dict[str, bytes]) -> None:
-    """Write one image's results, and remove those of an earlier run that it no longer has.
+def _png(image: np.ndarray) -> bytes:
+    written, data = cv2.imencode(".png", image)
+    if not written:
+        raise ImageError(f"OpenCV cannot write an image of shape {image.shape} as PNG")
+    return data.tobytes()
 
-    A mask of yesterday under the name of an image that failed today would be taken for today's.
+
+def _reason(file: Path, error: BaseException) -> str:
+    reason = str(error) or "not enough memory"
+    return reason if str(file) in reason else f"{file}: {reason}"
+
+
+def _remove_results(out: Path, name: str) -> str:
+    """Remove the results of an image that failed, and return what to add to the reason.
+
+    A mask of an earlier run, or of half a result, would be taken for this image's.
     """
-    for pattern in ("masks/{}.png", "overlays/{}.png", "probabilities/{}.npy"):
-        path = out / pattern.format(name)
-        if pattern in files:
-            path.parent.mkdir(exist_ok=True)
-            write_atomically(path, files[pattern])
-        else:
-            path.unlink(missing_ok=True)
+    try:
+        for pattern in _RESULTS:
+            (out / pattern.format(name)).unlink(missing_ok=True)
+    except OSError as error:
+        return f"; its old results cannot be removed: {error}"
+    return ""
 
 
-def _table(rows: Sequence[Row], classes: Sequence[str]) -> bytes:
+def _write_table(out: Path, run: PredictionRun, classes: Sequence[str]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
         ["file", "name", "width", "height", *(f"pixels_{c}" for c in classes), "milliseconds"]
     )
-    for row in rows:
-        counts = [row.pixels[name] for name in classes]
-        time_text = f"{row.milliseconds:.1f}"
-        writer.writerow([row.file, row.name, row.width, row.height, *counts, time_text])
+    for image in run.predicted:
+        counts = [image.pixels[name] for name in classes]
+        time_text = f"{image.milliseconds:.1f}"
+        writer.writerow([image.file, image.name, image.width, image.height, *counts, time_text])
     # A file name need not be valid UTF-8; its bytes go into the table as they are.
-    return text.getvalue().encode(errors="surrogateescape")
+    write_atomically(out / TABLE_NAME, text.getvalue().encode(errors="surrogateescape"))

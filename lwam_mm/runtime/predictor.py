@@ -4,13 +4,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lwam_mm.runtime.bundle import read_bundle
 from lwam_mm.runtime.engines.engine import Output
 from lwam_mm.runtime.engines.load_engine import load_engine
-from lwam_mm.runtime.errors import BundleError, EngineError
+from lwam_mm.runtime.errors import BundleError, EngineError, SettingError
 from lwam_mm.runtime.images import check_array, read_image
 from lwam_mm.runtime.pre_and_postprocessing import argmax, softmax, to_batch, to_image_size
 from lwam_mm.runtime.tiling import Tile, plan_tiles
@@ -21,13 +22,13 @@ MAX_PIXELS = 1024 * 1024
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What was seen on one image of height H and width W.
+    """The result for one image of height H and width W.
 
     Attributes:
         labels: uint8 of shape (H, W): each pixel's class, 0..C-1.
         probabilities: float32 of shape (C, H, W), 0..1, summing to 1 over the classes; None unless
-            asked for.
-        pixels: Class name -> number of pixels, every class named; they sum to H * W.
+            requested.
+        pixels: Class name -> number of pixels, for every class; they sum to H * W.
     """
 
     labels: np.ndarray
@@ -36,36 +37,94 @@ class Prediction:
 
 
 class Predictor:
-    """A bundle's model, loaded and ready. Threads may share it: they take turns.
+    """A bundle's model, loaded and ready.
+
+    Threads may share a predictor; their predictions run one after another. A predictor that is
+    copied, or pickled and sent to another process, opens its bundle again there.
 
     Args:
         bundle: The bundle's folder.
         threads: CPU threads that one prediction may use; None leaves it to the engine.
-        max_pixels: A model of any size is given at most this many pixels at once; a larger image
-            is taken tile by tile, with the answer of the whole.
+        max_pixels: A model for images of any size is given at most this many pixels at once; a
+            larger image is predicted in tiles, with the result of the whole.
 
     Attributes:
         bundle: The verified bundle.
         classes: Class names; the position is the label.
-        palette: One (R, G, B) of 0..255 a class.
+        palette: One (R, G, B) of 0..255 per class.
 
     Raises:
-        BundleError: The bundle is missing, damaged, or its model is not what it says.
+        BundleError: The bundle is missing, damaged, or its model contradicts it; for a copy, the
+            bundle has changed since the original was made.
         EngineError: The bundle's inference engine is not installed.
-        ValueError: `threads` or `max_pixels` is not positive.
+        SettingError: ``threads`` or ``max_pixels`` is not positive.
+
+    Example:
+        The model of this bundle returns its input, so the largest of red, green and blue wins:
+
+        >>> from tempfile import TemporaryDirectory
+        >>> import onnx.parser
+        >>> from lwam_mm.runtime import InputSpec, Manifest, OutputSpec, write_bundle
+        >>> temporary = TemporaryDirectory()
+        >>> folder = Path(temporary.name)
+        >>> onnx.save(
+        ...     onnx.parser.parse_model(
+        ...         '<ir_version: 8, opset_import: ["": 17]> echo (float[1, 3, H, W] image)'
+        ...         " => (float[1, 3, H, W] logits) { logits = Identity(image) }"
+        ...     ),
+        ...     folder / "model.onnx",
+        ... )
+        >>> manifest = Manifest(
+        ...     classes=("Red", "Green", "Blue"),
+        ...     palette=((255, 0, 0), (0, 255, 0), (0, 0, 255)),
+        ...     engine="onnxruntime",
+        ...     precision="float32",
+        ...     model="model.onnx",
+        ...     input=InputSpec("image", None, (0, 0, 0), (1, 1, 1), resize="pad"),
+        ...     output=OutputSpec("logits"),
+        ... )
+        >>> files = {"model.onnx": folder / "model.onnx"}
+        >>> bundle = write_bundle(folder / "bundle", manifest, files)
+
+        >>> predictor = Predictor(bundle.root, threads=1)
+        >>> prediction = predictor(np.array([[[200, 0, 0], [0, 0, 200]]], np.uint8))
+        >>> prediction.labels
+        array([[2, 0]], dtype=uint8)
+        >>> prediction.pixels
+        {'Red': 1, 'Green': 0, 'Blue': 1}
+        >>> temporary.cleanup()
     """
 
     def __init__(
         self, bundle: str | Path, threads: int | None = None, max_pixels: int = MAX_PIXELS
     ) -> None:
         if max_pixels < 1:
-            raise ValueError(f"max_pixels is {max_pixels}: give at least 1")
-        self.bundle = read_bundle(bundle)
+            raise SettingError(f"max_pixels is {max_pixels}: give at least 1")
+        # Absolute, because another process may have another working directory.
+        self.bundle = read_bundle(Path(bundle).absolute())
         self.classes = self.bundle.manifest.classes
         self.palette = self.bundle.manifest.palette
+        self._threads = threads
         self._max_pixels = max_pixels
-        self._engine = load_engine(self.bundle, threads)
-        self._turn = threading.Lock()
+        self._load()
+
+    def _load(self) -> None:
+        self._engine = load_engine(self.bundle, self._threads)
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        del state["_engine"], state["_lock"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if read_bundle(self.bundle.root) != self.bundle:
+            raise BundleError(
+                f"{self.bundle.root} has changed since the predictor was made that this is a copy "
+                "of: make a new predictor"
+            )
+        self._load()
 
     def __call__(
         self, image: str | Path | np.ndarray, *, probabilities: bool = False
@@ -81,10 +140,10 @@ class Predictor:
             The prediction, at the image's own size.
 
         Raises:
-            ImageError: The image cannot be read or is no such array.
-            BundleError: The model's output has not the shape that the bundle promises.
+            ImageError: The image cannot be read, is no such array, or needs tiles for which
+                ``max_pixels`` is too small.
+            BundleError: The model's output contradicts the bundle.
             EngineError: The engine failed, or the model returned NaN or infinity.
-            ValueError: The image has to be tiled, but `max_pixels` is too small for the halo.
         """
         pixels = _pixels(image)
         if probabilities:
@@ -93,8 +152,13 @@ class Predictor:
         else:
             logits = None
             labels = self._labels(pixels)
-        # With the few classes that there are, several times as quick as a histogram.
+        # For the few classes of a bundle, this is several times as quick as a histogram.
         counts = [int(np.count_nonzero(labels == label)) for label in range(len(self.classes))]
+        if sum(counts) != labels.size:
+            raise BundleError(
+                f"{self.bundle.model_path} returned label {labels.max()}, but {self.bundle.root} "
+                f"has {len(self.classes)} classes: export the bundle again"
+            )
         return Prediction(
             labels=labels,
             probabilities=None if logits is None else softmax(logits),
@@ -104,18 +168,22 @@ class Predictor:
     def logits(self, image: str | Path | np.ndarray) -> np.ndarray:
         """Return the logits of one image at its own size: float32 of shape (C, H, W).
 
+        Args:
+            image: As for a call.
+
         Raises:
-            ImageError, BundleError, EngineError, ValueError: As in a call.
+            ImageError, BundleError, EngineError: As for a call.
         """
         return self._logits(_pixels(image))
 
     def _labels(self, pixels: np.ndarray) -> np.ndarray:
-        labels = np.empty(pixels.shape[:2], np.uint8)
+        size = pixels.shape[:2]
+        labels = np.empty(size, np.uint8)
         spec = self.bundle.manifest.input
-        resized = spec.size is not None and spec.size != labels.shape
-        with self._turn:
+        resized = spec.size is not None and spec.size != size
+        with self._lock:
             for tile, output in self._outputs(pixels):
-                height, width = labels[tile.seen].shape
+                height, width = pixels[tile.seen].shape[:2]
                 if output.labels is None or resized:
                     found = argmax(to_image_size(output.logits[0], (height, width), spec))
                 else:
@@ -126,11 +194,11 @@ class Predictor:
     def _logits(self, pixels: np.ndarray) -> np.ndarray:
         size = pixels.shape[:2]
         logits = np.empty((len(self.classes), *size), np.float32)
-        with self._turn:
+        with self._lock:
             for tile, output in self._outputs(pixels):
-                seen = pixels[tile.seen].shape[:2]
-                found = to_image_size(output.logits[0], seen, self.bundle.manifest.input)
-                logits[(slice(None), *tile.kept)] = found[(slice(None), *tile.inner)]
+                height, width = pixels[tile.seen].shape[:2]
+                found = to_image_size(output.logits[0], (height, width), self.bundle.manifest.input)
+                logits[:, tile.kept[0], tile.kept[1]] = found[:, tile.inner[0], tile.inner[1]]
         return logits
 
     def _outputs(self, pixels: np.ndarray) -> Iterator[tuple[Tile, Output]]:
@@ -151,7 +219,7 @@ class Predictor:
         if output.labels is not None:
             self._check_shape(batch, output.labels, (1, *size))
         # The argmax of NaN is class 0: a broken model would call every layer flawless. Where the
-        # graph finds the labels a sample will do: broken weights show all over the image.
+        # graph returns labels, a sample is enough: broken weights show all over the image.
         step = 1 if output.labels is None else 61
         if not np.isfinite(output.logits[:, :, ::step, ::step]).all():
             raise EngineError(

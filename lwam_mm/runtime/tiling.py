@@ -1,13 +1,15 @@
-"""Cuts a large image into tiles whose answers, put together, are the answer of the whole.
+"""Cuts a large image into tiles whose results, put together, are those of the whole image.
 
-The network has no global operation: a pixel's answer depends on the pixels up to a `halo` around
-it and, by its strides, on where the pixel lies on a grid of `divisor` pixels. So a tile that begins
-on that grid gives the whole image's answer everywhere but within a halo of those of its edges that
-are not the image's own.
+The network has no global operation: the result at a pixel depends on the pixels within a ``halo``
+around it and, because of the strides, on its position on a grid of ``divisor`` pixels. A tile that
+begins on that grid therefore gives the whole image's result everywhere except within a halo of
+those of its edges that are not edges of the image.
 """
 
 import math
 from dataclasses import dataclass
+
+from lwam_mm.runtime.errors import ImageError
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Tile:
 
     Attributes:
         seen: (rows, columns) that the network is given.
-        kept: (rows, columns) for which its answer is taken; these of all tiles make up the image.
+        kept: (rows, columns) whose result is used; those of all tiles partition the image.
     """
 
     seen: tuple[slice, slice]
@@ -24,7 +26,7 @@ class Tile:
 
     @property
     def inner(self) -> tuple[slice, slice]:
-        """What is kept, in rows and columns of the tile itself."""
+        """The kept part in rows and columns of the tile itself."""
         rows, columns = (
             slice(kept.start - seen.start, kept.stop - seen.start)
             for kept, seen in zip(self.kept, self.seen, strict=True)
@@ -33,50 +35,53 @@ class Tile:
 
 
 def plan_tiles(size: tuple[int, int], halo: int, divisor: int, max_pixels: int) -> list[Tile]:
-    """Cover an image by as few tiles as the bound on their area allows.
+    """Cover an image with as few tiles as the bound on their area allows.
 
     Args:
-        size: (height, width) of the image, positive.
-        halo: Pixels around a tile that its inside depends on; a multiple of `divisor`.
-        divisor: The grid on which tiles begin.
-        max_pixels: Bound on a tile's height * width, both rounded up to multiples of `divisor`.
+        size: (height, width) of the image in pixels, positive.
+        halo: Pixels around a tile that affect its inside; a multiple of ``divisor``.
+        divisor: Spacing in pixels of the grid on which tiles begin.
+        max_pixels: Bound on a tile's height * width, both rounded up to multiples of ``divisor``.
 
     Returns:
         The tiles, row by row; a single one that sees everything where the image is small enough.
 
     Raises:
-        ValueError: No tile within `max_pixels` has anything inside its halo.
+        ImageError: The image needs tiles, and none within ``max_pixels`` is larger than its halo.
+
+    Example:
+        >>> tiles = plan_tiles((64, 200), halo=16, divisor=16, max_pixels=8192)
+        >>> [tile.seen[1] for tile in tiles]
+        [slice(0, 128, None), slice(80, 200, None)]
+        >>> [tile.kept[1] for tile in tiles]
+        [slice(0, 112, None), slice(112, 200, None)]
     """
     height, width = (math.ceil(side / divisor) * divisor for side in size)
-    if height * width <= max_pixels:
-        rows, columns = [(0, size[0], 0, size[0])], [(0, size[1], 0, size[1])]
-    else:
-        least = 2 * halo + divisor
-        edge = math.isqrt(max_pixels) // divisor * divisor
-        if edge < min(least, height, width):
-            raise ValueError(
-                f"max_pixels is {max_pixels}: a tile needs a halo of {halo} pixels on every side, "
-                f"so give at least {least * least}"
-            )
-        # Along a short side the whole image fits, which leaves more of the area for the other.
-        tile_height = min(height, max(edge, max_pixels // width // divisor * divisor))
-        tile_width = min(width, max_pixels // tile_height // divisor * divisor)
-        rows = _spans(size[0], tile_height, halo, divisor)
-        columns = _spans(size[1], tile_width, halo, divisor)
+    edge = math.isqrt(max_pixels) // divisor * divisor
+    # Along a short side the whole image fits, which leaves more of the area for the other.
+    tile_height = min(height, max(edge, max_pixels // width // divisor * divisor))
+    tile_width = min(width, max_pixels // max(tile_height, 1) // divisor * divisor)
+    least_height, least_width = (min(2 * halo + divisor, side) for side in (height, width))
+    if tile_height < least_height or tile_width < least_width:
+        raise ImageError(
+            f"max_pixels is {max_pixels}: an image of {size[0]} x {size[1]} pixels needs tiles "
+            f"with a halo of {halo} pixels on every side, so give at least "
+            f"{least_height * least_width}"
+        )
     return [
         Tile((slice(top, bottom), slice(left, right)), (slice(r0, r1), slice(c0, c1)))
-        for top, bottom, r0, r1 in rows
-        for left, right, c0, c1 in columns
+        for top, bottom, r0, r1 in _spans(size[0], tile_height, halo, divisor)
+        for left, right, c0, c1 in _spans(size[1], tile_width, halo, divisor)
     ]
 
 
 def _spans(length: int, tile: int, halo: int, divisor: int) -> list[tuple[int, int, int, int]]:
-    """Cover one axis: (first and last seen, first and last kept) a tile, the ends exclusive."""
+    """Cover one axis: (start seen, stop seen, start kept, stop kept) of each tile."""
     padded = math.ceil(length / divisor) * divisor
     if padded <= tile:
         return [(0, length, 0, length)]
     count = math.ceil((padded - 2 * halo) / (tile - 2 * halo))
-    # The same number of tiles, but all alike and no larger than they need to be.
+    # The same number of tiles, all of the same size and no larger than necessary.
     tile = math.ceil(((padded - 2 * halo) / count + 2 * halo) / divisor) * divisor
     spans, kept = [], 0
     while kept < length:

@@ -49,6 +49,24 @@ def test_wheel_carries_configs_and_tools(wheel, repository):
     assert not any(name.startswith(("tests/", "configs/", "tools/")) for name in names)
 
 
+def test_each_extra_asks_for_one_opencv_and_the_package_itself_for_none(wheel):
+    """The two packages of OpenCV write the same folder."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+        lines = archive.read(name).decode().splitlines()
+    opencv = sorted(line.split(">=")[0] + line.split(";")[-1] for line in lines if "opencv" in line)
+    assert [line for line in opencv if line.startswith("Requires-Dist")] == [
+        *(
+            f'Requires-Dist: opencv-python extra == "{extra}"'
+            for extra in ["ncnn", "openvino", "runtime", "train"]
+        ),
+        *(
+            f'Requires-Dist: opencv-python-headless extra == "{extra}-headless"'
+            for extra in ["ncnn", "openvino", "runtime"]
+        ),
+    ]
+
+
 @pytest.fixture(scope="module")
 def threshold_bundle(tmp_path_factory) -> Path:
     """A bundle whose network is one convolution: bright pixels are class 1."""

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -118,12 +119,39 @@ def test_a_path_out_of_the_folder_is_refused(tmp_path, make_bundle, name):
         read_bundle(root)
 
 
-def test_a_file_without_checksum_is_refused_but_a_hidden_one_is_let_be(make_bundle):
+def test_a_file_without_checksum_is_refused_but_a_hidden_one_is_ignored(make_bundle):
     root = make_bundle()
     (root / ".DS_Store").write_text("x")
     read_bundle(root)
     (root / "model.onnx.data").write_text("x")
     with pytest.raises(BundleError, match=r"model\.onnx\.data is not listed"):
+        read_bundle(root)
+
+
+def test_a_link_that_leads_to_itself_is_missing(make_bundle):
+    root = make_bundle()
+    (root / "model.onnx").unlink()
+    (root / "model.onnx").symlink_to("model.onnx")
+    with pytest.raises(BundleError, match=r"model\.onnx is missing"):
+        read_bundle(root)
+
+
+def test_a_name_too_long_for_the_system_is_missing(make_bundle):
+    root = make_bundle()
+    edit(root, files={"x" * 300: "0" * 64}, model="x" * 300)
+    with pytest.raises(BundleError, match="xxx is missing although"):
+        read_bundle(root)
+
+
+@pytest.mark.parametrize("function", ["sha256", "iterdir"])
+def test_a_file_that_may_not_be_read_is_a_bundle_error(make_bundle, monkeypatch, function):
+    root = make_bundle()
+
+    def fail(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(bundle if function == "sha256" else Path, function, fail)
+    with pytest.raises(BundleError, match=f"{root} cannot be read: .*Permission denied"):
         read_bundle(root)
 
 
@@ -199,7 +227,7 @@ def test_a_failure_leaves_everything_as_it_was(
     manifest = new_manifest((32, 48))
     expected = BundleError
     if failure == "copying":
-        copy = bundle._copy
+        copy = shutil.copyfile
 
         def fail_on_second(source, target):
             if target.name == "second":
@@ -207,7 +235,7 @@ def test_a_failure_leaves_everything_as_it_was(
                 raise OSError("disk full")
             return copy(source, target)
 
-        monkeypatch.setattr(bundle, "_copy", fail_on_second)
+        monkeypatch.setattr(shutil, "copyfile", fail_on_second)
         expected = OSError
     elif failure == "renaming":
         rename = Path.rename

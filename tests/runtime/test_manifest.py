@@ -63,6 +63,7 @@ def test_a_missing_field_is_named(data, dotted):
         ("classes", []),
         ("classes", ["a", "b", 3]),
         ("classes", ["a", "b", ""]),
+        ("classes", ["a", "b", "\ud800"]),
         ("classes", ["a", "b", "a"]),
         ("palette", [[0, 0, 0]]),
         ("palette", [[0, 0, 0], [0, 0], [0, 0, 0]]),
@@ -90,6 +91,7 @@ def test_a_missing_field_is_named(data, dotted):
         ("input.mean", [1, 2]),
         ("input.mean", [1, 2, "3"]),
         ("input.mean", [1, 2, True]),
+        ("input.mean", [1, 2, 10**400]),
         ("input.std", [1, 2, 0]),
         ("input.std", [1, 2, -3]),
         ("input.resize", "pad"),
@@ -112,7 +114,8 @@ def test_a_wrong_value_is_named_with_file_field_and_value(data, dotted, value):
     with pytest.raises(BundleError) as error:
         parse(data)
     message = str(error.value)
-    assert message.startswith(f"here/bundle.json: field '{dotted}' is {value!r}")
+    shown = repr(value) if len(repr(value)) <= 120 else repr(value)[:117] + "..."
+    assert message.startswith(f"here/bundle.json: field '{dotted}' is {shown}")
 
 
 def test_a_model_of_any_size_is_not_stretched(new_manifest):
@@ -150,7 +153,7 @@ def test_more_classes_than_labels_are_refused(data):
 
 
 @pytest.mark.parametrize(
-    "name", ["../x", "/etc/passwd", "a/b", "a\\b", "C:x", "C:\\x", "..", ".", "", "a\0b"]
+    "name", ["../x", "/etc/passwd", "a/b", "a\\b", "C:x", "C:\\x", "..", ".", "", "a\0b", "\ud800"]
 )
 def test_a_file_name_that_leaves_the_folder_is_refused(data, name):
     data["files"][name] = DIGEST

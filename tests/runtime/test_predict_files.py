@@ -1,12 +1,13 @@
 import csv
-from pathlib import Path
+import dataclasses
 
 import cv2
 import numpy as np
 import pytest
 
-from lwam_mm.runtime import Predictor
-from lwam_mm.runtime.predict_files import distinct_names, predict_files
+from lwam_mm.runtime import OutputError, Predictor
+from lwam_mm.runtime import predict_files as module
+from lwam_mm.runtime.predict_files import predict_files
 
 
 @pytest.fixture
@@ -38,11 +39,11 @@ def test_masks_overlays_and_table_are_written(predictor, save, tmp_path, picture
     paths = [save("in/a.png"), save("in/b.png", (20, 64), seed=1)]
     lines = []
     out = tmp_path / "deep" / "out"
-    report = predict_files(predictor, paths, out, progress=lines.append)
+    run = predict_files(predictor, paths, out, progress=lines.append)
     assert files_of(out) == [
         *("masks/a.png", "masks/b.png", "overlays/a.png", "overlays/b.png", "pixels.csv")
     ]
-    assert report.failed == report.skipped == []
+    assert run.failed == run.skipped == []
     assert len(lines) == 2
     assert lines[0].startswith(f"[1/2] {paths[0]}: 47x33, ")
     image = picture(20, 64, 1)
@@ -77,17 +78,20 @@ def test_a_folder_gives_its_images_in_order_and_its_other_files_are_reported(
     for name in ["in/b.PNG", "in/a.jpg", "in/c.tif", "in/sub/d.png"]:
         save(name)
     (tmp_path / "in/notes.txt").write_text("x")
-    report = predict_files(predictor, [tmp_path / "in"], tmp_path / "out")
-    assert [row.name for row in report.rows] == ["a", "b", "c"]
-    assert report.skipped == [tmp_path / "in/notes.txt"]
-    assert report.failed == []
+    run = predict_files(predictor, [tmp_path / "in"], tmp_path / "out")
+    assert [image.name for image in run.predicted] == ["a", "b", "c"]
+    assert run.skipped == [
+        (tmp_path / "in/notes.txt", "no image, by its suffix"),
+        (tmp_path / "in/sub", "a sub-folder; name it on its own to predict its images"),
+    ]
+    assert run.failed == []
 
 
 def test_a_folder_without_images_is_a_failure(predictor, tmp_path):
     (tmp_path / "in").mkdir()
-    report = predict_files(predictor, [tmp_path / "in"], tmp_path / "out")
-    assert report.rows == []
-    ((path, reason),) = report.failed
+    run = predict_files(predictor, [tmp_path / "in"], tmp_path / "out")
+    assert run.predicted == []
+    ((path, reason),) = run.failed
     assert path == tmp_path / "in"
     assert "holds no image" in reason
 
@@ -95,8 +99,9 @@ def test_a_folder_without_images_is_a_failure(predictor, tmp_path):
 def test_what_is_given_twice_is_predicted_once(predictor, save, tmp_path):
     path = save("in/a.png")
     inputs = [path, tmp_path / "in", tmp_path / "in/../in/a.png"]
-    report = predict_files(predictor, inputs, tmp_path / "out")
-    assert [row.file for row in report.rows] == [path]
+    run = predict_files(predictor, inputs, tmp_path / "out")
+    assert [image.file for image in run.predicted] == [path]
+    assert run.skipped == [(again, f"the same file as {path}") for again in [path, inputs[2]]]
 
 
 def test_equal_stems_do_not_overwrite_each_other(predictor, save, tmp_path):
@@ -110,38 +115,24 @@ def test_equal_stems_do_not_overwrite_each_other(predictor, save, tmp_path):
         assert mask.shape == (int(row["height"]), int(row["width"]))
 
 
-@pytest.mark.parametrize(
-    ("files", "names"),
-    [
-        (["x/a.png", "x/a.jpg", "x/a_2.png"], ["a", "a_3", "a_2"]),
-        (["x/a_2.png", "x/a.jpg", "y/a.png"], ["a_2", "a", "a_3"]),
-        (["x/a.png", "y/A.png"], ["a", "A_2"]),
-        (["a.b.png", "a.b.jpg"], ["a.b", "a.b_2"]),
-        ([], []),
-    ],
-)
-def test_names_are_distinct_and_a_files_own_stem_is_not_given_away(files, names):
-    assert distinct_names([Path(file) for file in files]) == names
-
-
 def test_a_bad_image_does_not_stop_the_others(predictor, save, tmp_path):
     paths = [save("a.png"), tmp_path / "missing.png", tmp_path / "empty.png", save("z.png")]
     paths[2].touch()
     lines = []
-    report = predict_files(predictor, paths, tmp_path / "out", progress=lines.append)
-    assert [row.name for row in report.rows] == ["a", "z"]
-    assert [path for path, _ in report.failed] == paths[1:3]
-    assert "does not exist" in report.failed[0][1]
-    assert "0 bytes" in report.failed[1][1]
+    run = predict_files(predictor, paths, tmp_path / "out", progress=lines.append)
+    assert [image.name for image in run.predicted] == ["a", "z"]
+    assert [path for path, _ in run.failed] == paths[1:3]
+    assert "does not exist" in run.failed[0][1]
+    assert "0 bytes" in run.failed[1][1]
     assert [("FAILED" in line) for line in lines] == [False, True, True, False]
     assert [row["name"] for row in table_of(tmp_path / "out")] == ["a", "z"]
 
 
 def test_an_engine_that_fails_on_one_image_does_not_stop_the_others(make_bundle, save, tmp_path):
     predictor = Predictor(make_bundle(scale=np.nan))
-    report = predict_files(predictor, [save("a.png"), save("b.png")], tmp_path / "out")
-    assert len(report.failed) == 2
-    assert "NaN" in report.failed[0][1]
+    run = predict_files(predictor, [save("a.png"), save("b.png")], tmp_path / "out")
+    assert len(run.failed) == 2
+    assert "NaN" in run.failed[0][1]
     assert files_of(tmp_path / "out") == ["pixels.csv"]
 
 
@@ -172,3 +163,158 @@ def test_an_out_that_is_a_file_is_named(predictor, save, tmp_path):
     (tmp_path / "out").write_text("x")
     with pytest.raises(FileExistsError, match="out is a file: give another folder"):
         predict_files(predictor, [save("a.png")], tmp_path / "out")
+
+
+def test_a_dangling_link_fails_and_loses_its_old_mask(predictor, save, tmp_path):
+    target = save("far/a.png")
+    (tmp_path / "in").mkdir()
+    link = tmp_path / "in" / "link.png"
+    link.symlink_to(target)
+    run = predict_files(predictor, [tmp_path / "in"], tmp_path / "out")
+    assert [(image.file, image.name) for image in run.predicted] == [(link, "link")]
+    target.unlink()
+    run = predict_files(predictor, [tmp_path / "in"], tmp_path / "out")
+    assert run.failed == [
+        (
+            link,
+            f"{link} is a link to {target}, which does not exist: restore that file, or remove the "
+            "link",
+        )
+    ]
+    assert files_of(tmp_path / "out") == ["pixels.csv"]
+
+
+def test_equal_names_in_two_folders_are_kept_apart(predictor, save, tmp_path):
+    for camera, size in [("camA", (20, 30)), ("camB", (30, 20))]:
+        save(f"{camera}/0001.png", size)
+        save(f"{camera}/0002.png", size)
+    predict_files(predictor, [tmp_path / "camA", tmp_path / "camB"], tmp_path / "out")
+    rows = table_of(tmp_path / "out")
+    assert [(row["name"], row["width"]) for row in rows] == [
+        *[("0001", "30"), ("0002", "30"), ("0001_2", "20"), ("0002_2", "20")]
+    ]
+    for row in rows:
+        mask = cv2.imread(str(tmp_path / "out/masks" / f"{row['name']}.png"), -1)
+        assert mask.shape[1] == int(row["width"])
+
+
+def test_a_result_that_cannot_be_written_whole_is_removed(predictor, save, tmp_path, monkeypatch):
+    write = module.write_atomically
+
+    def fail(path, data):
+        if path.match("overlays/a.png"):
+            raise OSError(28, "No space left on device", str(path))
+        write(path, data)
+
+    paths = [save("a.png"), save("b.png")]
+    predict_files(predictor, paths, tmp_path / "out")
+    monkeypatch.setattr(module, "write_atomically", fail)
+    run = predict_files(predictor, paths, tmp_path / "out")
+    ((file, reason),) = run.failed
+    assert file == paths[0]
+    assert reason.startswith(f"{file}: [Errno 28] No space left on device")
+    assert files_of(tmp_path / "out") == ["masks/b.png", "overlays/b.png", "pixels.csv"]
+    assert [row["name"] for row in table_of(tmp_path / "out")] == ["b"]
+
+
+def test_an_old_result_that_cannot_be_removed_is_named(predictor, save, tmp_path):
+    (tmp_path / "out/masks/a.png").mkdir(parents=True)
+    (tmp_path / "out/pixels.csv").touch()
+    path = save("a.png")
+    run = predict_files(predictor, [path], tmp_path / "out")
+    ((_, reason),) = run.failed
+    assert reason.startswith(f"{path}: ")
+    assert "; its old results cannot be removed: " in reason
+
+
+@pytest.mark.parametrize("error", [MemoryError(), cv2.error("Failed to allocate 1 byte")])
+def test_too_large_an_image_does_not_stop_the_others(predictor, save, tmp_path, monkeypatch, error):
+    read = module.read_image
+
+    def fail(file, *arguments, **options):
+        if file.name == "a.png":
+            raise error
+        return read(file, *arguments, **options)
+
+    monkeypatch.setattr(module, "read_image", fail)
+    paths = [save("a.png"), save("b.png")]
+    run = predict_files(predictor, paths, tmp_path / "out")
+    assert [image.name for image in run.predicted] == ["b"]
+    assert run.failed == [(paths[0], f"{paths[0]}: {str(error) or 'not enough memory'}")]
+
+
+def test_an_image_that_cannot_be_tiled_does_not_stop_the_others(
+    make_bundle, new_manifest, save, tmp_path
+):
+    halo = new_manifest(input=dataclasses.replace(new_manifest().input, halo=16))
+    predictor = Predictor(make_bundle(manifest=halo), max_pixels=1024)
+    paths = [save("large.png", (100, 100)), save("small.png", (32, 32))]
+    run = predict_files(predictor, paths, tmp_path / "out")
+    assert [image.name for image in run.predicted] == ["small"]
+    ((_, reason),) = run.failed
+    assert "large.png: max_pixels is 1024" in reason
+
+
+@pytest.mark.parametrize("folder", ["masks", "overlays", "probabilities"])
+def test_an_input_is_never_overwritten(predictor, save, tmp_path, folder):
+    path = save(f"out/{folder}/a.png")
+    before = path.read_bytes()
+    (tmp_path / "link").symlink_to(f"out/{folder}")
+    (tmp_path / "out/pixels.csv").write_text("earlier")
+    (tmp_path / "a.png").symlink_to(path)
+    for inputs in [[path], [tmp_path / "link"], [path.parent], [tmp_path / "a.png"]]:
+        with pytest.raises(OutputError, match=f"a.png is in a folder that .* than {tmp_path}/out "):
+            predict_files(predictor, inputs, tmp_path / "out")
+    assert path.read_bytes() == before
+    assert (tmp_path / "out/pixels.csv").read_text() == "earlier"
+
+
+@pytest.mark.parametrize("result", ["masks/a.png", "overlays/a.png", "probabilities/a.npy"])
+def test_a_file_that_is_no_result_is_never_overwritten(predictor, save, tmp_path, result):
+    """A data set keeps its masks under the same names."""
+    save("out/masks/other.png")
+    predict_files(predictor, [save("b.png")], tmp_path / "out")
+    (tmp_path / "out/pixels.csv").unlink()
+    (tmp_path / "out/probabilities").mkdir()
+    (tmp_path / "out" / result).write_text("precious")
+    with pytest.raises(OutputError, match=f"{result} exists, but .* holds no pixels.csv"):
+        predict_files(predictor, [save("a.png")], tmp_path / "out")
+    assert (tmp_path / "out" / result).read_text() == "precious"
+
+
+def test_the_table_of_an_earlier_run_does_not_describe_new_results(predictor, save, tmp_path):
+    path, out = save("a.png"), tmp_path / "out"
+    predict_files(predictor, [path], out)
+    tables = []
+    read = module.read_image
+
+    def look(*arguments, **options):
+        tables.append(table_of(out))
+        return read(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "read_image", look)
+        predict_files(predictor, [path], out)
+    assert tables == [[]]
+    assert len(table_of(out)) == 1
+
+
+def test_without_probabilities_those_of_an_earlier_run_go(predictor, save, tmp_path):
+    path = save("a.png")
+    predict_files(predictor, [path], tmp_path / "out", probabilities=True)
+    predict_files(predictor, [path], tmp_path / "out")
+    assert files_of(tmp_path / "out") == ["masks/a.png", "overlays/a.png", "pixels.csv"]
+
+
+def test_names_too_long_for_the_results_do_not_stop_the_others(predictor, save, tmp_path):
+    longest = "x" * 251 + ".png"
+    paths = [save("short.png"), save("a.png")]
+    for folder in ["camA", "camB"]:
+        (tmp_path / folder).mkdir()
+        paths.append(tmp_path / folder / longest)
+        paths[-1].write_bytes(paths[0].read_bytes())
+    run = predict_files(predictor, paths, tmp_path / "out")
+    assert [image.name for image in run.predicted][:2] == ["short", "a"]
+    assert len(run.predicted) + len(run.failed) == 4
+    assert f"{paths[3]}: " in run.failed[-1][1]
+    assert "File name too long" in run.failed[-1][1]

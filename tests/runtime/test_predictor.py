@@ -1,6 +1,13 @@
+import copy
+import functools
+import multiprocessing
+import os
+import pickle
+import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +16,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from onnx import TensorProto, helper
 
 import lwam_mm
-from lwam_mm.runtime import BundleError, EngineError, ImageError, Predictor
+from lwam_mm.runtime import BundleError, EngineError, ImageError, Predictor, write_bundle
 from lwam_mm.runtime.engines.engine import Output
+from lwam_mm.runtime.engines.load_engine import load_engine
+from lwam_mm.runtime.pre_and_postprocessing import to_image_size
 
 SIZES = [(32, 48), (33, 47), (47, 33), (1, 1), (100, 17)]
 
@@ -24,6 +34,26 @@ def test_a_model_of_any_size_sees_every_pixel_as_it_is(make_bundle, picture, by_
     assert prediction.labels.dtype == np.uint8
     assert prediction.probabilities is None
     np.testing.assert_array_equal(prediction.labels, by_hand(image))
+
+
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_a_model_that_takes_frames_is_given_the_image_as_it_is(
+    make_bundle, new_manifest, picture, probabilities
+):
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["float"], ["logits"], perm=[0, 3, 1, 2]),
+    ]
+    root = make_bundle(
+        shape=[1, "height", "width", 3],
+        nodes=nodes,
+        in_type=TensorProto.UINT8,
+        out_shape=[1, 3, "height", "width"],
+        manifest=new_manifest(input=replace(new_manifest().input, kind="frame")),
+    )
+    image = picture(33, 47)
+    prediction = Predictor(root)(image, probabilities=probabilities)
+    np.testing.assert_array_equal(prediction.labels, image.argmax(axis=2))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -103,6 +133,58 @@ def test_a_broken_model_is_an_error_and_not_background(make_bundle, picture):
         predictor(picture(8, 8))
 
 
+@pytest.mark.parametrize("place", [(0, 0, 0, 0), (0, 1, 13, 7), (0, 2, 15, 15)])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_a_single_bad_logit_is_an_error(make_bundle, picture, place, value, probabilities):
+    predictor = Predictor(make_bundle())
+    logits = np.zeros((1, 3, 16, 16), np.float32)
+    logits[place] = value
+    predictor._engine = lambda batch: Output(logits)
+    with pytest.raises(EngineError, match="returned NaN or infinity"):
+        predictor(picture(16, 16), probabilities=probabilities)
+
+
+def labelled(make_bundle, logits, labels):
+    """A predictor whose engine returns these logits and labels."""
+    predictor = Predictor(make_bundle())
+    predictor._engine = lambda batch: Output(logits, labels)
+    return predictor
+
+
+def test_bad_logits_beside_labels_are_an_error(make_bundle, picture):
+    """Only a sample is looked at there."""
+    logits = np.full((1, 3, 16, 16), np.nan, np.float32)
+    predictor = labelled(make_bundle, logits, np.zeros((1, 16, 16), np.uint8))
+    with pytest.raises(EngineError, match="returned NaN or infinity"):
+        predictor(picture(16, 16))
+
+
+def test_labels_of_the_graph_are_taken_and_cropped(make_bundle, picture):
+    labels = np.random.default_rng(0).integers(0, 3, (1, 48, 64), np.uint8)
+    logits = np.zeros((1, 3, 48, 64), np.float32)
+    predictor = labelled(make_bundle, logits, labels)
+    found = predictor(picture(33, 50)).labels
+    np.testing.assert_array_equal(found, labels[0, :33, :50])
+
+
+def test_a_label_that_is_no_class_is_an_error(make_bundle, picture):
+    labels = np.zeros((1, 16, 16), np.uint8)
+    labels[0, 3, 4] = 3
+    logits = np.zeros((1, 3, 16, 16), np.float32)
+    predictor = labelled(make_bundle, logits, labels)
+    with pytest.raises(BundleError, match=r"returned label 3, .* has 3 classes"):
+        predictor(picture(16, 16))
+
+
+def test_labels_of_another_shape_are_an_error(make_bundle, picture):
+    labels = np.zeros((1, 16, 15), np.uint8)
+    logits = np.zeros((1, 3, 16, 16), np.float32)
+    predictor = labelled(make_bundle, logits, labels)
+    with pytest.raises(BundleError, match=r"returns shape \(1, 16, 15\), not \(1, 16, 16\)"):
+        predictor(picture(16, 16))
+
+
 def test_channels_that_the_graph_leaves_open_are_checked_at_the_first_image(make_bundle, picture):
     root = make_bundle()
     predictor = Predictor(root)
@@ -111,7 +193,8 @@ def test_channels_that_the_graph_leaves_open_are_checked_at_the_first_image(make
         predictor(picture(8, 8))
 
 
-TAPS = np.random.default_rng(0).normal(size=(3, 3, 33, 33)).astype(np.float32)
+# Small enough that float32 adds them up in any order within the tolerance below.
+TAPS = np.random.default_rng(0).normal(size=(3, 3, 33, 33)).astype(np.float32) / 33
 
 
 @pytest.mark.parametrize("probabilities", [False, True])
@@ -164,13 +247,97 @@ def test_logits_are_those_of_the_model(make_bundle, picture):
     np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
-def test_threads_take_turns(make_bundle, picture, by_hand):
+class SlowEngine:
+    """Returns its input, always in the same memory, as OpenVINO does; counts its callers."""
+
+    def __init__(self):
+        self.memory = np.empty((1, 3, 16, 16), np.float32)
+        self.inside = 0
+        self.most_inside = 0
+
+    def __call__(self, batch):
+        self.inside += 1
+        self.most_inside = max(self.most_inside, self.inside)
+        time.sleep(0.002)
+        self.memory[:] = batch
+        self.inside -= 1
+        return Output(self.memory)
+
+
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_threads_take_turns(make_bundle, picture, by_hand, monkeypatch, probabilities):
+    """Until its output is used up, no other thread may run the engine."""
     predictor = Predictor(make_bundle())
-    images = [picture(64, 64, seed) for seed in range(16)]
+    engine = predictor._engine = SlowEngine()
+
+    def slow(logits, *arguments):
+        time.sleep(0.002)
+        return to_image_size(logits, *arguments)
+
+    monkeypatch.setattr("lwam_mm.runtime.predictor.to_image_size", slow)
+    images = [picture(16, 16, seed) for seed in range(16)]
+    predict = functools.partial(predictor, probabilities=probabilities)
     with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(predict, images))
+    for image, prediction in zip(images, found, strict=True):
+        np.testing.assert_array_equal(prediction.labels, by_hand(image))
+    assert engine.most_inside == 1
+
+
+@pytest.fixture
+def tiled_predictor(make_bundle, new_manifest):
+    """A predictor with settings of its own, which refuses an image above 32 x 32 pixels."""
+    halo = new_manifest(input=replace(new_manifest().input, halo=16))
+    return Predictor(make_bundle(manifest=halo), threads=1, max_pixels=32 * 32)
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))]
+)
+def test_a_copy_opens_the_bundle_again_with_the_same_settings(
+    tiled_predictor, picture, by_hand, monkeypatch, duplicate
+):
+    calls = []
+
+    def load(bundle, threads):
+        calls.append((bundle, threads))
+        return load_engine(bundle, threads)
+
+    monkeypatch.setattr("lwam_mm.runtime.predictor.load_engine", load)
+    again = duplicate(tiled_predictor)
+    assert calls == [(tiled_predictor.bundle, 1)]
+    assert again._engine is not tiled_predictor._engine
+    assert again._lock is not tiled_predictor._lock
+    assert (again.classes, again.palette) == (tiled_predictor.classes, tiled_predictor.palette)
+    image = picture(32, 32)
+    np.testing.assert_array_equal(again(image).labels, by_hand(image))
+    with pytest.raises(ImageError, match="max_pixels is 1024"):
+        again(picture(64, 64))
+
+
+def test_a_predictor_works_in_a_spawned_process(make_bundle, picture, by_hand, monkeypatch):
+    bundle = make_bundle()
+    monkeypatch.chdir(bundle.parent)
+    predictor = Predictor(bundle.name)
+    monkeypatch.chdir("/")  # the other process starts here
+    images = [picture(33, 47, seed) for seed in range(3)]
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(os.getpid).result() != os.getpid()
         found = list(pool.map(predictor, images))
     for image, prediction in zip(images, found, strict=True):
         np.testing.assert_array_equal(prediction.labels, by_hand(image))
+
+
+def test_a_copy_is_refused_when_the_bundle_has_changed(make_bundle, new_manifest, tmp_path):
+    root = make_bundle()
+    data = pickle.dumps(Predictor(root))
+    names = new_manifest(classes=("Background", "Incomplete", "Super"))
+    write_bundle(root, names, {"model.onnx": tmp_path / "bundle.onnx"}, overwrite=True)
+    with pytest.raises(BundleError, match=f"{root} has changed since"):
+        pickle.loads(data)
+    shutil.rmtree(root)
+    with pytest.raises(BundleError, match="is not a folder"):
+        pickle.loads(data)
 
 
 def test_a_damaged_bundle_is_refused(make_bundle):

@@ -1,1 +1,1 @@
-"""The inference engines; each is imported only when a bundle names it."""
+"""Inference engines; each is imported only when a bundle names it."""

@@ -1,4 +1,4 @@
-"""What every inference engine does: a batch in, logits and perhaps labels out."""
+"""The interface of the inference engines."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,11 +8,11 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Output:
-    """What a model gave for one batch; an engine may overwrite the arrays in its next call.
+    """A model's output for one batch; an engine may overwrite the arrays in its next call.
 
     Attributes:
         logits: float32 of shape (1, C, H, W).
-        labels: uint8 of shape (1, H, W); None where the bundle's graph has no such output.
+        labels: uint8 of shape (1, H, W); None where the model has no such output.
     """
 
     logits: np.ndarray
@@ -26,8 +26,8 @@ class Engine(Protocol):
         """Run the model.
 
         Args:
-            batch: What the bundle's input specification says: float32 of shape (1, 3, H, W) or
-                uint8 of shape (1, H, W, 3).
+            batch: By the bundle's input specification, float32 of shape (1, 3, H, W) or uint8 of
+                shape (1, H, W, 3).
 
         Returns:
             The outputs that the bundle names.

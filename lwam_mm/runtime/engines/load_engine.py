@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from lwam_mm.runtime.bundle import Bundle
 from lwam_mm.runtime.engines.engine import Engine
-from lwam_mm.runtime.errors import BundleError
+from lwam_mm.runtime.errors import BundleError, EngineError, SettingError
 
 
 def _load_onnxruntime(bundle: Bundle, threads: int | None) -> Engine:
@@ -25,7 +25,7 @@ def _load_ncnn(bundle: Bundle, threads: int | None) -> Engine:
     return NcnnEngine(bundle, threads)
 
 
-# Each loader imports its engine when it is called: a machine has only the one that it needs.
+# Each loader imports its engine when it is called: the others may not be installed.
 ENGINE_LOADERS: dict[str, Callable[[Bundle, int | None], Engine]] = {
     "onnxruntime": _load_onnxruntime,
     "openvino": _load_openvino,
@@ -40,17 +40,27 @@ def load_engine(bundle: Bundle, threads: int | None = None) -> Engine:
         bundle: A verified bundle.
         threads: CPU threads that one prediction may use; None leaves it to the engine.
 
+    Returns:
+        The loaded model.
+
     Raises:
         BundleError: The engine is unknown, or the model is not what the manifest says.
         EngineError: The engine is not installed.
-        ValueError: `threads` is not positive.
+        SettingError: ``threads`` is not positive.
     """
     if threads is not None and threads < 1:
-        raise ValueError(f"threads is {threads}: give at least 1, or None for the engine's choice")
+        raise SettingError(
+            f"threads is {threads}: give at least 1, or None for the engine's choice"
+        )
     name = bundle.manifest.engine
     if name not in ENGINE_LOADERS:
         raise BundleError(
             f"{bundle.root}: engine {name!r} is unknown to this lwam_mm, which has "
             f"{sorted(ENGINE_LOADERS)}: update lwam_mm, or export for one of these"
         )
-    return ENGINE_LOADERS[name](bundle, threads)
+    try:
+        return ENGINE_LOADERS[name](bundle, threads)
+    except ImportError as error:
+        raise EngineError(
+            f"{bundle.root} needs {name}, which cannot be imported ({error}): pip install {name}"
+        ) from error

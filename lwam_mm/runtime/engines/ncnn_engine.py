@@ -1,5 +1,6 @@
-"""ncnn, for ARM boards."""
+"""Runs bundles in ncnn, for ARM boards."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,29 +11,25 @@ from lwam_mm.runtime.errors import BundleError, EngineError
 
 
 class NcnnEngine:
-    """An `Engine` on ncnn.
+    """An `Engine` that uses ncnn.
 
     Args:
         bundle: A verified bundle whose model is NAME.param, its weights NAME.bin beside it.
         threads: CPU threads; None leaves it to ncnn.
 
     Raises:
-        EngineError: ncnn is not installed.
+        ImportError: ncnn is not installed.
         BundleError: The model cannot be loaded, or its inputs and outputs are not what the
             manifest says.
     """
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
-        try:
-            import ncnn
-        except ImportError as error:
-            raise EngineError(
-                f"{bundle.root} needs ncnn, which cannot be imported ({error}): pip install ncnn"
-            ) from error
+        import ncnn
+
         manifest = bundle.manifest
         if manifest.input.kind != "tensor" or manifest.output.labels is not None:
             raise BundleError(
-                f"{bundle.root}: ncnn takes a float tensor and gives logits; bundle.json says "
+                f"{bundle.root}: ncnn takes a float tensor and returns logits; bundle.json says "
                 f"'input.kind': {manifest.input.kind}, 'output.labels': {manifest.output.labels}. "
                 "Export the bundle again"
             )
@@ -60,7 +57,7 @@ class NcnnEngine:
     def __call__(self, batch: np.ndarray) -> Output:
         """See `Engine.__call__`."""
         extractor = self._net.create_extractor()
-        # A clone: ncnn.Mat looks at numpy's memory, whose planes need not be aligned as its own.
+        # Cloned, because ncnn.Mat refers to numpy's memory, which need not be aligned as its own.
         status = extractor.input(self._input, self._ncnn.Mat(batch[0]).clone())
         if status == 0:
             status, logits = extractor.extract(self._output)
@@ -71,7 +68,7 @@ class NcnnEngine:
             )
         return Output(np.array(logits)[None])
 
-    def _load(self, path: Path, load: object) -> None:
+    def _load(self, path: Path, load: Callable[[str], int]) -> None:
         status = load(str(path))
         if status != 0:
             raise BundleError(

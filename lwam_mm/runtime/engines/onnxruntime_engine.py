@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU."""
+"""Runs bundles in ONNX Runtime on the CPU."""
 
 from typing import Any
 
@@ -9,8 +9,7 @@ from lwam_mm.runtime.engines.engine import Output
 from lwam_mm.runtime.engines.signature import Port, check_signature
 from lwam_mm.runtime.errors import BundleError, EngineError
 
-# ONNX Runtime's scale: 3 is "errors only".
-_LOG_ERRORS_ONLY = 3
+_LOG_ERRORS_ONLY = 3  # on ONNX Runtime's scale
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -22,26 +21,21 @@ _DTYPES = {
 
 
 class OnnxRuntimeEngine:
-    """An `Engine` on ONNX Runtime's CPU provider.
+    """An `Engine` that uses ONNX Runtime's CPU provider.
 
     Args:
         bundle: A verified bundle whose model is an ONNX file.
         threads: CPU threads inside one operator; None leaves it to ONNX Runtime.
 
     Raises:
-        EngineError: ONNX Runtime is not installed.
+        ImportError: ONNX Runtime is not installed.
         BundleError: The model cannot be loaded, or its inputs and outputs are not what the
             manifest says.
     """
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise EngineError(
-                f"{bundle.root} needs ONNX Runtime, which cannot be imported ({error}): "
-                "pip install onnxruntime"
-            ) from error
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _LOG_ERRORS_ONLY
         if threads is not None:
@@ -50,7 +44,7 @@ class OnnxRuntimeEngine:
             self._session = onnxruntime.InferenceSession(
                 str(bundle.model_path), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # its own exception classes share no other base
+        except Exception as error:  # its exception classes have no other common base
             raise BundleError(
                 f"{bundle.model_path} cannot be loaded by ONNX Runtime "
                 f"{onnxruntime.__version__}: {error}"
@@ -66,7 +60,7 @@ class OnnxRuntimeEngine:
         """See `Engine.__call__`."""
         try:
             return Output(*self._session.run(self._outputs, {self._input: batch}))
-        except Exception as error:  # its own exception classes share no other base
+        except Exception as error:  # its exception classes have no other common base
             raise EngineError(
                 f"{self._model_path} failed in ONNX Runtime on an input of shape {batch.shape}: "
                 f"{error}"

@@ -1,4 +1,4 @@
-"""The one OpenVINO core of a process."""
+"""The only OpenVINO core of a process."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from lwam_mm.runtime.engines.telemetry import no_telemetry
 
 @functools.cache
 def openvino_core() -> Any:
-    """Return the process's ``openvino.Core``, the same with each call and never taken down.
+    """Return the process's ``openvino.Core``, the same on each call and never destroyed.
 
-    On Linux each core's CPU plugin gives the thread a signal stack of its own and puts the one that
-    it found back when it goes (OpenVINO 2026.4). Two cores that do not go in the opposite order of
-    their coming leave the thread with one that is gone: the next signal with a handler, such as
-    the end of a child where torch's ``DataLoader`` listens for it, then ends the process with a
-    segmentation fault. A core that stays makes the first stack one that stays.
+    On Linux, each core's CPU plugin gives the thread a new signal stack, and restores the previous
+    one when the core is destroyed (OpenVINO 2026.4). If two cores are not destroyed in the reverse
+    order of their creation, the thread is left with a freed stack. The next signal that has a
+    handler, such as SIGCHLD under torch's ``DataLoader``, then crashes the process with a
+    segmentation fault. A core that is never destroyed keeps the first stack valid.
+
+    Returns:
+        The ``openvino.Core``.
 
     Raises:
         ImportError: OpenVINO is not installed.

@@ -1,4 +1,4 @@
-"""OpenVINO on Intel and ARM processors."""
+"""Runs bundles in OpenVINO on Intel and ARM processors."""
 
 from typing import Any
 
@@ -13,31 +13,25 @@ from lwam_mm.runtime.errors import BundleError, EngineError
 
 
 class OpenVinoEngine:
-    """An `Engine` on OpenVINO's CPU plugin.
+    """An `Engine` that uses OpenVINO's CPU plugin.
 
     Args:
         bundle: A verified bundle whose model is an OpenVINO IR (.xml and .bin) or an ONNX file.
         threads: CPU threads; None leaves it to OpenVINO.
 
     Raises:
-        EngineError: OpenVINO is not installed.
+        ImportError: OpenVINO is not installed.
         BundleError: The model cannot be loaded, or its inputs and outputs are not what the
             manifest says.
     """
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
-        try:
-            with no_telemetry():
-                import openvino
-        except ImportError as error:
-            raise EngineError(
-                f"{bundle.root} needs OpenVINO, which cannot be imported ({error}): "
-                "pip install openvino"
-            ) from error
+        with no_telemetry():
+            import openvino
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
-            # Left alone, OpenVINO computes in bfloat16 where the processor can, and the bundle
-            # would give another answer there than on the machine that checked it.
+            # By default OpenVINO computes in bfloat16 where the processor can, so that the result
+            # would differ from that of the machine that checked the bundle.
             "INFERENCE_PRECISION_HINT": "f32",
         }
         if threads is not None:
@@ -46,7 +40,7 @@ class OpenVinoEngine:
             core = openvino_core()
             model = core.read_model(bundle.model_path)
             compiled = core.compile_model(model, "CPU", settings)
-        except Exception as error:  # RuntimeError and its kin, by version
+        except Exception as error:  # RuntimeError or another, depending on the version
             raise BundleError(
                 f"{bundle.model_path} cannot be loaded by OpenVINO {openvino.__version__}: {error}"
             ) from error
@@ -63,7 +57,7 @@ class OpenVinoEngine:
         try:
             self._request.infer([batch], share_outputs=True)
             return Output(*(self._request.get_tensor(port).data for port in self._tensors))
-        except Exception as error:  # RuntimeError and its kin, by version
+        except Exception as error:  # RuntimeError or another, depending on the version
             raise EngineError(
                 f"{self._model_path} failed in OpenVINO on an input of shape {batch.shape}: {error}"
             ) from error

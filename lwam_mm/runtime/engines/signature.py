@@ -1,7 +1,8 @@
-"""Holds a loaded model's inputs and outputs against what the bundle promises."""
+"""Compares a loaded model's inputs and outputs with the bundle's manifest."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from lwam_mm.runtime.bundle import Bundle
 from lwam_mm.runtime.errors import BundleError
@@ -13,7 +14,7 @@ class Port:
 
     Attributes:
         dtype: "float32", "uint8", ...
-        shape: One entry a side: its length, or None where the model takes any.
+        shape: One entry per dimension: its length, or None where the model takes any.
     """
 
     dtype: str
@@ -23,7 +24,7 @@ class Port:
 def check_signature(
     bundle: Bundle, inputs: Mapping[str, Port], outputs: Mapping[str, Port]
 ) -> None:
-    """Make sure that the model can be what the manifest says, as far as its shapes are fixed.
+    """Check that the model agrees with the manifest, as far as its shapes are fixed.
 
     Args:
         bundle: The bundle.
@@ -48,7 +49,9 @@ def check_signature(
         _disagree(bundle, "input type", port.dtype, "input.kind", spec.kind)
     if not _fits(port.shape, expected_shape):
         _disagree(bundle, "input shape", port.shape, "input.size", spec.size)
-    wanted = [("logits", manifest.output.logits, "float32", (1, classes, height, width))]
+    wanted: list[tuple[str, str, str, tuple[int | None, ...]]] = [
+        ("logits", manifest.output.logits, "float32", (1, classes, height, width))
+    ]
     if manifest.output.labels is not None:
         wanted.append(("labels", manifest.output.labels, "uint8", (1, height, width)))
     for field, name, dtype, shape in wanted:
@@ -65,17 +68,17 @@ def check_signature(
 
 
 def _fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:
-    """Compare a model's shape with the expected one; None there is a side of any length.
+    """Compare a model's shape with the expected one, in which None means any length.
 
-    Sides that the model leaves open fit everything; a fixed side fits its number only, so that a
-    model of fixed size is refused where the manifest promises any size.
+    A dimension that the model leaves open fits everything. A fixed one fits its own length only,
+    so that a model of fixed size is refused where the manifest promises any size.
     """
     return len(shape) == len(expected) and all(
         side is None or side == want for side, want in zip(shape, expected, strict=True)
     )
 
 
-def _disagree(bundle: Bundle, what: str, found: object, field: str, said: object) -> None:
+def _disagree(bundle: Bundle, what: str, found: object, field: str, said: object) -> NoReturn:
     raise BundleError(
         f"{bundle.model_path}: the model's {what}: {found}; bundle.json says {field!r}: {said}. "
         "Export the bundle again, or correct bundle.json"

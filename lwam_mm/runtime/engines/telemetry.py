@@ -9,16 +9,16 @@ _TELEMETRY = "openvino_telemetry"
 
 @contextmanager
 def no_telemetry() -> Iterator[None]:
-    """Keep what is imported inside from finding Intel's telemetry package.
+    """Hide Intel's telemetry package from what is imported inside the ``with`` block.
 
-    OpenVINO, on being imported, and NNCF report to Google Analytics wherever that package is
-    installed, unless the user has said no before, and write an identity into the user's home. A
-    machine beside a printer tells nobody. Both packages treat ``openvino_telemetry`` as optional
-    and fall back to a stub if importing it fails, as it does where ``sys.modules`` says None. What
-    was imported before stays as it is.
+    Where that package is installed, OpenVINO and NNCF report to Google Analytics when they are
+    imported, unless the user has opted out before, and write an identifier into the user's home.
+    A machine beside a printer must not. Both treat ``openvino_telemetry`` as optional and fall
+    back to a stub if importing it fails, which None in ``sys.modules`` causes. Packages that were
+    imported before are not affected.
     """
     before = sys.modules.get(_TELEMETRY)
-    sys.modules[_TELEMETRY] = None
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # makes the import fail
     try:
         yield
     finally:

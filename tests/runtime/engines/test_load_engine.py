@@ -26,7 +26,11 @@ def test_the_loader_is_found_by_name_and_given_bundle_and_threads(
     assert load_engine(bundle, 3) == (bundle, 3)
 
 
-def test_an_engine_that_is_not_installed_is_named_with_the_remedy(make_bundle, monkeypatch):
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(EngineError, match="pip install onnxruntime"):
-        load_engine(read_bundle(make_bundle()))
+@pytest.mark.parametrize("engine", sorted(ENGINE_LOADERS))
+def test_an_engine_that_is_not_installed_is_named_with_the_remedy(
+    make_bundle, new_manifest, monkeypatch, engine
+):
+    monkeypatch.setitem(sys.modules, engine, None)
+    root = make_bundle(manifest=new_manifest(engine=engine))
+    with pytest.raises(EngineError, match=f"{root} needs {engine}, .*: pip install {engine}$"):
+        load_engine(read_bundle(root))

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("engine")
 @pytest.fixture(params=["onnxruntime", "openvino"])
 def engine(request, monkeypatch):
     """Both engines that read ONNX files, told by their own names what a model's ports are."""
-    from lwam_mm.runtime import engine as module
+    from lwam_mm.runtime.engines import load_engine as module
 
     loader = module.ENGINE_LOADERS[request.param]
     monkeypatch.setitem(module.ENGINE_LOADERS, "onnxruntime", loader)
