@@ -6,8 +6,18 @@ the stock tools of MMSegmentation, MIM and MMDeploy can use all modules of this 
 
 # ruff: noqa: E402, F401  the settings and repairs must come before the imports that they affect
 
+import sys
+
 from lwam_mm import compat
 from lwam_mm.utils import openmp
+from lwam_mm.utils.opencv import OpenCVError, check_opencv
+
+try:
+    check_opencv()
+except OpenCVError as error:
+    # A script that imports this module shows the message alone: the traceback adds nothing.
+    sys.excepthook = lambda *_, message=f"error: {error}": print(message, file=sys.stderr)
+    raise
 
 openmp.spin_briefly()
 compat.apply()
