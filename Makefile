@@ -1,4 +1,4 @@
-# make demo           see the whole road: synthetic data, teacher, student, distillation, report
+# make demo           the whole pipeline: synthetic data, teacher, student, distillation, report
 # make demo DATA=DIR  the same on your own images and masks; other classes than the paper's:
 #                     make demo DATA=DIR CLASSES="Background Scratch Dent"
 # make test           the whole test suite
@@ -41,7 +41,8 @@ $(INSTALLED): setup.py lwam_mm/version.py requirements/constraints.txt requireme
 	else extras=train,lite,deploy,dev; fi; \
 	echo "  torch" && $(PIP) torch \
 	&& echo "  lwam_mm[$$extras]" && $(PIP) -e ".[$$extras]" \
-	&& echo "  mmdeploy" && $(PIP) --no-deps -r requirements/no-deps.txt
+	&& echo "  mmdeploy" && $(PIP) --no-deps -r requirements/no-deps.txt \
+	&& $(BIN)/python -m lwam_mm.utils.opencv
 	@touch $@
 
 clean:

@@ -1,13 +1,23 @@
-"""The training side's one door: importing it repairs upstream packages and registers our modules.
+"""Entry point of the training side: importing it repairs upstream packages and registers ours.
 
-A config says ``custom_imports = dict(imports=['lwam_mm.plugin'], allow_failed_imports=False)``,
-and the stock tools of MMSegmentation and MMDeploy then know everything that is here.
+With ``custom_imports = dict(imports=['lwam_mm.plugin'], allow_failed_imports=False)`` in a config,
+the stock tools of MMSegmentation, MIM and MMDeploy can use all modules of this package.
 """
 
-# ruff: noqa: E402, F401  threads and repairs have to come before the packages that they are for
+# ruff: noqa: E402, F401  the settings and repairs must come before the imports that they affect
+
+import sys
 
 from lwam_mm import compat
 from lwam_mm.utils import openmp
+from lwam_mm.utils.opencv import OpenCVError, check_opencv
+
+try:
+    check_opencv()
+except OpenCVError as error:
+    # A script that imports this module shows the message alone: the traceback adds nothing.
+    sys.excepthook = lambda *_, message=f"error: {error}": print(message, file=sys.stderr)
+    raise
 
 openmp.spin_briefly()
 compat.apply()
@@ -23,10 +33,10 @@ import lwam_mm.datasets.transforms.rotate
 import lwam_mm.distill.calibrate_teacher_hook
 import lwam_mm.distill.frozen_teacher_distill
 import lwam_mm.engine.bfloat16_optim_wrapper
+import lwam_mm.engine.hooks.average_over_processes_hook
 import lwam_mm.engine.hooks.best_checkpoints_hook
 import lwam_mm.engine.hooks.curves_hook
 import lwam_mm.engine.hooks.finite_loss_hook
-import lwam_mm.engine.hooks.joint_processes_hook
 import lwam_mm.engine.hooks.keep_memory_hook
 import lwam_mm.engine.hooks.prediction_pictures_hook
 import lwam_mm.engine.hooks.preemption_hook

@@ -1,9 +1,8 @@
 """Repairs of upstream packages: one function each, applied only where it is needed.
 
-The last releases of mmcv, mmengine, mmrazor and mmdeploy are older than today's torch. Each
-function in here names the versions and the upstream thread it is for, checks whether the repair is
-due, and returns True if it was applied. :func:`apply` runs those that training needs;
-:mod:`lwam_mm.deploy` runs :func:`export_by_torchscript` when mmdeploy comes in.
+The last releases of mmcv, mmengine, mmrazor and mmdeploy are older than today's torch and Python.
+Each function names the versions and the upstream thread that it is for, checks whether the repair
+is due, and returns True if it was applied. :func:`apply` runs all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +14,11 @@ from lwam_mm.compat.checkpoints import (
     refuse_unsafe_checkpoints,
     write_checkpoints_whole,
 )
-from lwam_mm.compat.export import export_by_torchscript
+from lwam_mm.compat.export import (
+    export_by_torchscript,
+    let_rewriters_import,
+    repair_exporter,
+)
 from lwam_mm.compat.imports import (
     keep_recursion_limit,
     require_mmcv,
@@ -24,6 +27,7 @@ from lwam_mm.compat.imports import (
 )
 from lwam_mm.compat.message_hub import save_message_hub_as_plain_data
 from lwam_mm.compat.running import (
+    build_dataloaders_without_workers,
     format_configs_once,
     ignore_warnings_about_upstream,
     start_processes_without_gpu,
@@ -34,11 +38,14 @@ __all__ = [
     "UnreadableCheckpointError",
     "UnsafeCheckpointError",
     "apply",
+    "build_dataloaders_without_workers",
     "export_by_torchscript",
     "format_configs_once",
     "ignore_warnings_about_upstream",
     "keep_recursion_limit",
+    "let_rewriters_import",
     "refuse_unsafe_checkpoints",
+    "repair_exporter",
     "require_mmcv",
     "save_message_hub_as_plain_data",
     "start_processes_without_gpu",
@@ -49,10 +56,10 @@ __all__ = [
 
 
 def apply() -> None:
-    """Apply the repairs that training and testing need. Safe to call more than once.
+    """Apply all repairs. Further calls change nothing.
 
     Raises:
-        ModuleNotFoundError: no mmcv is installed, neither compiled nor lite.
+        ModuleNotFoundError: Neither mmcv nor mmcv-lite is installed.
     """
     require_mmcv()
     stub_missing_mmcv_ops()
@@ -63,4 +70,6 @@ def apply() -> None:
     write_checkpoints_whole()
     format_configs_once()
     start_processes_without_gpu()
+    build_dataloaders_without_workers()
     ignore_warnings_about_upstream()
+    repair_exporter()

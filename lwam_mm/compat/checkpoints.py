@@ -16,21 +16,19 @@ class UnsafeCheckpointError(UserError, RuntimeError):
 
 
 class UnreadableCheckpointError(UserError, RuntimeError):
-    """A file is cut off, or no checkpoint at all."""
+    """A file is truncated, or not a checkpoint."""
 
 
 class CheckpointNotWrittenError(UserError, OSError):
-    """A checkpoint could not be written, for want of space, say."""
+    """A checkpoint could not be written, for example because the disk is full."""
 
 
 def refuse_unsafe_checkpoints() -> bool:
-    """Load local checkpoints with ``weights_only=True`` and explain a refusal.
+    """Load local checkpoints with ``weights_only=True``, and explain why one is refused.
 
-    For mmengine 0.10.7, whose loader leaves ``weights_only`` to torch's default and passes on a
-    page of torch's advice, some of it to switch the safety off (open-mmlab/mmengine pull request
-    1650 would do just that).
-    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``, torch's own switch, remains the explicit way for a
-    file that one trusts.
+    For mmengine 0.10.7, whose loader shows a page of torch's advice, some of it to switch the
+    safety off (open-mmlab/mmengine pull request 1650 would do that). A trusted file can still be
+    loaded with ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``, torch's own switch.
 
     Returns:
         True if the loader was replaced; False if it had been before.
@@ -46,15 +44,15 @@ def refuse_unsafe_checkpoints() -> bool:
         if not path.is_file():
             raise FileNotFoundError(f"{filename}: there is no such checkpoint file")
         try:
-            # weights_only is not passed: from torch 2.6, which setup.py asks for, it is the
-            # default, and only as a default does torch's own switch reach it.
+            # weights_only=True is the default from torch 2.6, which setup.py requires. It is not
+            # passed because torch's switch changes only the default.
             return torch.load(path, map_location=map_location)
         except pickle.UnpicklingError as error:
             reason = error.__context__ or error  # torch wraps it in a page of advice
             if _is_pickle_or_archive(path):
                 raise UnsafeCheckpointError(_refusal(path, reason)) from None
             raise UnreadableCheckpointError(_unreadable(path, reason)) from None
-        except Exception as error:  # arbitrary bytes have torch's unpickler raise whatever comes
+        except Exception as error:  # the unpickler raises any error on arbitrary bytes
             raise UnreadableCheckpointError(_unreadable(path, error)) from error
 
     load_local_checkpoint.is_safe = True  # type: ignore[attr-defined]
@@ -63,12 +61,11 @@ def refuse_unsafe_checkpoints() -> bool:
 
 
 def write_checkpoints_whole() -> bool:
-    """Write checkpoints to a file beside their place, which they take once the disk has them.
+    """Write checkpoints atomically: to a temporary file, which is then renamed.
 
-    For mmengine 0.10.7, which writes a checkpoint in its place: a run that is killed meanwhile, or
-    a full disk, leaves half a file, and the one before it may be gone. It also makes the whole
-    file in memory first; here it goes to the disk as it is made. Other storage than files is left
-    to upstream.
+    For mmengine 0.10.7, which writes checkpoints in place: a killed run or a full disk leaves half
+    a file, and the previous one may be gone. It also builds the whole file in memory first. Storage
+    other than local files is left to upstream.
 
     Returns:
         True if the function was replaced; False if it had been before.
@@ -106,9 +103,9 @@ def write_checkpoints_whole() -> bool:
                 raise
             raise CheckpointNotWrittenError(
                 f"{filename}: this checkpoint could not be written "
-                f"({cause.strerror or cause}). Earlier ones are as they were. Remedy: free space "
-                "there, or give the run another --work-dir with a copy of what is in this one; "
-                "then go on with --resume"
+                f"({cause.strerror or cause}). Earlier ones are unchanged. Remedy: free space "
+                "there, or copy the work dir to another disk and name it with --work-dir; then "
+                "continue with --resume"
             ) from error
 
     save_checkpoint.is_whole = True  # type: ignore[attr-defined]
@@ -118,7 +115,7 @@ def write_checkpoints_whole() -> bool:
 
 
 def _cause_on_disk(error: BaseException | None) -> OSError | None:
-    """Find the system's error behind torch's, which complains of a position in the file."""
+    """Find the system's error that caused torch's, which only names a position in the file."""
     while error is not None and not isinstance(error, OSError):
         error = error.__cause__ or error.__context__
     return error
@@ -130,22 +127,22 @@ def _first_sentence(error: BaseException) -> str:
 
 
 def _is_pickle_or_archive(path: Path) -> bool:
-    """Whether the file begins as one that can run code, and not as a web page, say."""
+    """Tell a file that torch could load, and so could run code, from other formats by its start."""
     with path.open("rb") as file:
         return file.read(4).startswith((b"\x80", b"PK\x03\x04"))
 
 
 def _unreadable(path: Path, error: BaseException) -> str:
-    # Arbitrary bytes make errors whose words alone say nothing: "KeyError: 174812789".
+    # With its type, because the text alone may say nothing: "KeyError: 174812789".
     return (
         f"{path}: not a readable checkpoint ({type(error).__name__}: {_first_sentence(error)}). "
-        "It may be cut off or of another format; use an earlier checkpoint or copy the file again"
+        "It may be truncated or of another format; use an earlier checkpoint or copy the file again"
     )
 
 
 def _refusal(path: Path, error: BaseException) -> str:
     return (
-        f"{path}: refused, because it is not made of tensors and plain values alone and loading "
-        f"it could run code ({_first_sentence(error)}). If you trust the file, set "
-        "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this one command; then save its weights alone"
+        f"{path}: refused, because it holds more than tensors and plain values and loading it "
+        f"could run code ({_first_sentence(error)}). If you trust the file, set "
+        "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this one command, and then save only its weights"
     )

@@ -1,4 +1,4 @@
-"""Repairs of what cannot be imported: mmcv without compiled operators, mmrazor on today's torch."""
+"""Repairs of imports that fail: mmcv without compiled operators, mmrazor on current torch."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, NoReturn
 
 
 def require_mmcv() -> None:
-    """Say how to install mmcv where there is none.
+    """Check that mmcv is installed.
 
-    mmcv comes in two packages that write the same folder, so setup.py cannot ask for one of them
-    without overwriting the other: the choice is the user's.
+    Two packages provide mmcv and write the same folder. setup.py requires neither, because it
+    would overwrite the other.
 
     Raises:
-        ModuleNotFoundError: no mmcv is installed.
+        ModuleNotFoundError: Neither is installed; the message says how to install one.
     """
     if importlib.util.find_spec("mmcv") is None:
         raise ModuleNotFoundError(
@@ -27,12 +27,12 @@ def require_mmcv() -> None:
 
 
 def stub_missing_mmcv_ops() -> bool:
-    """Let ``mmcv.ops`` be imported from an mmcv without compiled operators.
+    """Make ``mmcv.ops`` importable without compiled operators.
 
     For mmcv-lite 2.x under mmsegmentation 1.2.2, whose models import ``mmcv.ops`` unguarded
-    (open-mmlab/mmsegmentation issue 871). No model here uses a compiled operator; one that does
-    gets a clear error when it calls it, not when it is imported. ``mmcv._ext`` itself stays
-    absent: mmengine asks for it to find out whether mmcv is compiled.
+    (open-mmlab/mmsegmentation issue 871). No model here uses a compiled operator. A model that
+    does gets a clear error when it calls one, not on import. ``mmcv._ext`` stays absent, because
+    mmengine tests for it to find out whether mmcv is compiled.
 
     Returns:
         True if the loader was replaced; False with a compiled mmcv, or if it had been before.
@@ -61,15 +61,15 @@ def stub_missing_mmcv_ops() -> bool:
 
 
 def stub_mmrazor_quantization() -> bool:
-    """Let ``mmrazor.models`` be imported on torch 2.1 and later.
+    """Make ``mmrazor.models`` importable on torch 2.1 and later.
 
-    For mmrazor 1.0.0, whose quantization tables name torch internals that are gone; it then says
-    that torch>=1.13 is not installed properly (open-mmlab/mmrazor issues 615 and 632).
-    Distillation needs none of these tables, so a stand-in module takes their place; whoever calls
-    one of its functions is told.
+    For mmrazor 1.0.0, whose quantization tables use torch internals that were removed; it then
+    reports that torch>=1.13 is not installed properly (open-mmlab/mmrazor issues 615 and 632).
+    Distillation needs none of these tables. A stub module replaces them, whose functions raise a
+    clear error.
 
     Returns:
-        True if the stand-in was registered; False if mmrazor's own tables work or were replaced
+        True if the stub was registered; False if mmrazor's own tables work or were replaced
         before, or if mmrazor is not installed.
     """
     name = "mmrazor.structures.quantization.backend_config"
@@ -86,29 +86,29 @@ def stub_mmrazor_quantization() -> bool:
         "mmrazor's quantization tables do not work with this version of torch; "
         "quantize the exported model instead"
     )
-    stand_in = ModuleType(name, "Stand-in for mmrazor's quantization tables; see lwam_mm.compat.")
-    stand_in.BackendConfigs = {}  # type: ignore[attr-defined]
+    stub = ModuleType(name, "Stub of mmrazor's quantization tables; see lwam_mm.compat.")
+    stub.BackendConfigs = {}  # type: ignore[attr-defined]
     getters = [
         f"get_{backend}_backend_config{suffix}"
         for backend in ("academic", "native", "openvino", "tensorrt")
         for suffix in ("", "_dict")
     ]
     for getter in getters:
-        setattr(stand_in, getter, _raiser(RuntimeError, message))
-    stand_in.__all__ = ["BackendConfigs", *getters]  # type: ignore[attr-defined]
-    sys.modules[name] = stand_in
+        setattr(stub, getter, _raiser(RuntimeError, message))
+    stub.__all__ = ["BackendConfigs", *getters]  # type: ignore[attr-defined]
+    sys.modules[name] = stub
     return True
 
 
 def keep_recursion_limit() -> bool:
-    """Import mmrazor's models without the recursion limit that they set for the whole process.
+    """Import mmrazor's models, and restore the recursion limit that they change.
 
-    For mmrazor 1.0.0, which raises it to 2**20 on import (``channel_flow.py``, ``fx_tracer.py``):
-    a runaway recursion anywhere then ends the process without a word instead of raising
-    RecursionError.
+    For mmrazor 1.0.0, which raises the limit to 2**20 on import (``channel_flow.py``,
+    ``fx_tracer.py``). An endless recursion anywhere would then crash the process without a
+    message, instead of raising RecursionError.
 
     Returns:
-        True if the limit was put back; False if it was left alone or mmrazor is not installed.
+        True if the limit was restored; False if it had not changed or mmrazor is not installed.
     """
     if importlib.util.find_spec("mmrazor") is None:
         return False

@@ -1,4 +1,4 @@
-"""Repair of the history that mmengine keeps in a checkpoint."""
+"""Repair of the log history that mmengine saves in checkpoints."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 
 
 def save_message_hub_as_plain_data() -> bool:
-    """Keep mmengine's message hub in tensors and plain values inside a checkpoint.
+    """Save mmengine's message hub in checkpoints as tensors and plain values.
 
-    For mmengine 0.10.7 under torch 2.6 and later, which cannot load the checkpoints that it
-    writes: they pickle HistoryBuffer objects and numpy scalars, which ``weights_only=True``
-    refuses (open-mmlab/mmengine issue 1655). The hub is written as plain data and rebuilt on
-    loading, so a run resumes with all its history; checkpoints of the stock form, once loaded,
-    are still understood.
+    For mmengine 0.10.7 under torch 2.6 and later, which cannot load its own checkpoints: they
+    pickle HistoryBuffer objects and numpy scalars, which ``weights_only=True`` refuses
+    (open-mmlab/mmengine issue 1655). The hub is rebuilt on loading, so a run resumes with its
+    whole history. The stock form is still understood.
 
     Returns:
         True if the two methods were replaced; False if they had been before.
@@ -43,7 +42,7 @@ def save_message_hub_as_plain_data() -> bool:
         if isinstance(state_dict, dict):
             scalars = {
                 name: HistoryBuffer(
-                    value["log_history"].cpu().numpy(),  # a resume maps all to the GPU
+                    value["log_history"].cpu().numpy(),  # a resumed run maps them to the GPU
                     value["count_history"].cpu().numpy(),
                     value["max_length"],
                 )
@@ -61,7 +60,7 @@ def save_message_hub_as_plain_data() -> bool:
 
 
 def _plain(value: Any, name: str) -> Any:
-    """``value`` in types that ``torch.load(weights_only=True)`` takes."""
+    """Convert a value to types that ``torch.load(weights_only=True)`` accepts."""
     import numpy as np
     import torch
 
@@ -74,10 +73,10 @@ def _plain(value: Any, name: str) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, str):
-        return str.__str__(value)  # str() of an enum would give its name
+        return str.__str__(value)  # str() of an enum returns its name
     for kind in (bool, int, float, bytes):
         if isinstance(value, kind):
-            return kind(value)  # a subclass, such as numpy's or an enum's, becomes the plain type
+            return kind(value)  # also from subclasses, such as numpy's or an enum
     if isinstance(value, dict):
         return {_plain(k, name): _plain(v, name) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -85,6 +84,6 @@ def _plain(value: Any, name: str) -> Any:
         return kind(_plain(v, name) for v in value)
     raise TypeError(
         f"runtime information {name!r} holds a {type(value).__module__}.{type(value).__qualname__}"
-        ", which a checkpoint cannot hold safely; give it to the message hub as numbers, text, "
-        "lists, dicts or tensors, or with resumed=False"
+        ", which cannot be loaded safely from a checkpoint; pass it to the message hub as numbers, "
+        "text, lists, dicts or tensors, or with resumed=False"
     )

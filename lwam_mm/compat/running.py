@@ -1,4 +1,4 @@
-"""Repairs of how mmengine runs a training."""
+"""Repairs of how mmengine runs a training, and of its warnings."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 def format_configs_once() -> bool:
-    """Remember the formatted text of a config.
+    """Cache the formatted text of configs.
 
-    For mmengine 0.10.7, which has yapf format the same config anew for every checkpoint: that
-    takes longer than to write the file.
+    For mmengine 0.10.7, which formats the same config with yapf for each checkpoint. That takes
+    longer than writing the file.
 
     Returns:
         True if the function was replaced; False if it had been before.
@@ -37,10 +37,10 @@ def format_configs_once() -> bool:
 
 
 def start_processes_without_gpu() -> bool:
-    """Let the processes of a training find each other where there is no GPU.
+    """Make distributed training start on machines without a GPU.
 
-    For mmengine 0.10.7, whose ``init_dist`` gives each process a GPU of its own whatever the
-    backend; torch then has none to give, and fails.
+    For mmengine 0.10.7, whose ``init_dist`` sets a GPU for each process with every backend, which
+    fails in torch if there is none.
 
     Returns:
         True if the function was replaced; False if it had been before.
@@ -69,23 +69,51 @@ def start_processes_without_gpu() -> bool:
     return True
 
 
-_ABOUT_UPSTREAM = (
+_FOR_WORKERS = ("persistent_workers", "prefetch_factor", "multiprocessing_context", "timeout")
+
+
+def build_dataloaders_without_workers() -> bool:
+    """Drop the options for worker processes of a data loader if ``num_workers`` is 0.
+
+    For mmengine 0.10.7, which passes them to torch, and torch refuses them: with ``num_workers=0``
+    a user would have to set ``persistent_workers=False`` as well. Without workers none of these
+    options has an effect.
+
+    Returns:
+        True if the method was replaced; False if it had been before.
+    """
+    from mmengine.runner import Runner
+
+    stock = Runner.build_dataloader
+    if getattr(stock, "does_without_workers", False):
+        return False
+
+    def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(dataloader, dict) and not dataloader.get("num_workers"):
+            dataloader = {k: v for k, v in dataloader.items() if k not in _FOR_WORKERS}
+        return stock(dataloader, *args, **kwargs)
+
+    build_dataloader.does_without_workers = True  # type: ignore[attr-defined]
+    Runner.build_dataloader = staticmethod(functools.wraps(stock)(build_dataloader))
+    return True
+
+
+_UPSTREAM_WARNINGS = (
     # mmseg 1.2.2 calls its own deprecated function in every decode head.
     (r"``build_loss`` would be deprecated soon", UserWarning),
-    # mmseg 1.2.2 says so whenever pictures are not asked for.
+    # mmseg 1.2.2 warns whenever no pictures are requested.
     (r"The draw is False, it means that the hook for visualization", UserWarning),
 )
 
 
 def ignore_warnings_about_upstream() -> bool:
-    """Ignore warnings by which upstream packages tell themselves off, one by one.
+    """Ignore warnings that mmsegmentation 1.2.2 raises about its own code.
 
-    For mmengine 0.10.7, mmsegmentation 1.2.2 and mmdeploy 1.3.1; each is listed with its reason.
-    All other warnings pass.
+    Each is listed with its reason; all other warnings pass.
 
     Returns:
-        True; a filter that is there already is not doubled.
+        True; existing filters are not duplicated.
     """
-    for message, category in _ABOUT_UPSTREAM:
+    for message, category in _UPSTREAM_WARNINGS:
         warnings.filterwarnings("ignore", message=message, category=category)
     return True

@@ -1,4 +1,4 @@
-"""Mixed precision on processors: bfloat16, which mmengine's wrapper offers on accelerators only."""
+"""Mixed precision on CPUs: bfloat16, which mmengine's wrapper offers on accelerators only."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import nn
 
 @OPTIM_WRAPPERS.register_module()
 class Bfloat16OptimWrapper(OptimWrapper):
-    """Runs the forward pass under autocast to bfloat16; weights and updates stay float32.
+    """Run the forward pass under autocast to bfloat16; weights and updates stay float32.
 
-    bfloat16 has float32's range, so no loss needs scaling. It pays on processors with bfloat16
-    instructions (AMX, AVX-512 BF16); elsewhere it is emulated and slower than float32.
+    bfloat16 has the range of float32, so the loss needs no scaling. It is faster on CPUs with
+    bfloat16 instructions (AMX, AVX-512 BF16). Elsewhere it is emulated and slower than float32.
 
     Args:
-        device_type: torch's name of the kind of device, "cpu" or "cuda".
-        kwargs: those of mmengine's ``OptimWrapper``.
+        device_type: Torch's name of the device type, "cpu" or "cuda".
+        **kwargs: Arguments of mmengine's ``OptimWrapper``.
     """
 
     def __init__(self, device_type: str = "cpu", **kwargs: object) -> None:
@@ -29,6 +29,6 @@ class Bfloat16OptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Run what is inside under autocast, and as mmengine's own wrapper does."""
+        """Enter autocast and the context of mmengine's own wrapper."""
         with super().optim_context(model), torch.autocast(self.device_type, torch.bfloat16):
             yield

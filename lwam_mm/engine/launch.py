@@ -1,4 +1,4 @@
-"""What tools/train.py and tools/test.py do once their arguments are parsed."""
+"""Load a config, train, evaluate: what tools/train.py and tools/test.py do."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from lwam_mm.engine.runners.concise_runner import ConciseRunner
 from lwam_mm.engine.runners.resumable_runner import ResumableRunner
 from lwam_mm.models.reparam.fold import reparameterize
 from lwam_mm.utils.atomic_files import write_atomically
-from lwam_mm.utils.errors import UserError
+from lwam_mm.utils.errors import ConfigError, UserError
 from lwam_mm.version import __version__
 
 EXPECTED_ERRORS = (UserError, FileExistsError, FileNotFoundError)
-"""Errors whose message says all that a user needs; a traceback would only bury it."""
+"""Errors that :func:`run_tool` prints without a traceback: their message is enough."""
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,12 +43,12 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         default="none",
         help="job launcher",
     )
-    # torchrun hands the rank over in the environment, older launchers as an argument.
+    # torchrun passes the rank in the environment, older launchers as an argument.
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
 
 
 def add_data_root_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the argument that says where the data set is."""
+    """Add ``--data-root``, the folder of the data set."""
     parser.add_argument("--data-root", help="folder of the data set, in place of the config's")
 
 
@@ -70,17 +70,22 @@ def load_config(
     options: dict[str, Any] | None = None,
     launcher: str = "none",
 ) -> Config:
-    """Read a config and settle where its results go.
+    """Read a config and apply the arguments of the command line.
 
     Args:
-        path: the config file.
-        work_dir: folder for logs and results; the config's own, or ``work_dirs/NAME`` if None.
-        data_root: folder of the data set for training, validation and test; the config's if None.
-        options: overrides, dotted keys to values.
+        path: The config file.
+        work_dir: Folder for logs and results. None takes the config's ``work_dir``, or
+            ``work_dirs/NAME`` if it has none.
+        data_root: Folder of the data set for training, validation and test; None keeps the
+            config's.
+        options: Overrides as a mapping of dotted keys to values. They are applied last.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
 
+    Returns:
+        The config, ready for a runner.
+
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: There is no such file.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: there is no such config file; see the folder configs/")
@@ -99,17 +104,18 @@ def load_config(
 
 
 def enable_amp(config: Config) -> None:
-    """Train in automatic mixed precision: float16 on a GPU, bfloat16 on a processor.
+    """Set a config to automatic mixed precision: float16 on a GPU, bfloat16 on a CPU.
 
     Raises:
-        ValueError: the config's optimizer wrapper is neither the plain nor the AMP one.
+        ConfigError: The config's optimizer wrapper supports neither.
     """
     wrapper = config.optim_wrapper.get("type", "OptimWrapper")
     if wrapper == "Bfloat16OptimWrapper":
         return
     if wrapper not in ("OptimWrapper", "AmpOptimWrapper"):
-        raise ValueError(
-            f"--amp does not go with optim_wrapper.type={wrapper!r}; use OptimWrapper in the config"
+        raise ConfigError(
+            f"--amp does not work with optim_wrapper.type={wrapper!r}; use OptimWrapper in "
+            "the config"
         )
     if not is_cuda_available():
         config.optim_wrapper.type = "Bfloat16OptimWrapper"
@@ -119,20 +125,20 @@ def enable_amp(config: Config) -> None:
 
 
 def enable_tensorboard(config: Config) -> None:
-    """Have a training write its scalars for TensorBoard, too, beside its logs."""
+    """Set a config to write its scalars for TensorBoard as well."""
     backends = config.visualizer.vis_backends
     if not any(backend["type"] == "TensorboardVisBackend" for backend in backends):
         backends.append(dict(type="TensorboardVisBackend"))
 
 
 def train(config: Config) -> Path | None:
-    """Train or distil as the config says.
+    """Train or distil a model as its config says.
 
     Returns:
-        The checkpoint to use: the best by validation, else the last; None if none was kept.
+        The best checkpoint by validation, else the last; None if none was kept.
 
     Raises:
-        SystemExit: the process was told to end (SIGTERM); the run is saved and can be resumed.
+        SystemExit: The process received SIGTERM. The run is saved and can be resumed.
     """
     runner = ResumableRunner.from_cfg(config)
     runner.train()
@@ -145,21 +151,21 @@ def evaluate(config: Config, checkpoint: str | Path, *, fold: bool = False) -> d
     """Evaluate a checkpoint on the config's test set.
 
     Args:
-        config: a segmentor's config, or a distillation's with a checkpoint of its own.
-        checkpoint: the weights.
-        fold: fold the student's blocks before testing.
+        config: Config of a segmentor or of a distillation.
+        checkpoint: Checkpoint of that config's model.
+        fold: Re-parameterize the model's blocks before testing.
 
     Returns:
         The metrics by name, in percent.
 
     Raises:
-        CheckpointMismatchError: the checkpoint does not fit the config's model.
+        CheckpointMismatchError: The checkpoint does not fit the config's model.
     """
     config.load_from = str(checkpoint)
     use_prediction_pictures(config)
     runner = ConciseRunner.from_cfg(config)
     if fold:
-        runner.load_or_resume()  # runner.test() finds it done
+        runner.load_or_resume()  # runner.test() does not load again
         runner.model.eval()
         reparameterize(runner.model, inplace=True)
     return runner.test()
@@ -168,7 +174,7 @@ def evaluate(config: Config, checkpoint: str | Path, *, fold: bool = False) -> d
 def write_metrics(
     path: str | Path, metrics: dict[str, float], *, config: str, checkpoint: str, folded: bool
 ) -> None:
-    """Write what a test found as JSON, on the main process, whole or not at all."""
+    """Write the metrics of a test as JSON, atomically and on the main process only."""
     if not is_main_process():
         return
     found = dict(
@@ -182,13 +188,13 @@ def write_metrics(
 
 
 def show_predictions(config: Config, folder: str | Path) -> None:
-    """Have a test draw each image's prediction over it, into ``folder``."""
+    """Set a config to draw the prediction over each test image, into ``folder``."""
     config.default_hooks.visualization.update(draw=True, interval=1)
     config.visualizer.save_dir = str(folder)
 
 
 def run_tool(tool: Callable[[Sequence[str] | None], int]) -> None:
-    """Run a tool's ``main``; an expected error becomes one message and exit status 1."""
+    """Run a tool's ``main`` and exit; an expected error becomes a message and exit status 1."""
     try:
         sys.exit(tool(None))
     except EXPECTED_ERRORS as error:
@@ -196,10 +202,10 @@ def run_tool(tool: Callable[[Sequence[str] | None], int]) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        # Checkpoints say so themselves; this is a log, say, which fills the disk as well.
+        # Checkpoints have an error class for this; here it is a log, for example.
         message = (
             f"{error.filename or 'a file'} could not be written ({error.strerror}). Remedy: free "
-            "space on that disk; a training then goes on with --resume"
+            "space on that disk, then continue a training with --resume"
         )
     print(f"error: {message}", file=sys.stderr)
     sys.exit(1)

@@ -1,1 +1,1 @@
-"""Helpers that know no other package of lwam_mm."""
+"""Helpers that import no other package of lwam_mm."""

@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
 @contextmanager
 def replacing(path: str | Path, durable: bool = False) -> Iterator[Path]:
-    """Give a hidden sibling to write to, which takes the place of ``path`` if nothing fails.
+    """Write to a hidden file in the same folder, and rename it to ``path`` if nothing fails.
 
     Args:
-        path: the file to write; its folder is made, an existing file is replaced.
-        durable: have the disk confirm the content, and then the name, so that a power cut too
-            finds the old file or the new one. Costs a wait for the disk.
+        path: The file to write. Its folder is created, an existing file is replaced.
+        durable: Wait until the disk has the content, and then the name, so that even a power cut
+            leaves the old file or the new one.
 
     Yields:
-        The path to write to. After an error it is gone, and ``path`` is as it was.
+        The path to write to. After an error it is removed, and ``path`` is unchanged.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,19 +39,22 @@ def replacing(path: str | Path, durable: bool = False) -> Iterator[Path]:
 
 
 def write_atomically(path: str | Path, data: bytes, durable: bool = False) -> None:
-    """Write ``data`` to ``path``, whole or not at all; see :func:`replacing`.
+    """Write ``data`` to ``path`` atomically; see :func:`replacing`.
 
     Raises:
-        OSError: it could not be written; what was there is still there.
+        OSError: The file could not be written; an existing one is unchanged.
     """
     with replacing(path, durable) as unfinished:
         unfinished.write_bytes(data)
 
 
 def remove_unfinished(folder: str | Path) -> list[Path]:
-    """Remove what a killed process left half-written in ``folder``, and return what it was.
+    """Remove the unfinished files of a killed process in ``folder``.
 
-    Nobody else may be writing there: an unfinished file does not tell whose it is.
+    No other process may be writing there, as its unfinished files would be removed too.
+
+    Returns:
+        The removed files.
     """
     left = [path for path in Path(folder).glob(".*.tmp") if _UNFINISHED.fullmatch(path.name)]
     for path in left:
@@ -60,7 +63,7 @@ def remove_unfinished(folder: str | Path) -> list[Path]:
 
 
 def _wait_for_disk(path: Path) -> None:
-    # For writing where it is a file: some systems do not flush what was opened for reading.
+    # Files are opened for writing, because some systems do not flush others.
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)

@@ -1,15 +1,15 @@
-"""What of OpenMMLab's log reaches the console: progress, and what a user can act on."""
+"""Reduce OpenMMLab's log on the console to progress and messages that a user can act on."""
 
 from __future__ import annotations
 
 import logging
 import re
 
-_FOR_THE_FILE_ONLY = {
-    r"^Config:\n": "hundreds of lines; the work dir also holds the config as a file",
+_NOT_ON_CONSOLE = {
+    r"^Config:\n": "hundreds of lines; the work dir has the config as a file",
     r"^\n-+\nSystem environment:": "for bug reports; the log file has it",
     r"^Hooks will be executed in the following order": "for bug reports; the log file has it",
-    r"^Distributed training is not used, all SyncBatchNorm": "true of every run on one device",
+    r"^Distributed training is not used, all SyncBatchNorm": "true for every run on one device",
     r'^"FileClient" will be deprecated': "mmengine's own call, in its checkpoint hook",
     r'^"HardDiskBackend" is the alias of': "mmengine's own call, in its checkpoint hook",
     r"^Exp name: ": "repeats the work dir before each line of progress",
@@ -18,21 +18,21 @@ _FOR_THE_FILE_ONLY = {
     ),
     r"^DeprecationWarning: get_onnx_config": "mmdeploy's own call",
 }
-"""Starts of messages that are logged for the record, each with why nobody needs to see it."""
+"""Patterns of messages that go only to the log file, each with the reason."""
 
 
 class ProgressLine(str):
-    """A line of the log that the console shows shorter.
+    """A log line with a short form for the console.
 
     Args:
-        full: the line for files, and for consoles that know of no other.
-        short: the line for a console that :func:`keep_console_concise` has seen to.
+        full: The line for files, and for consoles without :func:`keep_console_concise`.
+        short: The line for consoles with it.
     """
 
     short: str
 
     def __new__(cls, full: str, short: str) -> ProgressLine:
-        """Keep the short line beside the full one."""
+        """Create the full line, with the short one as an attribute."""
         line = super().__new__(cls, full)
         line.short = short
         return line
@@ -41,11 +41,11 @@ class ProgressLine(str):
 class _ConsoleFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        return not any(re.match(start, message) for start in _FOR_THE_FILE_ONLY)
+        return not any(re.match(start, message) for start in _NOT_ON_CONSOLE)
 
 
 class _ConsoleFormatter(logging.Formatter):
-    """Formats a ProgressLine as it is, without date and level, everything else as before."""
+    """Format a ProgressLine without date and level, all other lines as before."""
 
     def __init__(self, stock: logging.Formatter | None) -> None:
         super().__init__()
@@ -58,9 +58,9 @@ class _ConsoleFormatter(logging.Formatter):
 
 
 def keep_console_concise(logger: logging.Logger) -> None:
-    """Filter and shorten what a logger writes to the console; its files get everything.
+    """Filter and shorten what a logger writes to the console; log files get everything.
 
-    Doing so twice changes nothing.
+    A second call changes nothing.
     """
     for handler in logger.handlers:
         if not isinstance(handler, logging.FileHandler) and not any(

@@ -1,4 +1,4 @@
-"""What the C library does with memory that is freed."""
+"""Control what the C library does with freed memory."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import ctypes
 import gc
 from typing import Any
 
-# Of glibc's malloc.h.
+# From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 _LARGEST_INT = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Have the C library keep what this process frees, for the next who asks, where it can (glibc).
+    """Make the C library (glibc) keep freed memory in this process for later allocations.
 
-    It otherwise hands blocks above 32 MB back to the system at once, and takes them anew: feature
-    maps, several times in each training step. The system clears every page that it hands out,
-    which takes up to a quarter of a distillation's time. The price is memory: pieces that are
-    free but too small for what is asked.
+    By default it returns blocks above 32 MB to the system at once, and requests them again: feature
+    maps, several times per training step. The system clears each page before it hands it out,
+    which takes up to a quarter of the time of a distillation. The cost is fragmentation: free
+    blocks that are too small for the next request.
 
     Returns:
-        Whether it does so now.
+        Whether the setting was applied; False with other C libraries.
     """
     mallopt = _function("mallopt")
     return mallopt is not None and all(
@@ -29,10 +29,10 @@ def keep_freed_memory() -> bool:
 
 
 def give_freed_memory_back() -> None:
-    """Have the C library return what it keeps at the moment, where it can (glibc).
+    """Return the free memory that the C library (glibc) holds to the system.
 
-    Making a graph leaves some hundred megabytes of small freed pieces behind, for which nothing
-    in the training steps to come has a use.
+    Building a graph leaves several hundred megabytes of small free blocks, which later training
+    steps do not use.
     """
     gc.collect()
     if trim := _function("malloc_trim"):

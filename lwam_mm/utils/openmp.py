@@ -1,4 +1,4 @@
-"""How torch's threads behave on a machine that they do not have for themselves."""
+"""Set how long idle OpenMP threads wait actively."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 
 
 def spin_briefly() -> None:
-    """Let idle OpenMP threads spin for a moment only, then sleep; call it before torch comes in.
+    """Make idle OpenMP threads spin only briefly before they sleep; call it before importing torch.
 
-    On CPUs torch's threads meet at a barrier many times a layer. GNU OpenMP lets them spin there
-    for long, which costs nothing on an idle machine; as soon as another program wants a core,
-    each barrier waits for a thread that is not running, and training slows down many times over.
-    Threads that sleep at once, on the other hand, have to be woken for every small kernel. What
-    the user set himself, by ``OMP_WAIT_POLICY`` or ``GOMP_SPINCOUNT``, is kept.
+    On CPUs torch's threads meet at a barrier many times per layer. GNU OpenMP lets them spin there
+    for a long time. On an idle machine that costs nothing, but once another program uses a core,
+    each barrier waits for a thread that is not running, and training becomes many times slower.
+    Threads that sleep at once, on the other hand, must be woken for each small kernel. Settings of
+    the user in ``OMP_WAIT_POLICY`` or ``GOMP_SPINCOUNT`` are kept.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "20000")

@@ -1,6 +1,6 @@
-"""Random numbers that depend on what they are for, and on nothing that went before."""
+"""Seed random numbers by their purpose, independent of earlier draws."""
 
-# ruff: noqa: NPY002  upstream's transforms draw from numpy's global stream
+# ruff: noqa: NPY002  upstream's transforms use numpy's global generator
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import torch
 
 
 def seed_everything(*key: int) -> None:
-    """Seed Python's, numpy's and torch's random numbers, those of every GPU included.
+    """Seed the global generators of Python, numpy and torch, on every GPU too.
 
     Args:
-        key: what the random numbers are for, as numbers that are not negative, such as the run's
-            seed and the iteration. Other keys give unrelated streams.
+        *key: Non-negative integers that identify the purpose, such as the run's seed and the
+            iteration. Different keys give unrelated streams.
     """
     torch_seed = _seed_host(key)
-    torch.manual_seed(torch_seed)  # every GPU's too
+    torch.manual_seed(torch_seed)  # also on every GPU
 
 
 @contextmanager
 def seeded(*key: int) -> Iterator[None]:
-    """Seed the random numbers of the processor for a while, and put back the streams as they were.
+    """Seed the CPU's generators inside the context, and restore their states after it.
 
     Args:
-        key: as for :func:`seed_everything`.
+        *key: See :func:`seed_everything`.
     """
     before = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
@@ -45,4 +45,4 @@ def _seed_host(key: tuple[int, ...]) -> int:
     words = np.random.SeedSequence(key).generate_state(8)
     random.seed(words[:2].tobytes())
     np.random.seed(words[2:6])
-    return int.from_bytes(words[6:].tobytes(), "little") >> 1  # torch's are signed
+    return int.from_bytes(words[6:].tobytes(), "little") >> 1  # torch's seeds are signed

@@ -129,6 +129,27 @@ def test_checkpoint_takes_its_place_once_it_is_whole(tmp_path, monkeypatch):
     assert [found.name for found in tmp_path.iterdir()] == ["model.pth"]
 
 
+def test_checkpoint_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
+    """Else a power cut could leave the new name with half of its content."""
+    from mmengine.runner.checkpoint import save_checkpoint
+
+    synced, fsync = [], os.fsync
+
+    def spy(descriptor: int) -> None:
+        file = Path(f"/proc/self/fd/{descriptor}").readlink()
+        size = file.stat().st_size if file.is_file() else None
+        synced.append((file.name, size, (tmp_path / "model.pth").exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    save_checkpoint(dict(weight=torch.ones(300)), str(tmp_path / "model.pth"))
+    (content, size, there), folder = synced
+    assert content.startswith(".model.pth.")
+    assert size == (tmp_path / "model.pth").stat().st_size
+    assert not there
+    assert folder == (tmp_path.name, None, True)
+
+
 @pytest.mark.parametrize(("error", "told"), [(28, "No space left on device"), (122, "quota")])
 def test_checkpoint_that_cannot_be_written_is_named(tmp_path, monkeypatch, error, told):
     from mmengine.runner.checkpoint import save_checkpoint

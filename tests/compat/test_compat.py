@@ -42,4 +42,6 @@ def test_repairs_can_be_applied_again(in_fresh_process):
     assert not compat.write_checkpoints_whole()
     assert not compat.format_configs_once()
     assert not compat.start_processes_without_gpu()
+    assert not compat.build_dataloaders_without_workers()
+    assert not compat.repair_exporter()
     assert not compat.stub_missing_mmcv_ops()

@@ -261,8 +261,8 @@ def test_stock_tool_does_the_same_to_the_last_bit(two):
 def test_says_what_was_chosen_and_only_once(two):
     said = (two / "output.txt").read_text()
     chosen = (
-        "2 processes on cpu, over gloo; batch norms look at the images of their own process "
-        "alone, since SyncBN is for GPUs."
+        "2 processes on cpu, over gloo; batch norms use only the images of their own process, "
+        "since SyncBN needs GPUs."
     )
     assert chosen in said
     (path,) = (two / "student").glob("*/*.log")

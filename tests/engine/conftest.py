@@ -118,7 +118,7 @@ def small_config(repository, small_data, tmp_path) -> Callable[..., Config]:
         config = Config.fromfile(path)
         for side in ("train", "val", "test"):
             loader = config[f"{side}_dataloader"]
-            loader.update(num_workers=0, persistent_workers=False)
+            loader.num_workers = 0
             # (serialising collects garbage, which takes long in a process with so many imports)
             loader.dataset.update(data_root=str(small_data), serialize_data=False)
             for transform in loader.dataset.pipeline:

@@ -53,10 +53,7 @@ def config_file(repository, tmp_path_factory) -> Path:
         "log_level = 'ERROR'",
         f"_base_.train_dataloader.dataset.pipeline[4].scale = ({SIZE}, {SIZE})",
         f"_base_.test_pipeline[1].scale = ({SIZE}, {SIZE})",
-        *(
-            f"{side}_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False)"
-            for side in SIDES
-        ),
+        *(f"{side}_dataloader = dict(batch_size=2, num_workers=0)" for side in SIDES),
         *(f"_base_.{s}_dataloader.dataset.pipeline[1].scale = (32, 32)" for s in ("val", "test")),
     ]
     path.write_text("\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""A hook that draws a training's curves into its work dir."""
+"""A hook that draws the curves of a training."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.visualization import LocalVisBackend
 
 from lwam_mm.engine.logging.curves import ScalarFile, draw_curves, read_curves
+from lwam_mm.utils.errors import ConfigError
 
 
 @HOOKS.register_module()
 class CurvesHook(Hook):
     """Draw loss terms, validation IoU and learning rate as ``curves.png`` in the work dir.
 
-    Drawn when training ends, early stop included, and after a validation if the picture is older
-    than ``refresh_seconds``: a training that is killed leaves its curves too. A resumed run draws
-    the curves from its first start, as far as the files of the earlier runs are still there:
-    checkpoints carry the names of these files under ``meta["scalar_files"]``.
+    The picture is drawn when training ends, also by an early stop, and after a validation if it
+    is older than ``refresh_seconds``, so a killed training leaves its curves too. A resumed run
+    draws the curves from its first start, as far as the files of the earlier runs still exist.
+    Checkpoints hold the names of these files in ``meta["scalar_files"]``.
 
-    Curves are read from what mmengine's ``LocalVisBackend`` writes. If they cannot be drawn, the
-    log says why, and training goes on.
+    The curves are read from the files of mmengine's ``LocalVisBackend``. If they cannot be drawn,
+    the log says why, and training continues.
 
     Args:
-        refresh_seconds: Age in seconds from which the picture is drawn anew after a validation;
-            0 draws after each, ``float("inf")`` at the end only.
+        refresh_seconds: Age in seconds from which the picture is drawn again after a validation.
+            0 draws after each validation, ``float("inf")`` only at the end.
 
     Raises:
-        ValueError: If ``refresh_seconds`` is negative or not a number; at the start of a training
-            if the visualizer has no ``LocalVisBackend``.
+        ConfigError: ``refresh_seconds`` is negative or not a number, or at the start of a training
+            the visualizer has no ``LocalVisBackend``.
 
     Example:
         >>> custom_hooks = [dict(type="CurvesHook")]  # in a config
     """
 
-    # Behind LoggerHook, which writes the rows that are read here.
+    # After LoggerHook, which writes the rows that are read here.
     priority = "VERY_LOW"
 
     def __init__(self, refresh_seconds: float = 60.0) -> None:
         if not isinstance(refresh_seconds, int | float) or not refresh_seconds >= 0:
-            raise ValueError(
+            raise ConfigError(
                 f"CurvesHook: refresh_seconds must be a number of seconds >= 0, got "
                 f"{refresh_seconds!r}."
             )
@@ -55,7 +56,7 @@ class CurvesHook(Hook):
         self._drawn_at = -math.inf
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Take over the scalar files of the runs that this one goes on from."""
+        """Read which scalar files the resumed runs wrote."""
         if not runner._resume:
             return
         meta = checkpoint.get("meta", {})
@@ -67,20 +68,20 @@ class CurvesHook(Hook):
             for item in meta.get("scalar_files", [])
         ]
         if files:
-            # What was logged behind the checkpoint is about to be trained once more.
+            # Iterations logged after the checkpoint will be trained again.
             files[-1] = replace(files[-1], until=meta["iter"])
         self._earlier = files
 
     def before_train(self, runner: Runner) -> None:
-        """Find out where the scalars go.
+        """Find the file that the scalars are written to.
 
         Raises:
-            ValueError: If the visualizer has no LocalVisBackend.
+            ConfigError: The visualizer has no ``LocalVisBackend``.
         """
         backends = runner.visualizer._vis_backends.values()
         local = next((b for b in backends if isinstance(b, LocalVisBackend)), None)
         if local is None:
-            raise ValueError(
+            raise ConfigError(
                 "CurvesHook draws what LocalVisBackend writes, but the visualizer has none: add "
                 "dict(type='LocalVisBackend') to its vis_backends, or remove CurvesHook from "
                 "custom_hooks."
@@ -91,7 +92,7 @@ class CurvesHook(Hook):
         self._drawn_at = time.monotonic()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note in the checkpoint which files hold the scalars so far."""
+        """Save the names of the files that hold the scalars so far."""
         if self._current is None:
             return
         # Plain values only, so that the checkpoint loads with weights_only=True.
@@ -105,7 +106,7 @@ class CurvesHook(Hook):
         ]
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
-        """Draw, if training is under way and the picture is old."""
+        """Draw during a training if the picture is old."""
         if self._current is not None and time.monotonic() - self._drawn_at >= self.refresh_seconds:
             self._draw(runner)
 
@@ -123,14 +124,14 @@ class CurvesHook(Hook):
             for problem in curves.problems:
                 runner.logger.warning(f"curves: {problem}")
             draw_curves(curves, path, title=runner.experiment_name)
-        # Whatever goes wrong in drawing must not cost a finished training.
+        # No error of the drawing may end a training.
         except Exception as error:
             runner.logger.warning(f"{path} was not drawn: {type(error).__name__}: {error}")
         self._drawn_at = time.monotonic()
 
 
 def _validation_unit(runner: Runner) -> int | None:
-    """Return how many iterations a validation row's step stands for; None if it does not tell."""
+    """Return how many iterations a validation row's step stands for; None if unknown."""
     if not any(isinstance(hook, LoggerHook) and hook.log_metric_by_epoch for hook in runner.hooks):
         return 1
     if isinstance(runner.train_loop, EpochBasedTrainLoop):
@@ -139,7 +140,7 @@ def _validation_unit(runner: Runner) -> int | None:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """Return the path from the folder where it lies inside, so that the folder may be moved."""
+    """Return a path inside the folder as relative to it, so that the folder can be moved."""
     path, folder = path.resolve(), folder.resolve()
     return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 

@@ -1,4 +1,4 @@
-"""A hook that ends a training whose loss is no number any more."""
+"""A hook that ends a training whose loss is NaN or infinite."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from lwam_mm.engine.hooks.any_process import in_any_process
+from lwam_mm.engine.distributed import any_process
 from lwam_mm.utils.errors import UserError
 
 
@@ -24,9 +24,9 @@ class NonFiniteLossError(UserError, ArithmeticError):
 class FiniteLossHook(Hook):
     """Stop at the first NaN or infinite loss, before it reaches the weights.
 
-    Looks at the sum of the losses where the model adds them up, in front of the backward pass.
-    On a GPU that is one wait for the forward pass in each iteration. Of several processes all
-    stop, with the same message.
+    The hook checks the sum of the losses where the model computes it, before the backward pass.
+    On a GPU this waits for the forward pass once per iteration. Several processes all stop, with
+    the same message.
     """
 
     priority = "VERY_HIGH"
@@ -36,47 +36,47 @@ class FiniteLossHook(Hook):
         self._undo: Callable[[], None] | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Look over the model's shoulder when it adds up its losses."""
+        """Wrap the model's ``parse_losses``, which adds up the losses."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         stock = model.parse_losses
 
         def parse_losses(losses: dict) -> tuple:
             total, by_name = stock(losses)
             is_finite = math.isfinite(total.item())
-            if in_any_process(not is_finite):
-                found = None if is_finite else (_figures(by_name), _image_names(self._batch))
-                found_by_process = [other for other in all_gather_object(found) if other]
-                raise NonFiniteLossError(_message(runner, found_by_process))
+            if any_process(not is_finite):
+                found = None if is_finite else (_losses(by_name), _image_names(self._batch))
+                of_processes = [found for found in all_gather_object(found) if found]
+                raise NonFiniteLossError(_message(runner, of_processes))
             return total, by_name
 
         model.parse_losses = parse_losses
         self._undo = lambda: model.__dict__.pop("parse_losses", None)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Remember the batch, for the message."""
+        """Remember the batch for the message."""
         self._batch = data_batch
 
     def after_train(self, runner: Runner) -> None:
-        """Leave the model as it was."""
+        """Restore the model's own ``parse_losses``."""
         self._batch = None
         if self._undo is not None:
             self._undo()
 
 
 def _message(runner: Runner, found: list[tuple[str, list[str]]]) -> str:
-    losses = "; ".join(figures for figures, _ in found)
+    losses = "; ".join(losses for losses, _ in found)
     images = ", ".join(name for _, names in found for name in names)
     return (
         f"The loss is not finite in iteration {runner.iter + 1}: {losses}. Images of the batch: "
-        f"{images}. Training stopped before the weights took harm, and nothing was saved. Remedy: "
-        "look at these images and their masks (tools/check_dataset.py); lower "
-        "optim_wrapper.optimizer.lr, or limit gradients with "
-        "optim_wrapper.clip_grad='{max_norm: 1.0}'; with --amp, try without. Then go on from the "
-        f"last checkpoint in {runner.work_dir} with --resume"
+        f"{images}. Training stopped before the weights changed, and nothing was saved. Remedy: "
+        "check these images and their masks (tools/check_dataset.py); lower "
+        "optim_wrapper.optimizer.lr, or clip the gradients with "
+        "optim_wrapper.clip_grad='{max_norm: 1.0}'; if --amp was used, try without it. Then "
+        f"continue from the last checkpoint in {runner.work_dir} with --resume"
     )
 
 
-def _figures(by_name: dict) -> str:
+def _losses(by_name: dict) -> str:
     return ", ".join(f"{name} {value.item():.6g}" for name, value in by_name.items())
 
 

@@ -1,4 +1,4 @@
-"""Memory that a training on processors keeps."""
+"""A hook that keeps freed memory in the process when training on a CPU."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from lwam_mm.utils.malloc import give_freed_memory_back, keep_freed_memory
 
 @HOOKS.register_module()
 class KeepMemoryHook(Hook):
-    """Has a training on processors keep the memory that it frees, for its next step.
+    """Keep the memory that a training on a CPU frees, and use it again in the next iteration.
 
-    A step of a distillation then takes about a tenth less time; see docs/distillation_speed.md. On
-    other devices and with other C libraries than glibc this does nothing.
+    An iteration of a distillation then takes about a tenth less time; see
+    docs/distillation_speed.md. On other devices, and with C libraries other than glibc, the hook
+    does nothing.
     """
 
     def __init__(self) -> None:
         self._is_done = False
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """Set it for this process, once.
+        """Set it for this process, once, after the first iteration.
 
-        The first step makes what lasts, such as the optimizer's state and a teacher's graph, and
-        frees what it took for that. Given back before anything is kept, this does not come on top
-        of what steps need; kept from the start, it did, with an eighth more memory.
+        The first iteration builds what stays, such as the optimizer's state and a teacher's graph,
+        and frees memory that was needed only for that. This goes back to the system first.
+        Keeping it as well takes an eighth more memory.
         """
         if self._is_done:
             return

@@ -1,4 +1,4 @@
-"""A checkpoint hook from whose files a run can go on whatever happens while one is written."""
+"""A checkpoint hook for runs that may be killed at any moment."""
 
 from __future__ import annotations
 
@@ -12,52 +12,53 @@ from mmengine.runner import Runner
 
 from lwam_mm.engine.loops.resumable_loops import VALIDATED
 from lwam_mm.utils.atomic_files import remove_unfinished, write_atomically
+from lwam_mm.utils.errors import ConfigError
 
 _KEPT = "kept_checkpoints"
 
 
 @HOOKS.register_module()
 class ResumableCheckpointsHook(CheckpointHook):
-    """mmengine's ``CheckpointHook``, made for runs that are killed.
+    """mmengine's ``CheckpointHook`` for runs that may be killed.
 
-    - ``last_checkpoint`` is written whole or not at all, as the checkpoints are
-      (:func:`lwam_mm.compat.write_checkpoints_whole`); what a killed run left half-written is
+    - ``last_checkpoint`` is written atomically, as the checkpoints are
+      (:func:`lwam_mm.compat.write_checkpoints_whole`). Unfinished files of a killed run are
       removed at the next start.
-    - A new checkpoint is written before an old one goes, and the newest two at least are kept,
-      whatever ``max_keep_ckpts`` says: should the last be broken, there is one before it.
-    - Where a validation follows, the checkpoint is written before it and once more behind it, so
-      that it knows the scores. Upstream writes again only after a new best, and then also where
-      no checkpoint was due, which piles up.
+    - A new checkpoint is written before an old one is removed, and at least the newest two are
+      kept, whatever ``max_keep_ckpts`` says. If the last one is broken, there is one before it.
+    - If a validation follows, the checkpoint is written before it, and again after it with the
+      scores. Upstream writes again only after a new best, and then also where no checkpoint was
+      due.
 
     Args:
-        keep_every: a checkpoint each so many epochs (or iterations) is kept for good; a multiple
-            of ``interval``. None keeps the newest alone.
-        **kwargs: of ``CheckpointHook``.
+        keep_every: Interval, in epochs or iterations, of the checkpoints that are never removed;
+            a multiple of ``interval``. None keeps only the newest.
+        **kwargs: Arguments of ``CheckpointHook``.
 
     Raises:
-        ValueError: ``keep_every`` is not a multiple of ``interval``.
+        ConfigError: ``keep_every`` is not a multiple of ``interval``.
     """
 
     def __init__(self, keep_every: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if keep_every is not None and (keep_every < 1 or keep_every % self.interval):
-            raise ValueError(
-                f"keep_every={keep_every}: none would be kept at that; give a multiple of "
-                f"interval={self.interval}"
+            raise ConfigError(
+                f"keep_every={keep_every}: no checkpoint is written at this interval; set a "
+                f"multiple of interval={self.interval}"
             )
         self.keep_every = keep_every
         self._saved_iter: int | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Settle where checkpoints go, and tidy up after a killed run."""
+        """Set the folder of checkpoints, and remove unfinished files of a killed run."""
         super().before_train(runner)
         if is_main_process():
             for folder in {str(self.out_dir), str(runner.work_dir)}:
                 for path in remove_unfinished(folder):
-                    runner.logger.info(f"Removed {path}, which a killed run left half-written.")
+                    runner.logger.info(f"Removed {path}, an unfinished file of a killed run.")
 
     def after_val(self, runner: Runner) -> None:
-        """Write this step's checkpoint once more: it now knows the scores."""
+        """Write this step's checkpoint again, now with the scores."""
         runner.message_hub.update_info(VALIDATED, runner.iter)
         if self._saved_iter is not None and self._saved_iter == runner.iter:
             step = runner.epoch if self.by_epoch else runner.iter
@@ -65,11 +66,11 @@ class ResumableCheckpointsHook(CheckpointHook):
             self._save_checkpoint_with_step(runner, step, meta)
 
     def save_now(self, runner: Runner, iterations: int) -> Path:
-        """Write a checkpoint out of turn, if there is none of this iteration yet.
+        """Write a checkpoint now, unless there is one of this iteration.
 
         Args:
-            runner: the runner that trains.
-            iterations: how many iterations are done.
+            runner: The runner that trains.
+            iterations: The number of iterations done.
 
         Returns:
             The checkpoint to resume from.
@@ -85,8 +86,8 @@ class ResumableCheckpointsHook(CheckpointHook):
     def _write(self, runner: Runner, name: str, meta: dict) -> None:
         hub, folder = runner.message_hub, Path(self.out_dir)
         self.last_ckpt = str(folder / name)
-        # The checkpoint itself knows of one more than there will be: what should go from here on
-        # goes at the next occasion, were the run killed in between.
+        # The list inside the checkpoint still has the one to be removed below. If the run is
+        # killed before that, the resumed run removes it.
         kept = [*(path for path in hub.get_info(_KEPT, []) if path != name), name]
         hub.update_info(_KEPT, kept)
         hub.update_info("last_ckpt", self.last_ckpt)

@@ -1,4 +1,4 @@
-"""Early stopping that a resumed run goes on counting."""
+"""Early stopping whose state survives a resume."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from mmengine.runner import Runner
 
 @HOOKS.register_module()
 class ResumableEarlyStoppingHook(EarlyStoppingHook):
-    """mmengine's ``EarlyStoppingHook`` whose count and best score are part of checkpoints.
+    """mmengine's ``EarlyStoppingHook``, with its count and best score saved in checkpoints.
 
-    Upstream counts from zero after each resume. A run that stopped early stays stopped when
-    resumed; with another ``patience`` or ``stopping_threshold`` it goes on.
+    Upstream counts from zero after each resume. A run that stopped early stays stopped when it is
+    resumed, unless ``patience`` or ``stopping_threshold`` was changed.
     """
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Put the count into the checkpoint."""
+        """Save the count and the best score."""
         checkpoint.setdefault("early_stopping", {})[self.monitor] = dict(
             wait_count=self.wait_count,
             best_score=float(self.best_score),
@@ -25,7 +25,7 @@ class ResumableEarlyStoppingHook(EarlyStoppingHook):
         )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Take the count over from the checkpoint, if the run is resumed."""
+        """Restore the count and the best score, if the run is resumed."""
         found = checkpoint.get("early_stopping", {}).get(self.monitor)
         if found is None or not runner._resume:
             return

@@ -1,4 +1,4 @@
-"""Checkpoints that do not fit are refused, whichever tool loads them."""
+"""A hook that refuses checkpoints that do not fit the model."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _NEEDED_TO_RESUME = ("meta", "message_hub", "optimizer")
 
 @HOOKS.register_module()
 class StrictCheckpointHook(Hook):
-    """Compare a checkpoint's keys with the model's before a runner loads it.
+    """Compare a checkpoint's keys and shapes with the model's before a runner loads it.
 
-    mmengine loads with ``strict=False`` and goes on with random weights where none fit. To start
-    from a checkpoint that is meant to fit in part (``load_from`` with other classes, say), take
-    this hook out of ``custom_hooks``.
+    mmengine loads with ``strict=False``: weights that the checkpoint lacks stay random. To start
+    from a checkpoint that fits only in part (``load_from`` with other classes, for example),
+    remove this hook from ``custom_hooks``.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Check the weights.
 
         Raises:
-            lwam_mm.models.checkpoint.CheckpointMismatchError: a key is missing, left over or of
-                another shape; or it holds weights alone, and the run is to be resumed from it.
+            lwam_mm.models.checkpoint.CheckpointMismatchError: A key is missing, unexpected or of
+                another shape; or the run is to be resumed and the checkpoint holds only weights.
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         weights = checkpoint.get("state_dict", checkpoint)
         weights = {name.removeprefix("module."): value for name, value in weights.items()}
         source = runner._load_from
         if source is None and runner._resume:
-            # As the runner found it, ours or the stock one.
+            # Our runner says which one it found; the stock runner loads the latest.
             source = getattr(runner, "resumed_from", None) or find_latest_checkpoint(
                 runner.work_dir
             )
@@ -41,7 +41,7 @@ class StrictCheckpointHook(Hook):
         missing = [name for name in _NEEDED_TO_RESUME if name not in checkpoint]
         if runner._resume and missing:
             raise CheckpointMismatchError(
-                f"{source}: holds weights alone (no {', '.join(missing)}), so no run can go on "
-                "from it: resume from epoch_N.pth or iter_N.pth, or begin a new run with these "
-                "weights: load_from, without --resume"
+                f"{source}: holds weights alone (no {', '.join(missing)}), so no run can be "
+                "resumed from it: resume from epoch_N.pth or iter_N.pth, or start a new run from "
+                "these weights with load_from and without --resume"
             )

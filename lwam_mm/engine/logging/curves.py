@@ -1,4 +1,4 @@
-"""Read a run's logged scalars and draw them as one picture."""
+"""Read the logged scalars of a run and draw them as one picture."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class ScalarFile:
     """A file of scalars that mmengine's LocalVisBackend wrote, and how to read it.
 
     Attributes:
-        path: JSON lines, one logged row each.
-        validation_unit: Iterations that one unit of a validation row's ``step`` stands for: 1 if
-            steps are iterations, the epoch's length if they are epochs. None if steps do not tell
-            (epochs of an iteration-based loop): the row then belongs where it stands, behind the
-            last training row.
-        until: Last iteration to read, where a later run resumed from it; None reads all.
+        path: The file: JSON lines, one logged row each.
+        validation_unit: How many iterations one unit of a validation row's ``step`` stands for: 1
+            if steps are iterations, the length of an epoch if they are epochs. None if that is
+            unknown (epochs of an iteration-based loop); the row then belongs to the iteration of
+            the last training row before it.
+        until: The last iteration to read, from which a later run resumed; None reads all.
     """
 
     path: Path
@@ -39,14 +39,14 @@ class ScalarFile:
 
 @dataclass
 class Curves:
-    """What there is to draw.
+    """The lines to draw.
 
     Attributes:
         losses: Training losses by their names in the log.
         metrics: Validation mIoU in percent; with a distillation also ``teacher.mIoU``.
         class_iou: Validation IoU in percent by class name.
-        learning_rates: Learning rate, one line for each optimizer.
-        problems: What could not be read, as sentences for the log.
+        learning_rates: Learning rates, one line per optimizer.
+        problems: Sentences for the log about what could not be read.
     """
 
     losses: Points = field(default_factory=dict)
@@ -62,8 +62,8 @@ class Curves:
 def read_curves(files: Sequence[ScalarFile]) -> Curves:
     """Read the scalars of a run and of the runs that it resumed from, oldest first.
 
-    A file that is missing and a line that is no JSON (a killed process leaves half a line) go into
-    ``problems``; the rest is read.
+    Missing files and lines that are not JSON (a killed process may leave half a line) are listed
+    in ``problems``; the rest is read.
     """
     curves = Curves()
     for file in files:
@@ -76,10 +76,10 @@ def read_curves(files: Sequence[ScalarFile]) -> Curves:
                 try:
                     row = {_without_stage(key): value for key, value in json.loads(line).items()}
                 except (json.JSONDecodeError, AttributeError):
-                    problem = f"{file.path}, line {number} is no JSON object: {line!r}"
+                    problem = f"{file.path}, line {number} is not a JSON object: {line!r}"
                     curves.problems.append(problem)
                     continue
-                # Only the rows of training have it.
+                # Only training rows have "iter".
                 if "iter" in row:
                     iteration = row["iter"]
                     if file.until is None or iteration <= file.until:
@@ -93,18 +93,18 @@ def read_curves(files: Sequence[ScalarFile]) -> Curves:
 
 
 def draw_curves(curves: Curves, path: Path, title: str = "") -> None:
-    """Draw losses, validation IoU and learning rate above each other over the iterations.
+    """Draw losses, validation IoU and learning rate over the iterations, one panel each.
 
-    A panel without points is left out. The picture appears at ``path`` whole or not at all.
+    A panel without points is left out. The file is written atomically.
 
     Args:
-        curves: What to draw.
-        path: PNG to write.
-        title: Line above the picture.
+        curves: The lines to draw.
+        path: The PNG file to write.
+        title: A line above the picture.
 
     Raises:
-        ValueError: If there is nothing to draw.
-        OSError: If the picture cannot be written.
+        ValueError: There is nothing to draw.
+        OSError: The file cannot be written.
     """
     panels = [
         (height, draw)
@@ -118,7 +118,7 @@ def draw_curves(curves: Curves, path: Path, title: str = "") -> None:
     if not panels:
         raise ValueError(f"{path}: nothing was logged, so there are no curves to draw.")
     heights = [height for height, _ in panels]
-    # Figure instead of pyplot, which keeps every figure and the chosen backend for the process.
+    # Not pyplot, which keeps each figure in memory and changes the backend of the process.
     figure = Figure(figsize=(10, sum(heights) + 0.6), dpi=110, layout="constrained")
     if title:
         figure.suptitle(title, fontsize=11)
@@ -138,7 +138,7 @@ def draw_curves(curves: Curves, path: Path, title: str = "") -> None:
 
 
 def _without_stage(key: str) -> str:
-    """Drop the stage that ``LogProcessor(log_with_hierarchy=True)`` puts before a key."""
+    """Remove the stage that ``LogProcessor(log_with_hierarchy=True)`` puts before a key."""
     return key.removeprefix("train/").removeprefix("val/")
 
 
@@ -154,7 +154,7 @@ def _add_validation(curves: Curves, iteration: float, row: Mapping[str, float]) 
     for key, value in row.items():
         if key.endswith("mIoU"):
             curves.metrics.setdefault(key, []).append((iteration, value))
-        # The frozen teacher's classes would be as many flat lines again.
+        # The frozen teacher's classes would only add flat lines.
         elif "IoU." in key and not key.startswith("teacher."):
             name = key.rpartition("IoU.")[2]
             curves.class_iou.setdefault(name, []).append((iteration, value))
@@ -202,7 +202,7 @@ def _draw_learning_rates(axis: Axes, curves: Curves) -> None:
 
 def _draw_line(axis: Axes, points: list[tuple[float, float]], **style: object) -> None:
     iterations, values = zip(*points, strict=True)
-    # A line through a handful of points hides how few they are.
+    # With few points, show each of them.
     axis.plot(iterations, values, **{"marker": "." if len(points) <= 30 else "", **style})
 
 

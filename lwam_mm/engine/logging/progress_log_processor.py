@@ -1,4 +1,4 @@
-"""A log processor whose lines are made for somebody who watches a training."""
+"""A log processor with short lines for the console."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ from lwam_mm.utils.console import ProgressLine
 
 @LOG_PROCESSORS.register_module()
 class ProgressLogProcessor(LogProcessor):
-    """mmengine's ``LogProcessor`` with a short line beside the full one.
+    """mmengine's ``LogProcessor`` that adds a short line to each full one.
 
-    The short line says how far the training is, each loss by name, the newest and the best
-    validation, images a second and the time left, in columns that stay where they are:
+    The short line has progress, losses, the latest and the best validation score, images per
+    second and the time left, in columns of fixed width:
 
         epoch  3/80  20/75  loss 1.0231  ce 0.4127  dice 0.6104  mIoU 18.02  best 18.02 ...
 
-    A runner whose console is kept concise (:class:`ConciseRunner`) shows the short one; the log
-    file, and the console of any other runner, have mmengine's. What goes to TensorBoard
-    and ``scalars.json`` is unchanged.
+    The console of a :class:`ConciseRunner` shows the short line. The log file, and the console of
+    any other runner, has mmengine's. TensorBoard and ``scalars.json`` are unchanged.
 
-    The time left is reckoned from the time that passed since the first line, so that validations
-    and checkpoints are in it; mmengine's ``eta`` leaves them out. An early stop is not foreseen.
+    The time left is extrapolated from the time since the first line. Unlike mmengine's ``eta`` it
+    includes validations and checkpoints. It does not predict an early stop.
 
     Args:
-        metric: the validation metric to show, larger is better.
-        **kwargs: of ``LogProcessor``; ``by_epoch=False`` counts iterations.
+        metric: The validation metric to show; larger is better.
+        **kwargs: Arguments of ``LogProcessor``; ``by_epoch=False`` counts iterations.
     """
 
     def __init__(self, metric: str = "mIoU", **kwargs: Any) -> None:
@@ -40,24 +39,24 @@ class ProgressLogProcessor(LogProcessor):
         self._first: tuple[float, int] | None = None
 
     def get_log_after_iter(self, runner: Runner, batch_idx: int, mode: str) -> tuple[dict, str]:
-        """Return the scalars and the line of an iteration, as upstream's."""
+        """Return the scalars and the line of an iteration."""
         tag, line = super().get_log_after_iter(runner, batch_idx, mode)
         if mode == "train":
             short = self._training(runner, batch_idx)
         else:
-            short = self._looking(runner, batch_idx, mode)
+            short = self._evaluation(runner, batch_idx, mode)
         return tag, ProgressLine(line, short)
 
     def get_log_after_epoch(
         self, runner: Runner, batch_idx: int, mode: str, with_non_scalar: bool = False
     ) -> tuple[dict, str]:
-        """Return the scalars and the line of a validation or a test, as upstream's."""
+        """Return the scalars and the line of a validation or a test."""
         tag, line = super().get_log_after_epoch(runner, batch_idx, mode, with_non_scalar)
         if mode == "test":
             newest = runner.message_hub.log_scalars.get(f"test/{self.metric}")
             short = f"test  {self.metric} {_percent(newest and newest.current())}"
         else:
-            short = "  ".join([f"validation{_after(runner, self.by_epoch)}", self._found(runner)])
+            short = "  ".join([f"validation{_after(runner, self.by_epoch)}", self._scores(runner)])
         return tag, ProgressLine(line, short)
 
     def _training(self, runner: Runner, batch_idx: int) -> str:
@@ -72,13 +71,13 @@ class ProgressLogProcessor(LogProcessor):
             losses.pop("loss", None)  # the sum of one
         names = _short_names(losses)
         columns += [f"{names[name]} {_six(value)}" for name, value in losses.items()]
-        columns.append(self._found(runner))
+        columns.append(self._scores(runner))
         if "time" in scalars:
             columns.append(_speed(runner.train_dataloader, scalars["time"]))
             columns.append(_left(self._seconds_left(runner)))
         return "  ".join(columns)
 
-    def _looking(self, runner: Runner, batch_idx: int, mode: str) -> str:
+    def _evaluation(self, runner: Runner, batch_idx: int, mode: str) -> str:
         loader = runner.val_dataloader if mode == "val" else runner.test_dataloader
         scalars = self._collect_scalars([], runner, mode)
         what = dict(val="validation", test="test")[mode]
@@ -88,8 +87,8 @@ class ProgressLogProcessor(LogProcessor):
             columns.append(_left(runner.message_hub.get_info("eta")))
         return "  ".join(columns)
 
-    def _found(self, runner: Runner) -> str:
-        # The history is part of checkpoints, so a resumed training still knows its best.
+    def _scores(self, runner: Runner) -> str:
+        # Checkpoints contain the history, so a resumed training still has its best score.
         seen = runner.message_hub.log_scalars.get(f"val/{self.metric}")
         newest, best = (seen.current(), seen.max()) if seen is not None else (None, None)
         return f"{self.metric} {_percent(newest)}  best {_percent(best)}"
@@ -104,7 +103,7 @@ class ProgressLogProcessor(LogProcessor):
 
 
 def _after(runner: Runner, by_epoch: bool) -> str:
-    # Asking a runner that does not train for its epoch would build its training loop.
+    # runner.epoch would build the training loop of a runner that does not train.
     if runner._train_loop is None or isinstance(runner._train_loop, dict):
         return ""
     if by_epoch:
@@ -117,7 +116,7 @@ def _of(done: int, total: int) -> str:
 
 
 def _short_names(names: Iterable[str]) -> dict[str, str]:
-    """Name each loss by as few of its parts as tell it apart: ``ce`` for ``decode.loss_ce``."""
+    """Shorten each name to the fewest parts that are unique: ``ce`` for ``decode.loss_ce``."""
     parts = {name: [part.removeprefix("loss_") for part in name.split(".")] for name in names}
 
     def shortest(name: str) -> str:
@@ -131,8 +130,8 @@ def _short_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def _six(value: float) -> str:
-    """Write a number in six characters, its size permitting: 0.4127, 12.345, 1234.5."""
-    digits = len(str(int(abs(value)))) if abs(value) < 1e6 else 7  # so are infinity and NaN
+    """Write a number in six characters if possible: 0.4127, 12.345, 1234.5."""
+    digits = len(str(int(abs(value)))) if abs(value) < 1e6 else 7  # also for infinity and NaN
     if digits > 6:
         return f"{value:6.0e}"
     return f"{value:6.{max(0, 5 - digits)}f}"

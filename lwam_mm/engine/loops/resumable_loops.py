@@ -1,4 +1,4 @@
-"""Training loops that go on after any iteration as if nothing had happened."""
+"""Training loops that can be resumed after any iteration with the same result."""
 
 from __future__ import annotations
 
@@ -14,82 +14,85 @@ from mmengine.runner.utils import calc_dynamic_intervals
 from torch import nn
 
 from lwam_mm.datasets.samplers.seeded_sampler import SeededSampler
+from lwam_mm.utils.errors import ConfigError
 from lwam_mm.utils.seeding import seed_everything
 
 VALIDATED = "validated_iter"
-"""Where the message hub, and so a checkpoint, keeps the iteration of the last validation."""
+"""Key of the last validation's iteration in the message hub, and so in checkpoints."""
 
 _DRAWN = "drawn_in_epoch"
 _SEED = "sampler_seed"
-_ITERATION = 2  # a stream of random numbers, beside those of the sampler
+_ITERATION_STREAM = 2  # of random numbers; the sampler has others
 
 
 class _Resumable:
-    """What both loops share.
+    """The common part of both loops.
 
-    Everything random in an iteration depends on the seed and the iteration's number: the images
-    and their augmentation through ``SeededSampler``, dropout and the like by seeding anew. So
-    nothing of it has to be kept, and a checkpoint needs the count of iterations alone.
+    Everything random in an iteration depends only on the seed and the iteration's number: images
+    and augmentation through ``SeededSampler``, dropout and the like because each iteration sets
+    the seed. A checkpoint therefore stores the number of iterations, and no random state.
     """
 
     runner: Any
     dataloader: Any
-    infinite: bool  # whether the sampler has to be
+    infinite: bool  # what the sampler must be
 
-    def _take_up(self) -> None:
-        """Find out where the run stands, and validate if it was stopped in front of that.
+    def _restore_position(self) -> None:
+        """Restore the position of the run, and validate if it was stopped just before that.
 
         Raises:
-            ValueError: the data loader has another sampler, or a data set whose augmentation
-                does not follow it.
+            ConfigError: The data loader has another sampler, or a data set whose augmentation
+                does not follow the sampler.
         """
         sampler, hub = self.dataloader.sampler, self.runner.message_hub
         if not isinstance(sampler, SeededSampler) or sampler.infinite != self.infinite:
-            raise ValueError(
-                f"{type(self).__name__} cannot go on in the middle with this "
+            raise ConfigError(
+                f"{type(self).__name__} cannot resume within an epoch with this "
                 f"{type(sampler).__name__}: set train_dataloader.sampler=dict("
                 f"type='SeededSampler', infinite={self.infinite}), or train_cfg.type="
-                f"'{type(self).__bases__[-1].__name__}' to do without"
+                f"'{type(self).__bases__[-1].__name__}' for a loop that does not"
             )
         dataset = self.dataloader.dataset
         if not getattr(dataset, "augments_by_draw", False):
-            raise ValueError(
-                f"{type(self).__name__} cannot go on exactly with this {type(dataset).__name__}, "
+            raise ConfigError(
+                f"{type(self).__name__} cannot resume exactly with this {type(dataset).__name__}, "
                 "whose augmentation does not follow the sampler: set train_dataloader.dataset="
                 "dict(type='SeededDataset', dataset=...) around it, or train_cfg.type="
-                f"'{type(self).__bases__[-1].__name__}' to do without"
+                f"'{type(self).__bases__[-1].__name__}' for a loop that does not"
             )
-        # A seed that the first start drew is not in the config.
+        # A seed drawn at the first start is not in the config.
         sampler.seed = hub.get_info(_SEED, sampler.seed)
         hub.update_info(_SEED, sampler.seed)
-        # A checkpoint of another loop does not say; such a run went on without.
+        # Checkpoints of other loops do not have it; they resume without the validation.
         hub.update_info(VALIDATED, hub.get_info(VALIDATED, self.runner.iter))
         if hub.get_info(_DRAWN, 0) == 0 and hub.get_info(VALIDATED) != self.runner.iter:
             self._validate_if_due()
 
     @property
     def _batch(self) -> int:
-        """Images in a batch of all processes together."""
+        """The number of images in the global batch, of all processes together."""
         return self.dataloader.batch_sampler.batch_size * self.dataloader.sampler.world_size
 
     def _seed_iteration(self) -> None:
-        seed_everything(self.dataloader.sampler.seed, _ITERATION, self.runner.iter, get_rank())
+        seed_everything(
+            self.dataloader.sampler.seed, _ITERATION_STREAM, self.runner.iter, get_rank()
+        )
 
 
 @LOOPS.register_module()
 class ResumableEpochTrainLoop(_Resumable, EpochBasedTrainLoop):
-    """mmengine's ``EpochBasedTrainLoop`` that also goes on within an epoch.
+    """mmengine's ``EpochBasedTrainLoop`` that also resumes within an epoch.
 
-    A run that was stopped between training an epoch and validating it begins with the validation.
-    Takes a data loader with ``SeededSampler``.
+    A run that was stopped between an epoch and its validation begins with the validation. The data
+    loader needs a ``SeededSampler``.
     """
 
     infinite = False
 
     def run(self) -> nn.Module:
-        """Train, from where the run stands to its end."""
+        """Train from the restored position to the end."""
         self.runner.call_hook("before_train")
-        self._take_up()
+        self._restore_position()
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
             self._validate_if_due()
@@ -97,7 +100,7 @@ class ResumableEpochTrainLoop(_Resumable, EpochBasedTrainLoop):
         return self.runner.model
 
     def run_epoch(self) -> None:
-        """Train what is left of an epoch."""
+        """Train the rest of an epoch."""
         self.runner.call_hook("before_train_epoch")
         self.runner.model.train()
         drawn = self.runner.message_hub.get_info(_DRAWN, 0)
@@ -109,9 +112,14 @@ class ResumableEpochTrainLoop(_Resumable, EpochBasedTrainLoop):
         self._epoch += 1
 
     def run_iter(self, idx: int, data_batch: Sequence[dict]) -> None:
-        """Train on one batch, the ``idx``-th of the epoch."""
+        """Train on one batch.
+
+        Args:
+            idx: Position of the batch in the epoch, from 0.
+            data_batch: The batch.
+        """
         self._seed_iteration()
-        # In front of the hooks: one of them may save a checkpoint.
+        # Before the hooks run, because one of them may save a checkpoint.
         self.runner.message_hub.update_info(_DRAWN, (idx + 1) * self._batch)
         super().run_iter(idx, data_batch)
 
@@ -127,10 +135,11 @@ class ResumableEpochTrainLoop(_Resumable, EpochBasedTrainLoop):
 
 @LOOPS.register_module()
 class ResumableIterTrainLoop(_Resumable, IterBasedTrainLoop):
-    """mmengine's ``IterBasedTrainLoop`` that goes on without reading what it has trained on.
+    """mmengine's ``IterBasedTrainLoop`` that resumes without reading the earlier images again.
 
-    Upstream's loads all those images once more and throws them away. A run that was stopped in
-    front of a validation begins with it. Takes a data loader with an infinite ``SeededSampler``.
+    Upstream loads all images of the earlier iterations and discards them. A run that was stopped
+    just before a validation begins with the validation. The data loader needs an infinite
+    ``SeededSampler``.
     """
 
     infinite = True
@@ -144,7 +153,7 @@ class ResumableIterTrainLoop(_Resumable, IterBasedTrainLoop):
         val_interval: int = 1000,
         dynamic_intervals: list[tuple[int, int]] | None = None,
     ) -> None:
-        # Not upstream's: it would begin to read images here, before the run knows where it is.
+        # Not upstream's __init__: it starts to read images, before the position is restored.
         BaseLoop.__init__(self, runner, dataloader)
         self._max_iters, self._max_epochs = int(max_iters), 1
         self._epoch = self._iter = 0
@@ -156,10 +165,10 @@ class ResumableIterTrainLoop(_Resumable, IterBasedTrainLoop):
         )
 
     def run(self) -> nn.Module:
-        """Train, from where the run stands to its end."""
+        """Train from the restored position to the end."""
         self.runner.call_hook("before_train")
-        self._take_up()
-        # One long epoch to the hooks, as upstream has it.
+        self._restore_position()
+        # For the hooks the training is one long epoch, as upstream.
         self.runner.call_hook("before_train_epoch")
         self.dataloader.sampler.begin_at(self._iter * self._batch)
         self.dataloader_iterator = _InfiniteDataloaderIterator(self.dataloader)

@@ -1,4 +1,4 @@
-"""A runner whose console shows progress and what a user can act on."""
+"""A runner whose console shows progress, and messages that a user can act on."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from lwam_mm.utils.console import keep_console_concise
 
 @RUNNERS.register_module()
 class ConciseRunner(DistributedRunner):
-    """``DistributedRunner``; what only bug reports need goes to the log file alone."""
+    """``DistributedRunner`` that writes messages for bug reports to the log file only."""
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """Build mmengine's logger and filter what reaches the console."""
+        """Build mmengine's logger, and filter what it writes to the console."""
         logger = super().build_logger(*args, **kwargs)
         keep_console_concise(logger)
         return logger

@@ -1,4 +1,4 @@
-"""A runner that knows what several processes need on GPUs, and on processors."""
+"""A runner for several processes on GPUs or CPUs."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from lwam_mm.models.output_classes import refuse_single_logit
 
 
 class DistributedRunner(Runner):
-    """mmengine's ``Runner``, several processes of which also work without a GPU.
+    """mmengine's ``Runner`` whose several processes also work without a GPU.
 
-    Upstream's defaults are made for GPUs: nccl, and a model on the GPU of its process. Here they
-    talk over nccl on GPUs and over gloo on processors, unless ``env_cfg.dist_cfg.backend`` says
-    otherwise. ``sync_bn`` and SyncBN layers are for GPUs; on processors, where torch has none,
-    each process normalises by its own share of the batch. The log says what was chosen.
+    Upstream's defaults are made for GPUs: nccl, and a model on the GPU of its process. This runner
+    uses nccl on GPUs and gloo on CPUs, unless ``env_cfg.dist_cfg.backend`` names another.
+    ``sync_bn`` and SyncBN layers work on GPUs. Torch has none for CPUs, where each process
+    normalises with its own share of the batch. The log says what was chosen.
     """
 
     def setup_env(self, env_cfg: dict) -> None:
-        """Set the environment up, with the backend that goes with the device."""
+        """Set up the environment, with the backend that fits the device."""
         backend = "gloo" if get_device() == "cpu" else "nccl"
         dist_cfg = dict(backend=backend) | dict(env_cfg.get("dist_cfg") or {})
         super().setup_env(dict(env_cfg) | dict(dist_cfg=dist_cfg))
@@ -46,7 +46,7 @@ class DistributedRunner(Runner):
             self.register_hook(TrainingRecordHook())
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        """Put the model on its device and, if there are several processes, join it with theirs."""
+        """Move the model to its device, and wrap it if there are several processes."""
         if not self.distributed or is_model_wrapper(model):
             return super().wrap_model(model_wrapper_cfg, model)
         if get_device() == "cpu":
@@ -72,5 +72,5 @@ def _norms(model: nn.Module) -> str:
         return ""
     if any(isinstance(norm, nn.SyncBatchNorm) for norm in norms):
         return "; batch norms are synchronised"
-    why = ", since SyncBN is for GPUs" if get_device() == "cpu" else " (sync_bn is not set)"
-    return f"; batch norms look at the images of their own process alone{why}"
+    why = ", since SyncBN needs GPUs" if get_device() == "cpu" else " (sync_bn is not set)"
+    return f"; batch norms use only the images of their own process{why}"

@@ -1,4 +1,4 @@
-"""A runner that resumes from the newest checkpoint which is whole."""
+"""A runner that resumes from the newest intact checkpoint."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from lwam_mm.utils.errors import UserError
 
 
 class NothingToResumeError(UserError, RuntimeError):
-    """A work dir has checkpoints, and none of them can be resumed from."""
+    """A work dir has checkpoints, but the run can be resumed from none of them."""
 
 
 @RUNNERS.register_module()
 class ResumableRunner(ConciseRunner):
-    """``ConciseRunner`` that gets over a broken checkpoint, and over SIGTERM in its data workers.
+    """``ConciseRunner`` that survives a broken checkpoint, and SIGTERM in its data workers.
 
-    ``resume=True`` goes on from the checkpoint that ``last_checkpoint`` names. Is that missing or
-    broken, from the newest of the others that is whole, with a warning that names both. If there
-    are some and all are broken, that is an error. Where there are none, the run starts from the
-    beginning, so that a job script can always ask to resume.
+    ``resume=True`` loads the checkpoint that ``last_checkpoint`` names. If that is missing or
+    broken, it loads the newest intact one instead, with a warning that names both. If there are
+    checkpoints and all are broken, that is an error. If there are none, the training starts at
+    the beginning, so a job script can always ask to resume.
 
     Attributes:
-        resumed_from: the checkpoint that the run goes on from, or is about to; None if it began
-            at the beginning, or if ``load_from`` named one.
+        resumed_from: The checkpoint that the run resumes from; None if it started at the
+            beginning or ``load_from`` names a checkpoint.
     """
 
     resumed_from: Path | None = None
 
     def load_or_resume(self) -> None:
-        """Resume as described above; otherwise as upstream.
+        """Load or resume a checkpoint as the config says.
 
         Raises:
-            NothingToResumeError: there are checkpoints, but none is whole.
-            lwam_mm.compat.UnsafeCheckpointError: one could run code.
+            NothingToResumeError: There are checkpoints, but all are broken.
+            lwam_mm.compat.UnsafeCheckpointError: Loading a checkpoint could run code.
         """
         if self._has_loaded or not self._resume or self._load_from is not None:
             super().load_or_resume()
@@ -55,7 +55,7 @@ class ResumableRunner(ConciseRunner):
             self.resumed_from = path
             if problems:
                 broken = "; ".join(problems)
-                self.logger.warning(f"{broken}. Going on from {path}, if that is whole, instead.")
+                self.logger.warning(f"{broken}. Trying {path} instead.")
             try:
                 check_checksums(path)
                 self.resume(str(path))
@@ -68,20 +68,20 @@ class ResumableRunner(ConciseRunner):
         if problems:
             listed = "\n  ".join(problems)
             raise NothingToResumeError(
-                f"{self.work_dir}: no checkpoint can be resumed from:\n  {listed}\n"
-                "Remedy: copy one that is whole there, or take another --work-dir to start anew"
+                f"{self.work_dir}: the run can be resumed from no checkpoint:\n  {listed}\n"
+                "Remedy: copy an intact checkpoint there, or start a new run in another --work-dir"
             )
         best = sorted(Path(self.work_dir).glob("best_*.pth"))
-        found = f" ({best[-1].name} holds weights alone, and may be replaced)" if best else ""
+        found = f" ({best[-1].name} holds weights alone, and may be overwritten)" if best else ""
         log = self.logger.warning if best else self.logger.info
         log(f"{self.work_dir}: nothing to resume from{found}: training starts at the beginning.")
 
     @staticmethod
     def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
-        """Build a data loader whose workers outlive a SIGTERM.
+        """Build a data loader whose workers ignore SIGTERM from others than their parent.
 
-        Slurm sends it to every process of a job. Were the workers gone, the iteration that the
-        main process is to finish and save could not be finished.
+        Slurm sends it to every process of a job. Without its workers, the main process could not
+        finish the current iteration and save.
         """
         loader = Runner.build_dataloader(*args, **kwargs)
         loader.worker_init_fn = partial(_start_worker, loader.worker_init_fn)
@@ -89,10 +89,11 @@ class ResumableRunner(ConciseRunner):
 
 
 def resumable_checkpoints(work_dir: str | Path) -> list[Path]:
-    """List the checkpoints that a run may go on from, the one to try first in front.
+    """List the checkpoints that a run can be resumed from, in the order to try them.
 
-    That is what ``last_checkpoint`` names, there or not; then the others beside it and in the
-    work dir, the newest first. The best ones are not among them: they hold no optimizer.
+    First comes the one that ``last_checkpoint`` names, even if it does not exist, then the others
+    in its folder and in the work dir, the newest first. The best checkpoints are left out because
+    they hold no optimizer.
     """
     work_dir = Path(work_dir)
     named = [Path(path) for path in [find_latest_checkpoint(str(work_dir))] if path]
@@ -110,13 +111,13 @@ def resumable_checkpoints(work_dir: str | Path) -> list[Path]:
 def _start_worker(stock: Callable[[int], None] | None, worker: int) -> None:
     if hasattr(signal, "sigwaitinfo"):  # not on macOS
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        threading.Thread(target=_heed_parent, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     if stock is not None:
         stock(worker)
 
 
-def _heed_parent(parent: int) -> None:
-    # Python ends its workers by SIGTERM as well: theirs alone counts.
+def _end_with_parent(parent: int) -> None:
+    # Python ends its workers by SIGTERM as well. Only that one counts.
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
         pass
     os._exit(0)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.hooks import Hook
+from mmengine.model import BaseModel
 from mmengine.registry import HOOKS
 
 from lwam_mm.engine.hooks.finite_loss_hook import NonFiniteLossError
@@ -49,6 +50,30 @@ def test_stops_before_the_weights_take_harm(small_config, kind, value):
         assert torch.equal(parameter, spoil.before[name]), name
     there = {path.name for path in Path(runner.work_dir).glob("*.pth")}
     assert there == (set() if kind == "epoch" else {"iter_2.pth"})
+
+
+class GivenLosses(BaseModel):
+    """Has zero, zero and then some value as one of its losses."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.values = iter([0.0, 0.0, value])
+
+    def forward(self, inputs, data_samples=None, mode="tensor"):
+        if mode != "loss":
+            return [self.weight]
+        return dict(loss=self.weight.sum(), loss_other=next(self.values) * self.weight)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_each_loss_that_is_not_finite_stops(tiny_runner, value):
+    """Infinity is not NaN: of an image that is infinite a net makes NaN before the loss."""
+    model = GivenLosses(value)
+    runner = tiny_runner([1], epochs=2, model=model, custom_hooks=[dict(type="FiniteLossHook")])
+    with pytest.raises(NonFiniteLossError, match=rf"iteration 3: loss 0\.98, loss_other {value}"):
+        runner.train()
+    assert torch.isfinite(model.weight).all()
 
 
 def test_model_is_left_as_it_was(small_config, monkeypatch):

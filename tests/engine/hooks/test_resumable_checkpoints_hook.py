@@ -55,6 +55,7 @@ def test_what_was_to_go_when_the_run_was_killed_goes_later(tiny_runner, monkeypa
     options, calls = HOOK | dict(max_keep_ckpts=2), []
 
     def write_and_die(path, data, durable) -> None:
+        assert durable  # a power cut must find the name of a checkpoint as well
         write_atomically(path, data, durable)
         calls.append(data)
         if len(calls) == 5:  # twice an epoch

@@ -68,6 +68,6 @@ def test_on_gpus_the_model_is_left_to_upstream(monkeypatch, sync_bn):
     assert handed == [dict(static_graph=True)]
     norms = {
         "torch": "batch norms are synchronised",
-        None: "batch norms look at the images of their own process alone (sync_bn is not set)",
+        None: "batch norms use only the images of their own process (sync_bn is not set)",
     }[sync_bn]
     assert said == [f"4 processes on cuda, over nccl; {norms}."]

@@ -81,7 +81,7 @@ def test_broken_newest_falls_back_to_the_one_before(resume, trained, damage):
     runner, said = resume()
     assert (runner.epoch, runner.iter) == (1, 2)
     warning = next(line for line in said.splitlines() if "WARNING" in line)
-    assert re.search(r"epoch_2\.pth: .* Going on from \S*epoch_1\.pth", warning)
+    assert re.search(r"epoch_2\.pth: .* Trying \S*epoch_1\.pth instead", warning)
 
 
 def test_none_that_is_whole_is_an_error_and_no_new_start(resume, trained):

@@ -1,4 +1,4 @@
-"""A hook by which the processes of a training log and save what they have in common."""
+"""A hook that averages losses and batch norm statistics over the processes of a training."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-@HOOKS.register_module()
-class JointProcessesHook(Hook):
-    """Average over the processes what each knows for itself; with one process, do nothing.
+@HOOKS.register_module(name=["AverageOverProcessesHook", "JointProcessesHook"])
+class AverageOverProcessesHook(Hook):
+    """Average losses and batch norm statistics over the processes after each iteration.
 
-    - Losses, so that logs and curves show those of the joint batch. Upstream logs the losses of
-      the first process alone.
-    - Running statistics of batch norms that are not synchronised. Each process would validate
-      with its own, and a checkpoint hold those of the first alone; now all have the same, and a
-      resumed run goes on as if it had not been stopped.
+    - Losses: logs and curves then show those of the global batch. Upstream logs the losses of the
+      first process only.
+    - Running statistics of batch norms that are not synchronised: otherwise each process would
+      validate with its own, and a checkpoint would hold those of the first process. With the
+      average, a resumed run continues as if it had not been stopped.
+
+    With one process the hook does nothing. ``JointProcessesHook``, its former name, works in
+    configs as well.
     """
 
-    priority = "HIGHEST"  # in front of what logs and of what saves
+    priority = "HIGHEST"  # before the hooks that log and save
 
     def after_train_iter(
         self,
@@ -44,15 +47,12 @@ class JointProcessesHook(Hook):
 
 
 def _running_statistics(model: nn.Module) -> list[Tensor]:
-    norms = [
-        module
-        for module in model.modules()
-        # Frozen ones, such as a teacher's, are the same everywhere, and stay so to the last bit.
-        if isinstance(module, _BatchNorm) and module.training and module.running_mean is not None
-    ]
     return [
         statistic
-        for norm in norms
+        for norm in model.modules()
+        # Norms in eval mode, such as a frozen teacher's, are the same in every process. Averaging
+        # could change their last bit.
+        if isinstance(norm, _BatchNorm) and norm.training and norm.running_mean is not None
         if not isinstance(norm, nn.SyncBatchNorm)
         for statistic in (norm.running_mean, norm.running_var)
     ]
