@@ -1,4 +1,4 @@
-"""Write a synthetic powder-bed dataset: tools/make_synthetic.py OUT --images N --size S."""
+"""Write a synthetic powder-bed data set: tools/make_synthetic.py OUT --images N --size S."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lwam_mm.datasets.synthetic import generate_dataset
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
-        description="Draw powder-bed frames with all five defects, and their masks. "
-        "The same arguments give the same files."
+        description="Draw powder-bed frames with all five defects and their masks. "
+        "Equal arguments give equal files."
     )
     parser.add_argument("out", type=Path, help="folder to write; absent or empty")
     parser.add_argument("--images", type=int, default=120, help="number of frames (default: 120)")
@@ -26,7 +26,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def show_progress(done: int, total: int, name: str) -> None:
-    """Print a line that stays in place on a terminal, and one in ten per cent elsewhere."""
+    """Print progress: on a terminal in one line, elsewhere a line for every ten per cent."""
     if sys.stdout.isatty():
         print(f"\r[{done}/{total}] {name}", end="\n" if done == total else "", flush=True)
     elif done == total or done * 10 // total != (done - 1) * 10 // total:
@@ -34,7 +34,7 @@ def show_progress(done: int, total: int, name: str) -> None:
 
 
 def summary_lines(summary: dict) -> list[str]:
-    """Lay out the images and the share of pixels per class, a column for each split."""
+    """Format the images and the share of pixels of each class, one column per split."""
     splits = list(summary["splits"])
     lines = [f"{'':<12}" + "".join(f"{split:>16}" for split in splits)]
     images = "".join(f"{summary['splits'][split]['images']:>16}" for split in splits)
@@ -51,7 +51,7 @@ def summary_lines(summary: dict) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit status."""
+    """Run the tool and return the exit status."""
     args = parse_args(argv)
     try:
         summary = generate_dataset(args.out, args.images, args.size, args.seed, show_progress)

@@ -1,15 +1,14 @@
-# What every run shares: our modules, logging, pictures of the curves, checkpoints that are
-# strict, what keeps a run's work when it is killed or told to end, and several processes.
+# What every run shares: registration of our modules, logging, curves, strict loading of
+# checkpoints, resuming after a kill or a preemption, and training in several processes.
 default_scope = "mmseg"
 custom_imports = dict(imports=["lwam_mm.plugin"], allow_failed_imports=False)
 
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
-    # Several processes talk over nccl on GPUs and over gloo on processors, unless told otherwise:
-    # dist_cfg=dict(backend=...)
+    # dist_cfg=dict(backend=...): by default nccl on GPUs and gloo on CPUs.
 )
-sync_bn = "torch"  # on GPUs; on processors torch has none
+sync_bn = "torch"  # on GPUs; torch has none for CPUs
 randomness = dict(seed=114)
 
 vis_backends = [dict(type="LocalVisBackend")]  # tools/train.py --tensorboard adds one
@@ -23,8 +22,8 @@ custom_hooks = [
     dict(type="StrictCheckpointHook"),
     dict(type="FiniteLossHook"),
     dict(type="JointProcessesHook"),
-    dict(type="KeepMemoryHook"),  # on processors: quicker
+    dict(type="KeepMemoryHook"),  # faster on CPUs
     dict(type="CurvesHook"),
-    dict(type="CalibrateTeacherHook"),  # for model.teacher_engine="openvino-int8" alone
+    dict(type="CalibrateTeacherHook"),  # does nothing unless model.teacher_engine="openvino-int8"
     dict(type="PreemptionHook"),
 ]

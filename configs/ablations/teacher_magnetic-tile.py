@@ -1,50 +1,37 @@
-# Who should teach: UNet++ with and without deep supervision, U-Net, DeepLabV3+. All teach by DIST
-# alone, on the logits: their deepest features have other sizes.
-#
-# python tools/ablate.py configs/ablations/teacher_magnetic-tile.py --jobs 2 --resume
-# The format is told in lwam_mm/lab/studies/__init__.py.
+# Which teacher to take: UNet++ with and without deep supervision, U-Net, DeepLabV3+. All teach by
+# DIST alone, on the logits: their deepest features have other sizes.
+_base_ = ["./_base_/magnetic_tile.py"]
 title = "Teachers"
-base = "../distill/kd-unetpp-w8_lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"
-_claim = "claim_magnetic-tile.py"
-_without_feature = [
-    "model.distiller.distill_losses.loss_feature",
-    "model.distiller.loss_forward_mappings.loss_feature",
-    "model.distiller.student_recorders.feature",
-    "model.distiller.teacher_recorders.feature",
-]
+_distiller = "model.distiller"
+_recorders = [f"{_distiller}.{net}_recorders.feature" for net in ("student", "teacher")]
+_dist = dict(remove=_base_._without_feature + _recorders)
 # MMSegmentation's heads have no module of the logits' name.
-_logits = {"model.distiller.teacher_recorders.logits.source": "decode_head.conv_seg"}
+_conv_seg = {f"{_distiller}.teacher_recorders.logits.source": "decode_head.conv_seg"}
 # DeepLabV3+'s logits are a quarter of the image's size.
+_resize = dict(
+    type="mmrazor.TorchFunctionalConnector",
+    function_name="interpolate",
+    func_args=dict(scale_factor=4, mode="bilinear", align_corners=False),
+)
 _enlarged = {
-    "model.distiller.connectors": dict(
-        enlarge=dict(
-            type="mmrazor.TorchFunctionalConnector",
-            function_name="interpolate",
-            func_args=dict(scale_factor=4, mode="bilinear", align_corners=False),
-        )
-    ),
-    "model.distiller.loss_forward_mappings.loss_dist.logits_T": dict(
+    f"{_distiller}.connectors": dict(enlarge=_resize),
+    f"{_base_._inputs}.loss_dist.logits_T": dict(
         recorder="logits", from_student=False, connector="enlarge"
     ),
 }
 arms = {
-    "student": dict(study=_claim),
-    "unetpp": dict(study=_claim, arm="teacher"),
-    "by-unetpp": dict(study=_claim, arm="dist"),
+    "student": dict(study=_base_._claim),
+    "unetpp": dict(study=_base_._claim, arm="teacher"),
+    "by-unetpp": dict(study=_base_._claim, arm="dist"),
     "unetpp-plain": dict(
-        config="../unetpp/unetpp-w8_1xb8-8e_magnetic-tile-256x256.py",
-        overrides={"model.decode_head.deep_supervision": False},
+        config=_base_._teacher, overrides={"model.decode_head.deep_supervision": False}
     ),
-    "by-unetpp-plain": dict(teacher="unetpp-plain", remove=_without_feature),
+    "by-unetpp-plain": dict(_dist, teacher="unetpp-plain"),
     "unet": dict(config="../baselines/unet-w8_1xb8-8e_magnetic-tile-256x256.py"),
-    "by-unet": dict(teacher="unet", remove=_without_feature, overrides=_logits),
+    "by-unet": dict(_dist, teacher="unet", overrides=_conv_seg),
     "deeplabv3plus": dict(
         config="../baselines/deeplabv3plus_r18-w16-d8_1xb8-8e_magnetic-tile-256x256.py"
     ),
-    "by-deeplabv3plus": dict(
-        teacher="deeplabv3plus", remove=_without_feature, overrides=_logits | _enlarged
-    ),
+    "by-deeplabv3plus": dict(_dist, teacher="deeplabv3plus", overrides=_conv_seg | _enlarged),
 }
-seeds = [0]
 compare_with = "student"
-amp = True

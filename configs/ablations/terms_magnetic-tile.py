@@ -1,43 +1,23 @@
 # What each term of the distillation is worth: the feature's, DIST and KL, alone, in pairs and all
 # together; and the paper's pair in the form of the released code, which softens the teacher twice.
-#
-# python tools/ablate.py configs/ablations/terms_magnetic-tile.py --jobs 2 --resume
-# The format is told in lwam_mm/lab/studies/__init__.py.
+_base_ = ["./_base_/magnetic_tile.py"]
 title = "Terms of the distillation"
-base = "../distill/kd-unetpp-w8_lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"
-
-
-def _without(*terms):
-    return [
-        f"model.distiller.{part}.loss_{term}"
-        for term in terms
-        for part in ("distill_losses", "loss_forward_mappings")
-    ]
-
-
+_feature, _dist = _base_._without_feature, _base_._without_dist
 _kl = {
-    "model.distiller.distill_losses.loss_kl": dict(type="PixelKLLoss", tau=4.0),
-    "model.distiller.loss_forward_mappings.loss_kl": dict(
-        preds_S=dict(recorder="logits", from_student=True),
-        preds_T=dict(recorder="logits", from_student=False),
-    ),
+    f"{_base_._losses}.loss_kl": dict(type="PixelKLLoss", tau=4.0),
+    f"{_base_._inputs}.loss_kl": _base_._logits,
 }
-_claim = "claim_magnetic-tile.py"
+_twice = {f"{_base_._losses}.loss_dist.resoften_teacher": True}
 arms = {
-    "none": dict(study=_claim, arm="student"),
-    "feature": dict(teacher="teacher", remove=_without("dist")),
-    "dist": dict(study=_claim),
-    "kl": dict(teacher="teacher", remove=_without("feature", "dist"), overrides=_kl),
-    "feature+dist": dict(study=_claim, arm="all"),
-    "feature+kl": dict(teacher="teacher", remove=_without("dist"), overrides=_kl),
-    "dist+kl": dict(teacher="teacher", remove=_without("feature"), overrides=_kl),
+    "none": dict(study=_base_._claim, arm="student"),
+    "feature": dict(teacher="teacher", remove=_dist),
+    "dist": dict(study=_base_._claim),
+    "kl": dict(teacher="teacher", remove=_feature + _dist, overrides=_kl),
+    "feature+dist": dict(study=_base_._claim, arm="all"),
+    "feature+kl": dict(teacher="teacher", remove=_dist, overrides=_kl),
+    "dist+kl": dict(teacher="teacher", remove=_feature, overrides=_kl),
     "feature+dist+kl": dict(teacher="teacher", overrides=_kl),
-    "feature+dist_as-released": dict(
-        teacher="teacher",
-        overrides={"model.distiller.distill_losses.loss_dist.resoften_teacher": True},
-    ),
-    "teacher": dict(study=_claim),
+    "feature+dist_as-released": dict(teacher="teacher", overrides=_twice),
+    "teacher": dict(study=_base_._claim),
 }
-seeds = [0]
 compare_with = "none"
-amp = True

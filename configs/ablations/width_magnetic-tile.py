@@ -1,36 +1,23 @@
-# How wide the student has to be, alone and taught by DIST: the feature's term wants the teacher's
-# number of channels, so it is left out.
-#
-# python tools/ablate.py configs/ablations/width_magnetic-tile.py --jobs 2 --resume
-# The format is told in lwam_mm/lab/studies/__init__.py.
+# How wide the student has to be, alone and taught by DIST. The feature's term is left out, because
+# it needs the teacher's number of channels.
+_base_ = ["./_base_/magnetic_tile.py"]
 title = "Width of the student"
-base = "../distill/kd-unetpp-w8_lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"
-_student = "../lwrnet/lwrnet-w16_1xb8-8e_magnetic-tile-256x256.py"
-_claim = "claim_magnetic-tile.py"
-_without_feature = [
-    "model.distiller.distill_losses.loss_feature",
-    "model.distiller.loss_forward_mappings.loss_feature",
-]
 
 
-def _width(channels, student="model"):
+def _width(channels, student):
     return {f"{student}.{part}.base_channels": channels for part in ("backbone", "decode_head")}
 
 
-def _taught(channels):
-    overrides = _width(channels, "model.architecture")
-    return dict(teacher="teacher", remove=_without_feature, overrides=overrides)
-
-
+_alone = [dict(config=_base_._student, overrides=_width(w, "model")) for w in (8, 32)]
+_dist = dict(teacher="teacher", remove=_base_._without_feature)
+_taught = [dict(_dist, overrides=_width(w, "model.architecture")) for w in (8, 32)]
 arms = {
-    "w8_alone": dict(config=_student, overrides=_width(8)),
-    "w8_dist": _taught(8),
-    "w16_alone": dict(study=_claim, arm="student"),
-    "w16_dist": dict(study=_claim, arm="dist"),
-    "w32_alone": dict(config=_student, overrides=_width(32)),
-    "w32_dist": _taught(32),
-    "teacher": dict(study=_claim),
+    "w8_alone": _alone[0],
+    "w8_dist": _taught[0],
+    "w16_alone": dict(study=_base_._claim, arm="student"),
+    "w16_dist": dict(study=_base_._claim, arm="dist"),
+    "w32_alone": _alone[1],
+    "w32_dist": _taught[1],
+    "teacher": dict(study=_base_._claim),
 }
-seeds = [0]
 compare_with = "w16_alone"
-amp = True

@@ -1,11 +1,5 @@
-# Fast-SCNN as MMSegmentation has it, on magnetic tiles, trained as the student is.
-_base_ = [
-    "mmseg::_base_/models/fast_scnn.py",
-    "../_base_/datasets/magnetic_tile.py",
-    "../_base_/losses/magnetic_tile.py",
-    "../_base_/schedules/schedule_8e.py",
-    "../_base_/default_runtime.py",
-]
+# Fast-SCNN as in MMSegmentation, on magnetic tiles, trained like the student.
+_base_ = ["mmseg::_base_/models/fast_scnn.py", "../_base_/magnetic_tile_8e.py"]
 _norm = dict(type="BN", momentum=0.01)
 _head = dict(num_classes=6, norm_cfg=_norm, loss_decode=_base_.magnetic_tile_loss)
 model = dict(

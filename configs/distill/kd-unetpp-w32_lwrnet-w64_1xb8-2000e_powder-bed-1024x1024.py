@@ -1,5 +1,5 @@
-# The teacher of configs/unetpp teaches the student on powder-bed images, the losses in the
-# paper's form. Give the teacher with --cfg-options model.teacher_ckpt=CHECKPOINT.
+# The teacher of configs/unetpp teaches the student on powder-bed images, with the losses in the
+# paper's form. Name the teacher with --cfg-options model.teacher_ckpt=CHECKPOINT.
 _base_ = [
     "../_base_/models/kd_unetpp_lwrnet.py",
     "../_base_/datasets/powder_bed.py",

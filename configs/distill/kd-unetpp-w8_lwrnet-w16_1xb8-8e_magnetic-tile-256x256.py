@@ -1,19 +1,8 @@
-# The narrow teacher teaches the narrow student on magnetic tiles. Give the teacher with
+# The narrow teacher teaches the narrow student on magnetic tiles. Name the teacher with
 # --cfg-options model.teacher_ckpt=CHECKPOINT.
-_base_ = [
-    "../_base_/models/kd_unetpp_lwrnet.py",
-    "../_base_/datasets/magnetic_tile.py",
-    "../_base_/losses/magnetic_tile.py",
-    "../_base_/schedules/schedule_8e.py",
-    "../_base_/default_runtime.py",
-]
+_base_ = ["../_base_/models/kd_unetpp_lwrnet.py", "../_base_/magnetic_tile_8e.py"]
+_head = dict(base_channels=16, loss_decode=_base_.magnetic_tile_loss)
 model = dict(
-    architecture=dict(
-        backbone=dict(base_channels=16),
-        decode_head=dict(
-            base_channels=16,
-            loss_decode={{_base_.magnetic_tile_loss}},
-        ),
-    ),
+    architecture=dict(backbone=dict(base_channels=16), decode_head=_head),
     teacher=dict(backbone=dict(base_channels=8), decode_head=dict(base_channels=8)),
 )

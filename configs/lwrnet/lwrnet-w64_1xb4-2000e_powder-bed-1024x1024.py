@@ -1,4 +1,4 @@
-# The student alone on powder-bed images, as released: the baseline of the distillation.
+# The student alone on powder-bed images, as released: what the distillation is compared with.
 _base_ = [
     "../_base_/models/lwrnet.py",
     "../_base_/datasets/powder_bed.py",

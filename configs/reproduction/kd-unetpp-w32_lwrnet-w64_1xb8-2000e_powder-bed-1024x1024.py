@@ -1,7 +1,6 @@
-# The distillation with what the released code does differently from the paper or from good
-# practice: the teacher softened twice; a learning rate that swings along a cosine with a
-# half period of 40 epochs; corners that a rotation leaves empty taught as background;
-# transposed convolutions that begin as torch has them.
+# The distillation with what the released code does differently from the paper or good practice:
+# the teacher softened twice, and what the student's config in this folder lists, with a half period
+# of 40 epochs.
 _base_ = [
     "../_base_/models/kd_unetpp_lwrnet.py",
     "../_base_/datasets/powder_bed_as_released.py",
@@ -9,10 +8,8 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 train_dataloader = dict(batch_size=8)
-model = dict(
-    architecture=dict(decode_head=dict(repeat_pixels=False)),
-    distiller=dict(distill_losses=dict(loss_dist=dict(resoften_teacher=True))),
-)
+_head, _dist = dict(repeat_pixels=False), dict(loss_dist=dict(resoften_teacher=True))
+model = dict(architecture=dict(decode_head=_head), distiller=dict(distill_losses=_dist))
 param_scheduler = [
     dict(type="CosineAnnealingLR", T_max=40, eta_min=1e-7, begin=0, end=2000, by_epoch=True)
 ]

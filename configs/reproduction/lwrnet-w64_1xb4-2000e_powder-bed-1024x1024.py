@@ -1,7 +1,6 @@
-# The student with what the released code does differently from good
-# practice: a learning rate that swings up and down along a cosine with a
-# half period of 50 epochs; corners that a rotation leaves empty taught as background;
-# transposed convolutions that begin as torch has them.
+# The student with what the released code does differently from good practice: a learning rate that
+# rises and falls along a cosine with a half period of 50 epochs; corners that a rotation leaves
+# empty labelled background; transposed convolutions that start from random weights.
 _base_ = [
     "../_base_/models/lwrnet.py",
     "../_base_/datasets/powder_bed_as_released.py",

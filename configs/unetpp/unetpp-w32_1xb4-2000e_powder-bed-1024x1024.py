@@ -1,4 +1,4 @@
-# The teacher alone on powder-bed images, as released.
+# The teacher on powder-bed images, as released.
 _base_ = [
     "../_base_/models/unetpp.py",
     "../_base_/datasets/powder_bed.py",

@@ -1,11 +1,10 @@
 # Powder-bed layers in the released layout, 1024 x 1024, with the released augmentation.
 #
-# Another size is set where it is used, in a leaf config (the pipelines are already built here):
+# To use another size, a leaf config changes the pipelines, which are already built here:
 #     _base_.train_dataloader.dataset.pipeline[4].scale = (512, 512)
 #     _base_.val_dataloader.dataset.pipeline[1].scale = (512, 512)   # likewise test_dataloader
 #     _base_.test_pipeline[1].scale = (512, 512)                     # read by MMDeploy
 # or with --cfg-options train_dataloader.dataset.pipeline.4.scale="(512,512)" and so on.
-# With num_workers=0, persistent_workers has to be False.
 dataset_type = "PowderBedDataset"
 data_root = "data/powder_bed"
 img_scale = (1024, 1024)  # width, height
@@ -13,14 +12,13 @@ img_scale = (1024, 1024)  # width, height
 train_pipeline = [
     dict(type="LoadCheckedImage"),
     dict(type="LoadIndexMask"),
-    # A horizontal and a vertical flip with p 0.5 each, independent of one another:
-    # a quarter one, a quarter the other, a quarter both.
+    # A horizontal and a vertical flip, independently with p 0.5: one, the other, or both.
     dict(
         type="RandomFlip",
         prob=[0.25, 0.25, 0.25],
         direction=["horizontal", "vertical", "diagonal"],
     ),
-    # The corners that come in are ignored; seg_pad_val=0 teaches them as background, as released.
+    # The empty corners are ignored; seg_pad_val=0 labels them background, as released.
     dict(type="RandomWholeAngleRotate", prob=0.5, angle_range=(-180, 180), seg_pad_val=255),
     dict(type="Resize", scale=img_scale, keep_ratio=False),
     dict(type="RandomBrightnessContrast", brightness=(0.5, 1.4), contrast=(0.6, 2.2)),
@@ -29,7 +27,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type="LoadCheckedImage"),
     dict(type="Resize", scale=img_scale, keep_ratio=False),
-    # Behind Resize: masks stay as they are, so that metrics are those of the image's own size.
+    # After Resize, so that masks keep their size and metrics are those of the original image.
     dict(type="LoadIndexMask"),
     dict(type="PackSegInputs"),
 ]

@@ -1,6 +1,7 @@
-# What 97.5 % of background need: cross-entropy in which defects weigh more, the smallest most, and
-# Dice, in which every class of a batch counts the same. Data set and crops show defects more often
-# than they are; weights as steep as without that find them everywhere.
+# Losses for images that are 97.5 % background: cross-entropy with higher weights for defects, the
+# highest for the smallest, and Dice, in which every class of a batch counts the same. The data set
+# and its crops already show defects more often than they occur; with the weights that would balance
+# the original frequencies, the nets find defects everywhere.
 magnetic_tile_loss = [
     dict(
         type="WeightedCrossEntropyLoss",

@@ -1,57 +1,12 @@
-# Distillation: UNet++ teaches LWRNet by its deepest feature (4 x MSE) and by DIST on the logits
-# (2 x, temperature 4, the paper's form), beside the student's own cross-entropy.
-# Both nets see the images as the student's data_preprocessor gives them. The features agree in
-# channels where the student is twice as wide as the teacher, as released.
-_data_preprocessor = dict(
-    type="SegDataPreProcessor",
-    mean=[123.675, 116.28, 103.53],
-    std=[58.395, 57.12, 57.375],
-    bgr_to_rgb=True,
-    pad_val=0,
-    seg_pad_val=255,
-    size_divisor=16,
-    test_cfg=dict(size_divisor=16),
-)
-_loss = dict(type="JointCrossEntropyLoss", avg_non_ignore=True)
-
+# Distillation: UNet++ teaches LWRNet with its deepest feature (4 x MSE) and with DIST on the logits
+# (2 x, temperature 4, the paper's form), beside the student's own cross-entropy. The features have
+# equally many channels where the student is twice as wide as the teacher, as released.
+_base_ = ["../networks/lwrnet.py", "../networks/unetpp.py", "../data_preprocessor.py"]
 model = dict(
     type="FrozenTeacherDistill",
-    architecture=dict(
-        type="FoldableEncoderDecoder",
-        data_preprocessor=_data_preprocessor,
-        backbone=dict(
-            type="LWRNet",
-            base_channels=64,
-            with_1x1=True,
-            with_identity=True,
-            norm_cfg=dict(type="BN"),
-        ),
-        decode_head=dict(
-            type="LWRHead",
-            base_channels=64,
-            with_1x1=True,
-            with_identity=True,
-            norm_cfg=dict(type="BN"),
-            num_classes=6,
-            loss_decode=_loss,
-        ),
-        train_cfg=dict(),
-        test_cfg=dict(mode="whole"),
-    ),
-    teacher=dict(
-        type="EncoderDecoder",
-        backbone=dict(type="UNetPlusPlus", base_channels=32, norm_cfg=dict(type="BN")),
-        decode_head=dict(
-            type="UNetPlusPlusHead",
-            base_channels=32,
-            deep_supervision=True,
-            num_classes=6,
-            loss_decode=_loss,
-        ),
-        train_cfg=dict(),
-        test_cfg=dict(mode="whole"),
-    ),
-    teacher_ckpt=None,  # the leaf config or --cfg-options says which
+    architecture=dict(_base_._student, data_preprocessor=_base_._data_preprocessor),
+    teacher=_base_._teacher,
+    teacher_ckpt=None,  # set it in the leaf config or with --cfg-options
     distiller=dict(
         type="mmrazor.ConfigurableDistiller",
         student_recorders=dict(

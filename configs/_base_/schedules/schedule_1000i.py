@@ -1,27 +1,13 @@
-# For the demo: AdamW at 5e-3 for 1000 iterations, warm-up over the first 50, then half a cosine;
-# validation each 250 iterations, the best and the last two checkpoints kept.
+# For the demo's students: AdamW at 5e-3 for 1000 iterations, warm-up over the first 50, then half a
+# cosine; validation every 250 iterations.
+_base_ = ["../default_hooks.py"]
 optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=5e-3, weight_decay=0.01))
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=50, by_epoch=False),
     dict(type="CosineAnnealingLR", T_max=950, eta_min=1e-5, begin=50, end=1000, by_epoch=False),
 ]
-
 train_cfg = dict(type="ResumableIterTrainLoop", max_iters=1000, val_interval=250)
-val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")
 log_processor = dict(type="ProgressLogProcessor", by_epoch=False)
-
 default_hooks = dict(
-    timer=dict(type="IterTimerHook"),
-    logger=dict(type="LoggerHook", interval=50, log_metric_by_epoch=False),
-    param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(
-        type="BestCheckpointsHook",
-        interval=50,
-        max_keep_ckpts=2,
-        by_epoch=False,
-        save_best="mIoU",
-    ),
-    sampler_seed=dict(type="DistSamplerSeedHook"),
-    visualization=dict(type="SegVisualizationHook"),
+    logger=dict(log_metric_by_epoch=False), checkpoint=dict(interval=50, by_epoch=False)
 )

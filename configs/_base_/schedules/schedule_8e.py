@@ -1,5 +1,6 @@
 # For small nets on small data sets: AdamW at 1.5e-3 for 8 epochs, warm-up over 50 iterations, then
-# half a cosine; validation each 4 epochs, the best and the last two checkpoints kept.
+# half a cosine; validation every 4 epochs.
+_base_ = ["../default_hooks.py"]
 optim_wrapper = dict(
     type="OptimWrapper", optimizer=dict(type="AdamW", lr=1.5e-3, weight_decay=0.01)
 )
@@ -15,19 +16,6 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-
 train_cfg = dict(type="ResumableEpochTrainLoop", max_epochs=8, val_interval=4)
-val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")
 log_processor = dict(type="ProgressLogProcessor", by_epoch=True)
-
-default_hooks = dict(
-    timer=dict(type="IterTimerHook"),
-    logger=dict(type="LoggerHook", interval=20),
-    param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(
-        type="BestCheckpointsHook", interval=1, max_keep_ckpts=2, by_epoch=True, save_best="mIoU"
-    ),
-    sampler_seed=dict(type="DistSamplerSeedHook"),
-    visualization=dict(type="SegVisualizationHook"),
-)
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=1, by_epoch=True))

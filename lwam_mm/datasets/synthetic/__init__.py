@@ -1,8 +1,9 @@
-"""A procedural powder bed: frames and masks of the five defects, drawn from a seed.
+"""A synthetic powder bed: frames with all five defects and their masks, drawn from a seed.
 
 Appearance and sizes follow measurements on public photographs of powder beds; lengths scale with
-the frame. Two things are unlike a machine on purpose: defects are far more frequent
-(`schedule.COVERAGE`), and thin ones keep about 2 px at small sizes. Needs numpy and OpenCV only.
+the frame. It differs from a real printer on purpose in two ways: defects are far more frequent
+(``schedule.COVERAGE``), and thin ones stay about 2 px wide in small frames. It needs only numpy
+and OpenCV.
 """
 
 from lwam_mm.datasets.synthetic.build import Build, draw_layer, make_build

@@ -1,4 +1,4 @@
-"""A build: one machine, one part layout, and layers that follow one another."""
+"""A build: one printer, one part layout, and consecutive layers."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lwam_mm.datasets.synthetic import printer as machines
-from lwam_mm.datasets.synthetic.defects import DRAW, Moment
+from lwam_mm.datasets.synthetic import printer as appearance
+from lwam_mm.datasets.synthetic.defects import DRAW, Lifetime
 from lwam_mm.datasets.synthetic.noise import generator
 from lwam_mm.datasets.synthetic.part_grid import sample_scene
-from lwam_mm.datasets.synthetic.printer import Machine, sample_machine
+from lwam_mm.datasets.synthetic.printer import Printer, sample_printer
 from lwam_mm.datasets.synthetic.scene import Canvas, Scene
 from lwam_mm.datasets.synthetic.schedule import Event, plan_events
 
-_MACHINE, _LAYOUT, _EVENTS, _SHAPES, _LAYER = range(5)
+_PRINTER, _LAYOUT, _EVENTS, _SHAPES, _LAYER = range(5)
 
 
 @dataclass(frozen=True)
 class Build:
-    """Everything that the layers of a build share.
+    """What the layers of a build share.
 
     Attributes:
         key: (seed, index), which determine the build.
         layers: Number of layers that can be drawn.
-        machine: Camera, light and powder.
+        printer: Camera, light and powder.
         scene: Size and part layout.
-        events: The defects over the layers.
-        ground: float32 (size, size), grey level of undisturbed powder without grain, 0..255.
-        cover: float32 (size, size), how much of each pixel is powder bed, 0..1.
-        surround: float32 (size, size), grey level of the chamber beside the bed, 0..255.
+        events: The defects and their layers.
+        ground: Grey level of undisturbed powder without grain, 0..255, float32 (size, size).
+        cover: Share of each pixel that is powder bed, 0..1, float32 (size, size).
+        surround: Grey level of the chamber beside the bed, 0..255, float32 (size, size).
     """
 
     key: tuple[int, int]
     layers: int
-    machine: Machine
+    printer: Printer
     scene: Scene
     events: tuple[Event, ...]
     ground: np.ndarray
@@ -43,31 +43,38 @@ class Build:
 
 
 def make_build(seed: int, index: int, size: int, layers: int) -> Build:
-    """Draw a build at random.
+    """Sample a build.
 
     Args:
-        seed: Seed of the dataset, 0 or more.
-        index: Number of the build within the dataset.
+        seed: Seed of the data set, 0 or more.
+        index: Number of the build within the data set.
         size: Frame height and width, px, 32 or more.
         layers: Number of layers, 1 or more.
 
     Returns:
         The build; equal arguments give equal builds.
+
+    Example:
+        >>> build = make_build(seed=0, index=0, size=64, layers=4)
+        >>> image, mask = draw_layer(build, layer=2)
+        >>> image.shape, image.dtype
+        ((64, 64), dtype('uint8'))
     """
     key = (seed, index)
-    machine = sample_machine((*key, _MACHINE))
-    scene = sample_scene((*key, _LAYOUT), machine, size)
-    light = machines.lighting(machine, size)
-    still = 1 + machines.plate_outline(machine, size) + machines.part_traces(machine, scene)
+    printer = sample_printer((*key, _PRINTER))
+    scene = sample_scene((*key, _LAYOUT), printer, size)
+    light = appearance.lighting(printer, size)
+    outlines = 1 + appearance.plate_outline(printer, size)
+    outlines += appearance.part_traces(printer, scene)
     return Build(
         key=key,
         layers=layers,
-        machine=machine,
+        printer=printer,
         scene=scene,
         events=plan_events(generator(*key, _EVENTS), layers),
-        ground=machine.level * light * still,
-        cover=machines.powder_cover(machine, size),
-        surround=machine.level * light * machines.chamber(machine, size),
+        ground=printer.level * light * outlines,
+        cover=appearance.powder_cover(printer, size),
+        surround=printer.level * light * appearance.chamber(printer, size),
     )
 
 
@@ -77,39 +84,32 @@ def draw_layer(
     """Draw one layer as the camera sees it after recoating.
 
     Args:
-        build: Whose layer.
-        layer: Which one, 0 to `build.layers` - 1.
+        build: The build.
+        layer: Number of the layer, 0 to ``build.layers - 1``.
         with_defects: False draws the same powder, grain for grain, without the defects.
 
     Returns:
         The image, uint8 (size, size), grey levels, and the mask, uint8 (size, size), class
-        indices as in `lwam_mm.datasets.classes.CLASSES`.
+        indices as in ``lwam_mm.datasets.classes.CLASSES``.
 
     Raises:
         ValueError: The build has no such layer.
     """
     if not 0 <= layer < build.layers:
-        raise ValueError(
-            f"layer {layer} does not exist: this build has layers 0 to {build.layers - 1}"
-        )
+        raise ValueError(f"layer {layer} does not exist: the build has 0 to {build.layers - 1}")
     size = build.scene.size
     canvas = Canvas(size)
-    if with_defects:
-        for defect, draw in DRAW.items():
-            for event in build.events:
-                if event.defect == defect and 0 <= layer - event.start < event.duration:
-                    moment = Moment(
-                        layer=layer,
-                        age=layer - event.start,
-                        duration=event.duration,
-                        rng=generator(*build.key, _LAYER, event.key, layer),
-                    )
-                    shape_rng = generator(*build.key, _SHAPES, event.key)
-                    draw(canvas, build.scene, shape_rng, moment)
-    powder = build.ground * machines.fresh_powder(build.machine, size, layer) * canvas.factor
+    shown = [e for e in build.events if 0 <= layer - e.start < e.duration] if with_defects else []
+    for defect, draw in DRAW.items():
+        for event in shown:
+            if event.defect == defect:
+                rng = generator(*build.key, _LAYER, event.key, layer)
+                lifetime = Lifetime(layer, layer - event.start, event.duration, rng)
+                draw(canvas, build.scene, generator(*build.key, _SHAPES, event.key), lifetime)
+    powder = build.ground * appearance.fresh_powder(build.printer, size, layer) * canvas.factor
     frame = build.surround + build.cover * (powder - build.surround)
     mask = np.where(build.cover >= 0.5, canvas.mask, 0).astype(np.uint8)
     image = np.clip(np.rint(frame), 0, 255).astype(np.uint8)
-    if build.machine.mirrored:
+    if build.printer.mirrored:
         image, mask = image[:, ::-1].copy(), mask[:, ::-1].copy()
     return image, mask

@@ -1,4 +1,4 @@
-"""Write a synthetic dataset in the released layout."""
+"""Write a synthetic data set in the released layout."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 
 from lwam_mm.datasets.classes import CLASSES
-from lwam_mm.datasets.synthetic.build import Build, draw_layer, make_build
+from lwam_mm.datasets.synthetic.build import draw_layer, make_build
 from lwam_mm.datasets.synthetic.noise import generator
-from lwam_mm.datasets.synthetic.splits import SPLITS, BuildPlan, plan_builds
+from lwam_mm.datasets.synthetic.splits import SPLITS, plan_builds
 
 GENERATOR_VERSION = 1
-"""Raised whenever equal arguments no longer give equal bytes."""
+"""Incremented whenever equal arguments no longer give equal bytes."""
 
 SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
 FEWEST_IMAGES = 3
@@ -28,32 +28,38 @@ Progress = Callable[[int, int, str], None]
 def generate_dataset(
     out: Path, images: int, size: int, seed: int, progress: Progress | None = None
 ) -> dict:
-    """Draw a powder-bed dataset with all five defects and write it.
+    """Draw a powder-bed data set with all five defects and write it.
 
-    The result is OUT/{images,masks}/{train,val,test}/buildBB_layerLLLL.png (8-bit grey images,
-    8-bit class-index masks) and OUT/dataset.json. It is drawn beside OUT and moved there when it
+    The result is ``OUT/{images,masks}/{train,val,test}/buildBB_layerLLLL.png`` (8-bit grey images,
+    8-bit class-index masks) and ``OUT/dataset.json``. It is written beside OUT and renamed when it
     is complete. Equal arguments give equal bytes.
 
     Args:
         out: Folder to write, absent or empty.
-        images: Number of images, 3 or more; from 10 on (at 64 px and above) every split
-            holds every class.
+        images: Number of images, 3 or more; with 10 or more (of 64 px or more) every split has
+            every class.
         size: Height and width of the images, px, 32 to 4096.
         seed: 0 or more.
-        progress: Called as progress(done, images, file name) after each image.
+        progress: Called as ``progress(done, images, file_name)`` after each image.
 
     Returns:
-        What dataset.json holds: generator_version, seed, size, images, classes, splits (images,
-        builds and images per class of each), builds (split, layers and names of each), and
-        pixel_share (share of pixels of each class, overall and per split).
+        The content of dataset.json: generator_version, seed, size, images, classes, splits (images,
+        builds and images per class of each), builds (split, layers, number of parts and recoating
+        direction of each), and pixel_share (share of pixels of each class, in all and per split).
 
     Raises:
-        ValueError: A number is out of its range.
-        FileExistsError: `out` is a file or a folder that holds something.
+        ValueError: A number is out of range.
+        FileExistsError: ``out`` is a file or a folder that is not empty.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     summary = generate_dataset(Path(folder) / "beds", images=6, size=32, seed=0)
+        >>> [summary["splits"][split]["images"] for split in ("train", "val", "test")]
+        [4, 1, 1]
     """
-    _check_numbers(images, size, seed)
     out = Path(out).resolve()
-    _check_vacant(out)
+    _check_arguments(out, images, size, seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
     try:
@@ -66,33 +72,32 @@ def generate_dataset(
     return summary
 
 
-def _check_numbers(images: int, size: int, seed: int) -> None:
+def _check_arguments(out: Path, images: int, size: int, seed: int) -> None:
     if images < FEWEST_IMAGES:
-        raise ValueError(
-            f"images is {images}: give {FEWEST_IMAGES} or more, one build for each split"
-        )
+        raise ValueError(f"images is {images}: use {FEWEST_IMAGES} or more, a build for each split")
     if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
-        raise ValueError(f"size is {size}: give {SMALLEST_SIZE} to {LARGEST_SIZE} px")
+        raise ValueError(f"size is {size}: use {SMALLEST_SIZE} to {LARGEST_SIZE} px")
     if seed < 0:
-        raise ValueError(f"seed is {seed}: give 0 or more")
-
-
-def _check_vacant(out: Path) -> None:
+        raise ValueError(f"seed is {seed}: use 0 or more")
     if out.exists() and not out.is_dir():
-        raise FileExistsError(f"{out} is a file: name a folder that is absent or empty")
+        raise FileExistsError(f"{out} is a file: use a folder that is absent or empty")
     if out.is_dir() and any(out.iterdir()):
-        raise FileExistsError(f"{out} is not empty: name another folder, or empty this one first")
+        raise FileExistsError(f"{out} is not empty: use another folder, or empty this one first")
 
 
 def _write(root: Path, images: int, size: int, seed: int, progress: Progress | None) -> dict:
-    """Draw every build into `root` and return the summary."""
+    """Draw every build into ``root`` and return the summary."""
     pixels = {split: np.zeros(len(CLASSES), np.int64) for split in SPLITS}
     showing = {split: np.zeros(len(CLASSES), np.int64) for split in SPLITS}
     builds: dict[str, dict] = {}
     done = 0
     for plan in plan_builds(images):
         build = make_build(seed, plan.index, size, plan.layers)
-        for layer, name in enumerate(_layer_names(seed, plan)):
+        build_name = f"build{plan.index:02d}"
+        # The layers are consecutive, beginning at a random one of the print job.
+        first = int(generator(seed, plan.index, 99).integers(20, 900))
+        for layer in range(plan.layers):
+            name = f"{build_name}_layer{first + layer:04d}.png"
             image, mask = draw_layer(build, layer)
             _save(root / "images" / plan.split / name, image)
             _save(root / "masks" / plan.split / name, mask)
@@ -102,7 +107,12 @@ def _write(root: Path, images: int, size: int, seed: int, progress: Progress | N
             done += 1
             if progress is not None:
                 progress(done, images, name)
-        builds[_build_name(plan)] = _describe(plan, build)
+        builds[build_name] = {
+            "split": plan.split,
+            "layers": plan.layers,
+            "parts": len(build.scene.parts),
+            "recoating": "right to left" if build.printer.mirrored else "left to right",
+        }
     summary = {
         "generator_version": GENERATOR_VERSION,
         "seed": seed,
@@ -127,30 +137,9 @@ def _write(root: Path, images: int, size: int, seed: int, progress: Progress | N
     return summary
 
 
-def _build_name(plan: BuildPlan) -> str:
-    return f"build{plan.index:02d}"
-
-
-def _layer_names(seed: int, plan: BuildPlan) -> list[str]:
-    """Name consecutive layers, starting somewhere within the job."""
-    first = int(generator(seed, plan.index, 99).integers(20, 900))
-    return [f"{_build_name(plan)}_layer{first + i:04d}.png" for i in range(plan.layers)]
-
-
-def _describe(plan: BuildPlan, build: Build) -> dict:
-    return {
-        "split": plan.split,
-        "layers": plan.layers,
-        "parts": len(build.scene.parts),
-        "recoating": "right to left" if build.machine.mirrored else "left to right",
-    }
-
-
 def _shares(pixels: np.ndarray) -> dict[str, float]:
-    return {
-        name: round(float(count / pixels.sum()), 6)
-        for name, count in zip(CLASSES, pixels, strict=True)
-    }
+    shares = (pixels / pixels.sum()).tolist()
+    return {name: round(share, 6) for name, share in zip(CLASSES, shares, strict=True)}
 
 
 def _save(path: Path, picture: np.ndarray) -> None:

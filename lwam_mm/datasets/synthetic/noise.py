@@ -1,24 +1,24 @@
-"""Random fields that the powder bed is made of, all zero mean and unit standard deviation."""
+"""Random fields of the powder bed, with mean 0 and standard deviation 1."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-# A Gaussian blur this wide is drawn on a coarser raster and enlarged: the same look, much sooner.
+# Noise with a wider blur is drawn on a coarser raster and enlarged: it looks the same, much sooner.
 _DIRECT_SIGMA = 3.0
-# The coarse share of the grain: clumps of powder, a few pixels across.
+# Clumps of powder, a few pixels across, are the coarse part of the grain.
 _CLUMP_SIGMA = 3.0
 _GLITTER = 0.05
 
 
 def generator(*key: int) -> np.random.Generator:
-    """Return the random generator of a key, independent of every other key's.
+    """Return the random generator of a key, independent of those of other keys.
 
     Args:
-        *key: Non-negative whole numbers, e.g. seed, build, layer.
+        *key: Non-negative integers, e.g. seed, build, layer.
     """
-    # SeedSequence takes (1, 2) and (1, 2, 0) for the same; the length tells them apart.
+    # SeedSequence treats (1, 2) and (1, 2, 0) alike; the length distinguishes them.
     return np.random.default_rng(np.random.SeedSequence((len(key), *key)))
 
 
@@ -35,7 +35,7 @@ def smooth_noise(
     """Draw Gaussian noise that is correlated over given lengths.
 
     Args:
-        rng: Where the randomness comes from.
+        rng: The source of randomness.
         shape: (height, width) in px.
         sigma_x: Standard deviation of the Gaussian kernel along the width, px; 0 leaves it white.
         sigma_y: The same along the height.
@@ -46,7 +46,7 @@ def smooth_noise(
     height, width = shape
     step_x = max(1, min(int(sigma_x / _DIRECT_SIGMA), width // 2))
     step_y = max(1, min(int(sigma_y / _DIRECT_SIGMA), height // 2))
-    # Two cells more than needed, cut off again: enlarging smears the border.
+    # Two more cells than needed are drawn and cut off, since enlarging distorts the border.
     coarse = (-(-height // step_y) + 2, -(-width // step_x) + 2)
     field = rng.standard_normal(coarse, dtype=np.float32)
     blur_x, blur_y = sigma_x / step_x, sigma_y / step_y
@@ -64,9 +64,9 @@ def grain(
     """Draw powder grain: fine grain plus a share of clumps.
 
     Args:
-        rng: Where the randomness comes from.
+        rng: The source of randomness.
         shape: (height, width) in px.
-        autocorrelation: Lag-1 autocorrelation wanted, 0.5 to 0.95.
+        autocorrelation: Wanted lag-1 autocorrelation, 0.5 to 0.95.
         clump_share: Share of the variance that the clumps carry, 0 to 0.3.
 
     Returns:

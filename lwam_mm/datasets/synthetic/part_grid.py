@@ -1,11 +1,11 @@
-"""Where the parts of a build stand: a regular grid on the powder bed."""
+"""The part layout of a build: a regular grid on the powder bed."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from lwam_mm.datasets.synthetic.noise import generator
-from lwam_mm.datasets.synthetic.printer import Machine, bed_inset
+from lwam_mm.datasets.synthetic.printer import Printer, bed_inset
 from lwam_mm.datasets.synthetic.scene import REFERENCE_SIZE, Part, Scene
 
 # Half extents in px of a 1024 px frame; about 4 px are 1 mm.
@@ -18,22 +18,22 @@ _SHAPES = (
 )
 _LATTICE_HALF = (8.5, 11.0)
 _SMALLEST_HALF = 2.5
-# A lattice keeps three struts and the gaps between them, however small the frame is.
+# A lattice keeps three struts and the gaps between them, even in small frames.
 _SMALLEST_LATTICE_HALF = 6.0
 
 
-def sample_scene(key: tuple[int, ...], machine: Machine, size: int) -> Scene:
-    """Draw a build's part layout at random, the same layout for every frame size.
+def sample_scene(key: tuple[int, ...], printer: Printer, size: int) -> Scene:
+    """Sample a build's part layout, the same for every frame size.
 
     Args:
         key: Seeds of the layout.
-        machine: Whose powder bed the parts stand in.
+        printer: The printer, whose powder bed holds the parts.
         size: Frame size, px.
     """
     rng = generator(*key)
     scale = size / REFERENCE_SIZE
     columns, rows = int(rng.integers(4, 7)), int(rng.integers(3, 6))
-    left, top, right, bottom = (inset / size for inset in bed_inset(machine, size))
+    left, top, right, bottom = (inset / size for inset in bed_inset(printer, size))
     margin = rng.uniform(0.1, 0.16)
     xs = np.linspace(left + margin, 1 - right - margin, columns)
     ys = np.linspace(top + margin, 1 - bottom - margin, rows)

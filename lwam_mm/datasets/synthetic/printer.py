@@ -1,4 +1,4 @@
-"""A machine: its lighting, its powder's grain, its frame around the powder bed."""
+"""A printer: its lighting, the grain of its powder, the chamber around the powder bed."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _FAINTEST_GRAIN = 0.0185
 
 
 @dataclass(frozen=True)
-class Machine:
-    """What a camera sees of a clean layer, the same for all layers of a build.
+class Printer:
+    """The appearance of clean powder to the camera, the same for all layers of a build.
 
     Attributes:
-        key: Seeds of the machine's own textures.
+        key: Seeds of the printer's own textures.
         level: Mean grey level of powder, 0..255.
-        light_angle: Direction in which the light grows, rad.
+        light_angle: Direction in which the light increases, rad.
         light_range: (brightest - darkest) / mean over the powder bed.
-        light_curve: Share of the light that falls off from the middle, 0..1.
+        light_curve: Share of the light that decreases from the centre, 0..1.
         grain_sigma: Standard deviation of the grain over its mean, in a 1024 px frame.
         grain_correlation: Lag-1 autocorrelation of the grain.
         clump_share: Share of the grain's variance in clumps.
         band_sigma: Standard deviation of the faint bands along recoating.
-        ghost: Depth of the parts' trace under fresh powder; 0 for none.
+        ghost: Contrast of the parts' trace under fresh powder; 0 for none.
         plate_step: How much brighter the powder beside the build plate is; 0 shows no outline.
         sides: Width of the chamber strip at both ends of (left, top, right, bottom), in frame
             sizes; (0, 0) where the powder fills the frame.
-        ragged: Which of the four sides has spilt powder on its edge; 4 for none.
+        ragged: Index of the side with spilt powder on its edge; 4 for none.
         mirrored: Whether the recoater moves right to left.
     """
 
@@ -53,14 +53,14 @@ class Machine:
     mirrored: bool
 
 
-def sample_machine(key: tuple[int, ...]) -> Machine:
-    """Draw a machine at random."""
+def sample_printer(key: tuple[int, ...]) -> Printer:
+    """Sample a printer."""
     rng = generator(*key, _LAYOUT)
     sides = [(0.0, 0.0)] * 4
     for side in rng.permutation(4)[: rng.integers(0, 4)]:
         wide, narrow = rng.uniform(0.012, 0.04), rng.uniform(0.0, 0.012)
         sides[side] = (wide, narrow) if rng.random() < 0.5 else (narrow, wide)
-    return Machine(
+    return Printer(
         key=key,
         level=rng.uniform(80, 112),
         light_angle=rng.uniform(0, 2 * np.pi),
@@ -78,29 +78,29 @@ def sample_machine(key: tuple[int, ...]) -> Machine:
     )
 
 
-def lighting(machine: Machine, size: int) -> np.ndarray:
+def lighting(printer: Printer, size: int) -> np.ndarray:
     """Return the light on the powder, float32 (size, size), mean 1, range `light_range`."""
-    rng = generator(*machine.key, _LIGHT)
+    rng = generator(*printer.key, _LIGHT)
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j].astype(np.float32)
-    slope = (np.cos(machine.light_angle) * x + np.sin(machine.light_angle) * y) / np.sqrt(2)
+    slope = (np.cos(printer.light_angle) * x + np.sin(printer.light_angle) * y) / np.sqrt(2)
     away = (x - rng.uniform(-0.4, 0.4)) ** 2 + (y - rng.uniform(-0.4, 0.4)) ** 2
     swell = smooth_noise(rng, (size, size), 0.28 * size, 0.28 * size)
-    light = (1 - machine.light_curve) * slope - machine.light_curve * away / 2 + 0.04 * swell
+    light = (1 - printer.light_curve) * slope - printer.light_curve * away / 2 + 0.04 * swell
     light = (light - light.mean()) / (light.max() - light.min())
-    return (1 + machine.light_range * light).astype(np.float32)
+    return (1 + printer.light_range * light).astype(np.float32)
 
 
-def powder_cover(machine: Machine, size: int) -> np.ndarray:
-    """Return how much of each pixel is powder bed, float32 (size, size), 0..1."""
-    rng = generator(*machine.key, _SURROUND)
+def powder_cover(printer: Printer, size: int) -> np.ndarray:
+    """Return the share of each pixel that is powder bed, 0..1, float32 (size, size)."""
+    rng = generator(*printer.key, _SURROUND)
     along = np.linspace(0, 1, size, dtype=np.float32)
     across = np.arange(size, dtype=np.float32)
     cover = np.ones((size, size), np.float32)
-    for side, (start, end) in enumerate(machine.sides):
+    for side, (start, end) in enumerate(printer.sides):
         if start == end == 0.0:
             continue
         edge = size * (start + (end - start) * along)
-        if side == machine.ragged:
+        if side == printer.ragged:
             heaps = smooth_noise(rng, (1, size), 0.02 * size, 0)[0]
             crumbs = smooth_noise(rng, (1, size), 0.003 * size, 0)[0]
             edge = edge + size * (0.0025 * np.abs(heaps) + 0.0012 * crumbs)
@@ -110,15 +110,15 @@ def powder_cover(machine: Machine, size: int) -> np.ndarray:
     return cover
 
 
-def bed_inset(machine: Machine, size: int) -> tuple[float, float, float, float]:
+def bed_inset(printer: Printer, size: int) -> tuple[float, float, float, float]:
     """Return the powder bed's distance from the frame's (left, top, right, bottom), px."""
-    left, top, right, bottom = (max(side) * size for side in machine.sides)
+    left, top, right, bottom = (max(side) * size for side in printer.sides)
     return left, top, right, bottom
 
 
-def chamber(machine: Machine, size: int) -> np.ndarray:
-    """Return the chamber beside the powder bed over the powder's level: dark, scratched metal."""
-    rng = generator(*machine.key, _SURROUND, 1)
+def chamber(printer: Printer, size: int) -> np.ndarray:
+    """Return the chamber's grey level over that of powder: dark, scratched metal."""
+    rng = generator(*printer.key, _SURROUND, 1)
     shape = (size, size)
     level = _CHAMBER_LEVEL * (1 + 0.35 * smooth_noise(rng, shape, 0.03 * size, 0.03 * size))
     level += 0.02 * smooth_noise(rng, shape, 0.8, 0.8)
@@ -132,11 +132,11 @@ def chamber(machine: Machine, size: int) -> np.ndarray:
     return np.clip(level, 0.03, None) + scratches / np.float32(400)
 
 
-def plate_outline(machine: Machine, size: int) -> np.ndarray:
+def plate_outline(printer: Printer, size: int) -> np.ndarray:
     """Return the level change that shows the build plate's outline, float32 (size, size)."""
-    if machine.plate_step == 0.0:
+    if printer.plate_step == 0.0:
         return np.zeros((size, size), np.float32)
-    left, top, right, bottom = bed_inset(machine, size)
+    left, top, right, bottom = bed_inset(printer, size)
     inset = 0.03 * size
     plate = Part(
         x=(size + left - right) / 2,
@@ -147,39 +147,39 @@ def plate_outline(machine: Machine, size: int) -> np.ndarray:
     )
     _, away = plate.distance(size, margin=size)
     softness = max(2.0, 0.003 * size)
-    return (machine.plate_step * smoothstep(0.5 + away / softness)).astype(np.float32)
+    return (printer.plate_step * smoothstep(0.5 + away / softness)).astype(np.float32)
 
 
-def part_traces(machine: Machine, scene: Scene) -> np.ndarray:
+def part_traces(printer: Printer, scene: Scene) -> np.ndarray:
     """Return the faint trace of the parts under fresh powder, float32 (size, size)."""
     trace = np.zeros((scene.size, scene.size), np.float32)
-    if machine.ghost == 0.0:
+    if printer.ghost == 0.0:
         return trace
-    rng = generator(*machine.key, _SURROUND, 2)
+    rng = generator(*printer.key, _SURROUND, 2)
     mottle = smooth_noise(rng, trace.shape, scene.px(2.5, 0.8), scene.px(2.5, 0.8))
     for part in scene.parts:
         window, away = part.distance(scene.size, margin=scene.px(6, 1))
         inside = smoothstep(0.5 - away / scene.px(6, 1.5))
-        trace[window] -= machine.ghost * inside * (1 + 0.6 * mottle[window])
+        trace[window] -= printer.ghost * inside * (1 + 0.6 * mottle[window])
     return trace
 
 
-def fresh_powder(machine: Machine, size: int, layer: int) -> np.ndarray:
-    """Return one layer's powder over its mean level: bands and grain, float32 (size, size)."""
-    rng = generator(*machine.key, _LAYER, layer)
+def fresh_powder(printer: Printer, size: int, layer: int) -> np.ndarray:
+    """Return a layer's bands and grain, over powder's mean level, float32 (size, size)."""
+    rng = generator(*printer.key, _LAYER, layer)
     shape = (size, size)
-    # A frame of fewer pixels averages some of the grain away.
-    sigma = max(_FAINTEST_GRAIN, machine.grain_sigma * min(1.0, (size / REFERENCE_SIZE) ** 0.25))
+    # In a frame of fewer pixels, some of the grain averages out.
+    sigma = max(_FAINTEST_GRAIN, printer.grain_sigma * min(1.0, (size / REFERENCE_SIZE) ** 0.25))
     powder = 1 + np.float32(sigma) * grain(
-        rng, shape, machine.grain_correlation, machine.clump_share
+        rng, shape, printer.grain_correlation, printer.clump_share
     )
-    # Blade wear leaves bands that stay, and every pass adds a little of its own.
-    stay = generator(*machine.key, _BANDS)
+    # Blade wear leaves permanent bands, and every pass adds some of its own.
+    permanent = generator(*printer.key, _BANDS)
     width = max(0.006 * size, 1.0)
-    for source, share in ((stay, 0.8), (rng, 0.6)):
+    for source, share in ((permanent, 0.8), (rng, 0.6)):
         bands = smooth_noise(source, (size, 1), 0, width)
-        powder += np.float32(share * machine.band_sigma) * bands
-    # Now and then a particle turns a face to the lamp.
+        powder += np.float32(share * printer.band_sigma) * bands
+    # A few particles reflect the lamp.
     count = int(rng.poisson(2e-4 * size * size))
     rows, columns = rng.integers(0, size, (2, count))
     powder[rows, columns] += rng.uniform(0.05, 0.25, count).astype(np.float32)

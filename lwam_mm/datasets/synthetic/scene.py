@@ -1,4 +1,4 @@
-"""What the defects of a build are drawn into: classes, scale, part layout, canvas."""
+"""What defects are drawn on: class indices, scale, part layout, canvas."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ BACKGROUND, SUPER, INCOMPLETE, HOPPING, STREAKING, LATTICE = range(6)
 DEFECTS = (SUPER, INCOMPLETE, HOPPING, STREAKING, LATTICE)
 
 REFERENCE_SIZE = 1024
-"""Lengths in this package are px of a frame of this many px; other sizes scale them."""
+"""Frame size, px, to which the lengths in this package refer; other sizes scale them."""
 
 
 def smoothstep(x: np.ndarray) -> np.ndarray:
-    """Map x below 0 to 0, above 1 to 1, and between them smoothly."""
+    """Map x below 0 to 0, x above 1 to 1, and values between them smoothly."""
     x = np.clip(x, 0.0, 1.0)
     return x * x * (3 - 2 * x)
 
@@ -42,7 +42,7 @@ class Part:
 
         Args:
             size: Frame size, px.
-            margin: How far around the part the window reaches, px.
+            margin: Width of the window's border around the part, px.
 
         Returns:
             The window (rows, columns) in the frame and the float32 distances in it.
@@ -70,10 +70,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Scene:
-    """The geometry that every layer of a build shares.
+    """The geometry that all layers of a build share.
 
-    Coordinates are those of the drawing, in which the recoater moves along +x; a machine whose
-    recoater moves the other way has its finished frames mirrored.
+    Layers are drawn with the recoater moving along +x; the finished frames of a printer whose
+    recoater moves the other way are mirrored.
 
     Attributes:
         size: Frame height and width, px.
@@ -88,18 +88,18 @@ class Scene:
     lattices: tuple[Part, ...]
 
     def px(self, length: float, at_least: float = 0.0) -> float:
-        """Convert px of a 1024 px frame into px of this one, not below `at_least`."""
+        """Convert px of a 1024 px frame into px of this one, not below ``at_least``."""
         return max(length * self.size / REFERENCE_SIZE, at_least)
 
 
 @dataclass
 class Canvas:
-    """A layer in the making: what the defects do to the powder, and their labels.
+    """A layer being drawn: the defects' effect on the powder, and their labels.
 
     Attributes:
         size: Height and width, px.
-        factor: float32 (size, size); grey level over that of undisturbed powder, 1 = undisturbed.
-        mask: uint8 (size, size); class index of each pixel.
+        factor: Grey level over that of undisturbed powder, float32 (size, size).
+        mask: Class index of each pixel, uint8 (size, size).
     """
 
     size: int
@@ -118,11 +118,11 @@ class Canvas:
     def paint(
         self, window: tuple[slice, slice], inside: np.ndarray, change: np.ndarray, label: int
     ) -> None:
-        """Shade powder and label the part of it that lies inside.
+        """Shade powder and label part of it.
 
         Args:
             window: Rows and columns of the frame that the arrays cover.
-            inside: bool, the pixels that get the label where they still are powder.
+            inside: bool, the pixels that get the label if they still are powder.
             change: float32, relative change of the grey level.
             label: Class index.
         """
@@ -133,11 +133,11 @@ class Canvas:
     def replace(
         self, window: tuple[slice, slice], alpha: np.ndarray, level: np.ndarray, label: int
     ) -> None:
-        """Cover whatever lies there with something of its own level (fused metal).
+        """Cover powder and labels with fused metal.
 
         Args:
             window: Rows and columns of the frame that the arrays cover.
-            alpha: float32 in 0..1, cover; at 0.5 and above the pixel gets the label.
+            alpha: float32, opacity, 0..1; from 0.5 on the pixel gets the label.
             level: float32, grey level over that of powder.
             label: Class index.
         """

@@ -1,4 +1,4 @@
-"""When the defects of a build begin and how long they last."""
+"""The layers in which the defects of a build appear."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from lwam_mm.datasets.synthetic.scene import DEFECTS, HOPPING, INCOMPLETE, LATTICE, STREAKING, SUPER
 
 COVERAGE = {SUPER: 0.5, INCOMPLETE: 0.25, HOPPING: 0.45, STREAKING: 0.45, LATTICE: 0.35}
-"""Share of a build's layers that show each defect: two kinds a layer on average, far more than on
-a machine, so that a small dataset teaches every class."""
+"""Share of a build's layers that show each defect: two kinds per layer on average, far more than in
+a real build, so that a small data set contains every class."""
 
 _DURATION = {SUPER: (4, 8), INCOMPLETE: (1, 2), HOPPING: (1, 3), STREAKING: (3, 6), LATTICE: (3, 6)}
 _MOST_PER_LAYER = 3
-# A blade without powder chatters over nothing.
+# A blade without powder leaves no chatter marks.
 _EXCLUDES = {INCOMPLETE: HOPPING, HOPPING: INCOMPLETE}
 
 
@@ -36,14 +36,14 @@ class Event:
 
 
 def plan_events(rng: np.random.Generator, layers: int) -> tuple[Event, ...]:
-    """Spread defects over the layers of a build.
+    """Distribute defects over the layers of a build.
 
     Args:
-        rng: Where the randomness comes from.
+        rng: The source of randomness.
         layers: Number of layers, at least 1.
 
     Returns:
-        The events. From two layers on every defect occurs; a layer shows three kinds at most.
+        The events. With two or more layers every defect occurs; a layer shows three kinds at most.
     """
     shown = {defect: np.zeros(layers, bool) for defect in DEFECTS}
     wanted = {defect: max(1, round(COVERAGE[defect] * layers)) for defect in DEFECTS}
@@ -62,7 +62,7 @@ def plan_events(rng: np.random.Generator, layers: int) -> tuple[Event, ...]:
     def fits(defect: int, start: int, duration: int) -> bool:
         span = slice(start, start + duration)
         crowd = sum(shown[other][span].astype(int) for other in DEFECTS)
-        # A gap of one layer keeps two events of a kind apart.
+        # Two events of a kind are at least one layer apart.
         around = slice(max(0, start - 1), start + duration + 1)
         rival = _EXCLUDES.get(defect)
         return (
@@ -71,7 +71,7 @@ def plan_events(rng: np.random.Generator, layers: int) -> tuple[Event, ...]:
             and not (rival is not None and shown[rival][span].any())
         )
 
-    # One of each first, shortest-lived first: the long ones find room more easily.
+    # First one of each kind, the shortest first, because long ones fit more easily.
     order = [INCOMPLETE, HOPPING, *rng.permutation([SUPER, STREAKING, LATTICE]).tolist()]
     for repeat in (False, True):
         for defect in order:

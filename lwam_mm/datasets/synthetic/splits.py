@@ -1,4 +1,4 @@
-"""Which build holds how many layers, and on which side of the split it lies."""
+"""The number of layers of each build and the split that it belongs to."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 SPLITS = ("train", "val", "test")
 HELD_OUT_SHARE = 0.15
-"""Share of the images that validation gets, and as much again for the test."""
+"""Share of the images for validation, and the same share for testing."""
 LAYERS_PER_BUILD = 8
 
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """A build's place in the dataset.
+    """A build's place in the data set.
 
     Attributes:
         index: Number of the build, from 0.
-        split: "train", "val" or "test": the whole build lies there.
-        layers: How many of its layers are drawn.
+        split: "train", "val" or "test", for the whole build.
+        layers: Number of its layers.
     """
 
     index: int
@@ -26,10 +26,10 @@ class BuildPlan:
 
 
 def plan_builds(images: int) -> tuple[BuildPlan, ...]:
-    """Share images out to builds and builds to splits.
+    """Distribute images over builds and builds over splits.
 
     Args:
-        images: Number of images, 3 or more, so that each split gets a build.
+        images: Number of images, 3 or more, so that each split has a build.
 
     Returns:
         The builds, training first; their layers add up to `images`.

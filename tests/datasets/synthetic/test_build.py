@@ -70,7 +70,7 @@ def test_layers_of_a_build_resemble_each_other_more_than_those_of_others():
 
 def test_grain_is_new_in_every_layer():
     build = make_build(4, 0, 256, 2)
-    ground = build.ground[:, ::-1] if build.machine.mirrored else build.ground
+    ground = build.ground[:, ::-1] if build.printer.mirrored else build.ground
     middle = (slice(64, 192), slice(64, 192))
     one, other = (
         draw_layer(build, k, with_defects=False)[0][middle] / ground[middle] for k in range(2)
@@ -116,15 +116,15 @@ def test_lasting_defects_stay_in_place():
 def test_no_label_lies_beside_the_powder_bed():
     for index in range(12):
         build = make_build(8, index, 128, 4)
-        cover = build.cover[:, ::-1] if build.machine.mirrored else build.cover
+        cover = build.cover[:, ::-1] if build.printer.mirrored else build.cover
         for layer in range(4):
             assert not draw_layer(build, layer)[1][cover < 0.5].any()
 
 
-def test_a_mirrored_machine_mirrors_image_and_mask():
+def test_a_mirrored_printer_mirrors_image_and_mask():
     build = make_build(9, 0, 128, 4)
     other = dataclasses.replace(
-        build, machine=dataclasses.replace(build.machine, mirrored=not build.machine.mirrored)
+        build, printer=dataclasses.replace(build.printer, mirrored=not build.printer.mirrored)
     )
     for one, two in zip(draw_layer(build, 1), draw_layer(other, 1), strict=True):
         assert np.array_equal(one, two[:, ::-1])

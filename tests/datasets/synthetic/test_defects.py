@@ -8,9 +8,9 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
+from frame_statistics import measure_contrast
 
 from lwam_mm.datasets.synthetic import Build, draw_layer, make_build
-from lwam_mm.datasets.synthetic.frame_statistics import contrast_of
 from lwam_mm.datasets.synthetic.scene import HOPPING, INCOMPLETE, LATTICE, STREAKING, SUPER
 from lwam_mm.datasets.synthetic.schedule import Event
 
@@ -35,7 +35,7 @@ def clean_build(index: int, size: int) -> tuple[Build, np.ndarray]:
     """Return a build whose recoater runs left to right, and its first layer without defects."""
     build = make_build(21, index, size, 4)
     build = dataclasses.replace(
-        build, machine=dataclasses.replace(build.machine, mirrored=False), events=()
+        build, printer=dataclasses.replace(build.printer, mirrored=False), events=()
     )
     return build, draw_layer(build, 0)[0]
 
@@ -66,7 +66,7 @@ def regions_of(defect: int, smallest: int = 100) -> list[Region]:
             if area >= smallest:
                 box = (slice(y, y + height), slice(x, x + width))
                 piece = labels[box] == index
-                contrast = contrast_of(image[box], clean[box], piece)
+                contrast = measure_contrast(image[box], clean[box], piece)
                 sigma = float((image[box] / np.maximum(clean[box], 1.0))[piece].std())
                 regions.append(Region(frame, area, width, height, contrast, sigma))
     return regions
@@ -77,7 +77,7 @@ def shares_of(defect: int) -> np.ndarray:
 
 
 def contrasts_of(defect: int) -> np.ndarray:
-    return np.array([contrast_of(*frame) for frame in full_frames(defect)])
+    return np.array([measure_contrast(*frame) for frame in full_frames(defect)])
 
 
 @pytest.mark.parametrize("size", [32, 64, 128])

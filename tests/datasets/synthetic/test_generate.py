@@ -149,7 +149,7 @@ def test_what_is_there_is_never_overwritten(tmp_path, kind):
     precious = out / "precious.txt" if kind == "folder" else out
     precious.parent.mkdir(exist_ok=True)
     precious.write_text("mine")
-    with pytest.raises(FileExistsError, match=r"out is (not empty|a file): name a") as error:
+    with pytest.raises(FileExistsError, match=r"out is (not empty|a file): use a") as error:
         generate_dataset(out, 3, 32, 0)
     assert str(out) in str(error.value)
     assert precious.read_text() == "mine"
@@ -159,10 +159,10 @@ def test_what_is_there_is_never_overwritten(tmp_path, kind):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((2, 64, 0), "images is 2: give 3 or more"),
-        ((3, 31, 0), "size is 31: give 32 to 4096 px"),
+        ((2, 64, 0), "images is 2: use 3 or more"),
+        ((3, 31, 0), "size is 31: use 32 to 4096 px"),
         ((3, 5000, 0), "size is 5000"),
-        ((3, 64, -1), "seed is -1: give 0 or more"),
+        ((3, 64, -1), "seed is -1: use 0 or more"),
     ],
 )
 def test_numbers_out_of_range_are_refused(tmp_path, arguments, message):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from lwam_mm.datasets.synthetic.part_grid import sample_scene
-from lwam_mm.datasets.synthetic.printer import sample_machine
+from lwam_mm.datasets.synthetic.printer import sample_printer
 from lwam_mm.datasets.synthetic.scene import Canvas, Part
 
 
 def scene_of(index: int, size: int):
-    return sample_scene((1, index), sample_machine((2, index)), size)
+    return sample_scene((1, index), sample_printer((2, index)), size)
 
 
 @pytest.mark.parametrize("size", [128, 1024])

@@ -1,4 +1,9 @@
-"""The defects, one module each; every module's `draw` changes a canvas in place."""
+"""The defects, one module each.
+
+Every module has a function ``draw(canvas, scene, shape_rng, lifetime)``. It draws the defect on the
+canvas, in place. ``scene`` is the geometry of the build; ``shape_rng`` draws what stays the same
+over the layers of the defect, ``lifetime.rng`` what is new in each.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ from lwam_mm.datasets.synthetic.defects import (
     streaking,
     super_elevation,
 )
-from lwam_mm.datasets.synthetic.defects.lifetime import Moment
+from lwam_mm.datasets.synthetic.defects.lifetime import Lifetime
 from lwam_mm.datasets.synthetic.scene import (
     HOPPING,
     INCOMPLETE,
@@ -24,13 +29,13 @@ from lwam_mm.datasets.synthetic.scene import (
     Scene,
 )
 
-DRAW: dict[int, Callable[[Canvas, Scene, np.random.Generator, Moment], None]] = {
+DRAW: dict[int, Callable[[Canvas, Scene, np.random.Generator, Lifetime], None]] = {
     INCOMPLETE: incomplete_spreading.draw,
     STREAKING: streaking.draw,
     HOPPING: hopping.draw,
     SUPER: super_elevation.draw,
     LATTICE: lattice.draw,
 }
-"""Class index to drawing function, in the order of drawing: powder first, metal on top of it."""
+"""Drawing functions by class index, in the order of drawing: powder first, then metal on it."""
 
-__all__ = ["DRAW", "Moment"]
+__all__ = ["DRAW", "Lifetime"]

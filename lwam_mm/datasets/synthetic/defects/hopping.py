@@ -1,10 +1,10 @@
-"""Recoater hopping: the blade strikes a part and chatters over the powder behind it."""
+"""Recoater hopping: the blade hits a part and chatters over the powder behind it."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from lwam_mm.datasets.synthetic.defects.lifetime import Moment
+from lwam_mm.datasets.synthetic.defects.lifetime import Lifetime
 from lwam_mm.datasets.synthetic.noise import smooth_noise
 from lwam_mm.datasets.synthetic.scene import HOPPING, Canvas, Part, Scene, smoothstep
 
@@ -15,19 +15,12 @@ WIDTH = (3.0, 5.0)
 _NARROWEST = 2.0
 
 
-def draw(canvas: Canvas, scene: Scene, shape_rng: np.random.Generator, moment: Moment) -> None:
-    """Draw ripples, full-width ridges, or short marks behind part ends.
-
-    Args:
-        canvas: The layer, changed in place.
-        scene: The build's geometry.
-        shape_rng: Draws what stays the same over the layers of this defect.
-        moment: Which of its layers this one is.
-    """
+def draw(canvas: Canvas, scene: Scene, shape_rng: np.random.Generator, lifetime: Lifetime) -> None:
+    """Draw ripples, full-width ridges, or short marks behind part ends."""
     size = scene.size
     mode = str(shape_rng.choice(["ripples", "ridges", "marks"], p=[0.6, 0.2, 0.2]))
-    # The blade strikes the same part again, though not to the pixel.
-    shift = moment.rng.normal(0, scene.px(3))
+    # The blade hits the same part again, though not at exactly the same pixel.
+    shift = lifetime.rng.normal(0, scene.px(3))
     if mode == "ridges":
         _, top, _, bottom = scene.inset
         middle = (size + top - bottom) / 2
@@ -35,12 +28,12 @@ def draw(canvas: Canvas, scene: Scene, shape_rng: np.random.Generator, moment: M
             x = shape_rng.uniform(0.15, 0.85) * size + shift
             _line(canvas, scene, shape_rng, x, middle, size, RIDGE_CONTRAST, bow=scene.px(4))
         return
-    struck = shape_rng.permutation(len(scene.parts))
+    hit = shape_rng.permutation(len(scene.parts))
     if mode == "ripples":
-        for index in struck[: shape_rng.integers(1, 4)]:
+        for index in hit[: shape_rng.integers(1, 4)]:
             _ripples(canvas, scene, shape_rng, scene.parts[index], shift)
         return
-    for index in struck[: shape_rng.integers(4, 9)]:
+    for index in hit[: shape_rng.integers(4, 9)]:
         part = scene.parts[index]
         x = part.x + part.half_x + scene.px(shape_rng.uniform(3, 9), 2) + shift
         length = max(2 * part.half_y * shape_rng.uniform(0.8, 1.6), scene.px(28, 10))
@@ -51,7 +44,7 @@ def draw(canvas: Canvas, scene: Scene, shape_rng: np.random.Generator, moment: M
 def _ripples(
     canvas: Canvas, scene: Scene, rng: np.random.Generator, part: Part, shift: float
 ) -> None:
-    """Draw the lines of a chattering blade, fading with the distance from the struck part."""
+    """Draw the lines of a chattering blade, which fade with the distance from the part."""
     pitch = scene.px(rng.uniform(14, 26), 6)
     length = scene.px(rng.uniform(60, 220), 16)
     x = part.x + part.half_x + scene.px(6, 2) + shift
@@ -90,7 +83,7 @@ def _line(
     stations = np.linspace(0, 4095, bottom - top).astype(int)
     middle += scene.px(1.2) * waver[stations if length < size else stations[::-1]]
     columns = np.arange(left, right, dtype=np.float32)[None, :]
-    # -1 at the upstream edge of the line, 1 at the downstream edge.
+    # -1 at the line's upstream edge, 1 at its downstream edge.
     t = 2 * (columns - middle[:, None].round()) / width + (1 / width if width < 3 else 0)
     inside = np.abs(t) <= 1
     if not inside.any():

@@ -1,10 +1,10 @@
-"""Lattice: the fine regular grid of fused struts of a lattice part shows through."""
+"""Lattice: the fine regular grid of a lattice part's fused struts shows through the powder."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from lwam_mm.datasets.synthetic.defects.lifetime import Moment
+from lwam_mm.datasets.synthetic.defects.lifetime import Lifetime
 from lwam_mm.datasets.synthetic.noise import smooth_noise
 from lwam_mm.datasets.synthetic.scene import LATTICE, Canvas, Scene, smoothstep
 
@@ -13,15 +13,8 @@ _GAP_CONTRAST = -0.06
 _STRUT_SIGMA = 0.15
 
 
-def draw(canvas: Canvas, scene: Scene, shape_rng: np.random.Generator, moment: Moment) -> None:
-    """Draw one or two lattice parts; the label is the part's outline, gaps included.
-
-    Args:
-        canvas: The layer, changed in place.
-        scene: The build's geometry.
-        shape_rng: Draws what stays the same over the layers of this defect.
-        moment: Which of its layers this one is.
-    """
+def draw(canvas: Canvas, scene: Scene, shape_rng: np.random.Generator, lifetime: Lifetime) -> None:
+    """Draw one or two lattice parts; the label is the part's outline, gaps included."""
     chosen = shape_rng.permutation(len(scene.lattices))[: shape_rng.integers(1, 3)]
     diagonal = shape_rng.random() < 0.4
     contrast = shape_rng.uniform(*STRUT_CONTRAST)
@@ -34,14 +27,14 @@ def draw(canvas: Canvas, scene: Scene, shape_rng: np.random.Generator, moment: M
         x = np.arange(window[1].start, window[1].stop, dtype=np.float32)[None, :] - part.x
         if diagonal:
             x, y = (x + y) / np.float32(np.sqrt(2)), (x - y) / np.float32(np.sqrt(2))
-        # A unit cell's section slides with the height of the layer.
-        slide = 0.06 * pitch * moment.age
+        # A unit cell's cross-section moves with the height of the layer.
+        slide = 0.06 * pitch * lifetime.age
         nearest = np.minimum(
             np.abs((x + slide + pitch / 2) % pitch - pitch / 2),
             np.abs((y + pitch / 2) % pitch - pitch / 2),
         )
         fused = smoothstep(0.5 + (strut / 2 - nearest) / 1.2)
-        uneven = smooth_noise(moment.rng, away.shape, 1.0, 1.0)
+        uneven = smooth_noise(lifetime.rng, away.shape, 1.0, 1.0)
         level = 1 + _GAP_CONTRAST + fused * (contrast - _GAP_CONTRAST + _STRUT_SIGMA * uneven)
         alpha = (away <= 0).astype(np.float32)
         canvas.replace(window, alpha, level.astype(np.float32), LATTICE)

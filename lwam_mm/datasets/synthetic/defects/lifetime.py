@@ -1,4 +1,4 @@
-"""Where in a defect's life a layer lies."""
+"""How far a defect has developed in a layer."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One layer of a defect that lasts for several.
+class Lifetime:
+    """The state, in one layer, of a defect that lasts for several.
 
     Attributes:
         layer: Number of the layer within the build.
-        age: How many layers the defect has lasted before this one.
-        duration: How many layers it lasts.
+        age: Number of earlier layers that show the defect.
+        duration: Number of layers that show it.
         rng: Draws what is new in this layer.
     """
 
@@ -25,5 +25,5 @@ class Moment:
 
     @property
     def progress(self) -> float:
-        """How far the defect has developed: above 0, and 1 in its last layer."""
+        """How far the defect has developed, above 0; 1 in its last layer."""
         return (self.age + 1) / self.duration

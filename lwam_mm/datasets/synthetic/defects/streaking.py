@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lwam_mm.datasets.synthetic.defects.lifetime import Moment
+from lwam_mm.datasets.synthetic.defects.lifetime import Lifetime
 from lwam_mm.datasets.synthetic.noise import smooth_noise
 from lwam_mm.datasets.synthetic.scene import STREAKING, Canvas, Scene, smoothstep
 
@@ -19,7 +19,7 @@ _FAINT_SHARE, _BRIGHT_SHARE = 0.2, 0.1
 def _contrast(rng: np.random.Generator, first: bool) -> float:
     """Draw the mean relative change of grey level; the first streak of a set is never faint."""
     kind = rng.random()
-    # Skewed towards the weak end: the median lies at 5.4 %.
+    # Skewed towards low contrast: the median is 5.4 %.
     dark = -(DARK_CONTRAST[0] + (DARK_CONTRAST[1] - DARK_CONTRAST[0]) * rng.beta(1, 4))
     faint, bright = -rng.uniform(*FAINT_CONTRAST), rng.uniform(*_BRIGHT_CONTRAST)
     if first or kind >= _FAINT_SHARE + _BRIGHT_SHARE:
@@ -27,19 +27,12 @@ def _contrast(rng: np.random.Generator, first: bool) -> float:
     return faint if kind < _FAINT_SHARE else bright
 
 
-def draw(canvas: Canvas, scene: Scene, shape_rng: np.random.Generator, moment: Moment) -> None:
-    """Draw one to three straight lines along the recoating direction.
-
-    Args:
-        canvas: The layer, changed in place.
-        scene: The build's geometry.
-        shape_rng: Draws what stays the same over the layers of this defect.
-        moment: Which of its layers this one is.
-    """
+def draw(canvas: Canvas, scene: Scene, shape_rng: np.random.Generator, lifetime: Lifetime) -> None:
+    """Draw one to three straight lines along the recoating direction."""
     size = scene.size
     _, top, _, bottom = scene.inset
     count = int(shape_rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2]))
-    # One line to a lane, so that lines do not merge into one.
+    # One line per lane, so that lines do not merge.
     lanes = np.linspace(top + 0.05 * size, size - bottom - 0.05 * size, 9)
     for index, lane in enumerate(shape_rng.choice(8, size=count, replace=False)):
         low, high = lanes[lane], lanes[lane + 1]
@@ -47,14 +40,14 @@ def draw(canvas: Canvas, scene: Scene, shape_rng: np.random.Generator, moment: M
         middle = shape_rng.uniform(low + width / 2, max(high - width / 2, low + width / 2))
         contrast = _contrast(shape_rng, first=index == 0)
         length = size * min(1.0, shape_rng.uniform(LENGTH[0], LENGTH[1] + 0.25))
-        # A nick marks from where the blade starts; a particle, from where it was caught.
+        # A nick leaves a line from the blade's start; a particle, from where it was caught.
         from_start = index == 0 or shape_rng.random() < 0.5
         rim_side = shape_rng.choice([-1, 1])
-        drift = scene.px(0.5) * (moment.age + moment.rng.uniform(-0.5, 0.5))
+        drift = scene.px(0.5) * (lifetime.age + lifetime.rng.uniform(-0.5, 0.5))
         row = round(middle + drift - width / 2)
         rows = max(2, round(width))
         start, end = (0, round(length)) if from_start else (size - round(length), size)
-        _plough(canvas, scene, moment.rng, (row, rows, start, end), contrast, rim_side)
+        _plough(canvas, scene, lifetime.rng, (row, rows, start, end), contrast, rim_side)
 
 
 def _plough(
@@ -73,7 +66,7 @@ def _plough(
     inside = np.abs(t) < 1
     profile = np.where(inside, 1 - 0.45 * t**2, 0)
     profile /= profile[inside].mean()
-    # The powder pushed aside lies beside the line.
+    # The displaced powder lies beside the line.
     profile += np.where((np.sign(t) == rim_side) & ~inside, -0.22, 0)
 
     run = 1 + 0.22 * smooth_noise(rng, (1, end - start), scene.px(45, 2), 0)[0]

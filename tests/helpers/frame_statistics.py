@@ -1,4 +1,4 @@
-"""Measures of a powder-bed frame, for drawn and for real ones."""
+"""Statistics of a powder-bed frame, drawn or photographed: lighting, grain and defect contrast."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 _LIGHT_SIGMA = 0.04
 
 
-def light_of(image: np.ndarray) -> np.ndarray:
+def estimate_light(image: np.ndarray) -> np.ndarray:
     """Estimate a frame's lighting by smoothing the grain away.
 
     Args:
@@ -23,7 +23,7 @@ def light_of(image: np.ndarray) -> np.ndarray:
     )
 
 
-def grain_of(image: np.ndarray, light: np.ndarray | None = None) -> tuple[float, float]:
+def measure_grain(image: np.ndarray, light: np.ndarray | None = None) -> tuple[float, float]:
     """Measure the grain of a patch of clean powder.
 
     Args:
@@ -33,19 +33,19 @@ def grain_of(image: np.ndarray, light: np.ndarray | None = None) -> tuple[float,
     Returns:
         Standard deviation over mean, and the lag-1 autocorrelation (mean of both directions).
     """
-    grain = image.astype(np.float32) / (light_of(image) if light is None else light) - 1
+    grain = image.astype(np.float32) / (estimate_light(image) if light is None else light) - 1
     along = np.corrcoef(grain[:, 1:].ravel(), grain[:, :-1].ravel())[0, 1]
     across = np.corrcoef(grain[1:].ravel(), grain[:-1].ravel())[0, 1]
     return float(grain.std()), float((along + across) / 2)
 
 
-def light_range_of(image: np.ndarray) -> float:
+def measure_light_range(image: np.ndarray) -> float:
     """Return (brightest - darkest) / mean of the smoothed frame."""
-    light = light_of(image)
+    light = estimate_light(image)
     return float((light.max() - light.min()) / light.mean())
 
 
-def contrast_of(image: np.ndarray, clean: np.ndarray, where: np.ndarray) -> float:
+def measure_contrast(image: np.ndarray, clean: np.ndarray, where: np.ndarray) -> float:
     """Return the mean relative change of grey level that a defect makes.
 
     Args:
