@@ -89,36 +89,36 @@ def pair_files(spec: SplitSpec) -> tuple[list[Pair], list[Problem]]:
         remedy = "name two folders in data_prefix: dict(img_path=..., seg_map_path=...)."
         return [], [Problem("same folder", spec.image_dir, found, remedy)]
 
-    image_files, problems = _walk(spec.image_dir)
-    images, unused = _find_images(image_files, spec)
+    image_files, unread = _walk(spec.image_dir)
+    images, problems = _find_images(image_files, spec)
     masks: dict[str, Path] = {}
     if spec.mask_dir is not None:
-        mask_files, found_there = _walk(spec.mask_dir)
+        mask_files, unread_masks = _walk(spec.mask_dir)
+        unread += [problem for problem in unread_masks if problem not in unread]
         masks = {
             _stem(path, spec.mask_dir, spec.mask_suffix): path
             for path in mask_files
             if path.name.endswith(spec.mask_suffix)
         }
-        problems += [problem for problem in found_there if problem not in problems]
-    if spec.split_file is None:
-        stems = sorted(images)
-        problems += unused
-        if not images:
-            problems.append(_empty_folder(spec, image_files))
-    else:
+    stems = sorted(images)
+    if spec.split_file is not None:
         stems, listed = _read_split_file(spec.split_file, images, spec)
         # Files that the list leaves out may be of any kind.
-        problems += [problem for problem in unused if problem.kind != "image suffix"] + listed
-    twins, odd = _unicode_twins([*images.items(), *masks.items()])
+        problems = [problem for problem in problems if problem.kind == "stem twice"] + listed
+    elif not images:
+        problems.append(_empty_folder(spec, image_files))
+    twins, odd = _unicode_twins([*((stem, images[stem]) for stem in stems), *masks.items()])
     problems += twins
-    if spec.mask_dir is None:
-        return [Pair(stem, images[stem], None) for stem in stems], problems
-    alone = [stem for stem in stems if stem not in masks and stem not in odd]
-    problems += [_image_without_mask(images[stem], stem, spec) for stem in alone]
-    if spec.split_file is None:
-        orphans = sorted(stem for stem in masks if stem not in images and stem not in odd)
-        problems += [_mask_without_image(masks[stem], spec) for stem in orphans]
-    return [Pair(stem, images[stem], masks[stem]) for stem in stems if stem in masks], problems
+    if spec.mask_dir is not None:
+        alone = [stem for stem in stems if stem not in masks and stem not in odd]
+        problems += [_image_without_mask(images[stem], stem, spec) for stem in alone]
+        if spec.split_file is None:
+            orphans = sorted(masks.keys() - images.keys() - odd)
+            problems += [_mask_without_image(masks[stem], spec) for stem in orphans]
+        stems = [stem for stem in stems if stem in masks]
+    if spec.split_file is None or problems:
+        problems = unread + problems
+    return [Pair(stem, images[stem], masks.get(stem)) for stem in stems], problems
 
 
 def _walk(folder: Path, parents: tuple[str, ...] = ()) -> tuple[list[Path], list[Problem]]:
