@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
 from lwam_mm.engine.launch import (
-    add_accept_mismatch_argument,
     add_common_arguments,
     evaluate,
     load_config,
@@ -25,7 +24,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", metavar="METRICS.json", help="file to write the metrics to")
     parser.add_argument("--show-dir", help="folder for pictures of the predictions")
     add_common_arguments(parser)
-    add_accept_mismatch_argument(parser)
     args = parser.parse_args(argv)
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
 
@@ -35,9 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         data_root=args.data_root,
         options=args.cfg_options,
         launcher=args.launcher,
+        accept_mismatch=args.accept_mismatch,
     )
-    if args.accept_mismatch:
-        config.accept_mismatch = True
     if args.show_dir:
         show_predictions(config, args.show_dir)
     metrics = evaluate(config, args.checkpoint, fold=args.fold)

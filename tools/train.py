@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         data_root=args.data_root,
         options=args.cfg_options,
         launcher=args.launcher,
+        accept_mismatch=args.accept_mismatch,
     )
     if args.amp:
         enable_amp(config)

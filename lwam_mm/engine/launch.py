@@ -30,6 +30,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that training and testing share."""
     parser.add_argument("--work-dir", help="folder for logs and results (work_dirs/CONFIG)")
     add_data_root_argument(parser)
+    add_accept_mismatch_argument(parser)
     parser.add_argument(
         "--cfg-options",
         nargs="+",
@@ -69,6 +70,7 @@ def load_config(
     data_root: str | Path | None = None,
     options: dict[str, Any] | None = None,
     launcher: str = "none",
+    accept_mismatch: bool = False,
 ) -> Config:
     """Read a config and apply the arguments of the command line.
 
@@ -80,6 +82,7 @@ def load_config(
             config's.
         options: Overrides as a mapping of dotted keys to values. They are applied last.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        accept_mismatch: Warn instead of refusing a checkpoint that was trained otherwise.
 
     Returns:
         The config, ready for a runner.
@@ -96,6 +99,10 @@ def load_config(
     if options:
         config.merge_from_dict(options)
     config.launcher = launcher
+    if accept_mismatch:
+        config.accept_mismatch = True
+        if config.model.get("type") == "FrozenTeacherDistill":
+            config.model.accept_mismatch = True
     if work_dir is not None:
         config.work_dir = str(work_dir)
     elif config.get("work_dir") is None:

@@ -7,6 +7,7 @@ import json
 import pytest
 from mmengine.config import Config
 
+from lwam_mm.engine.launch import load_config
 from lwam_mm.models.checkpoint import save_checkpoint
 from lwam_mm.models.output_classes import OutputClassesError
 from lwam_mm.models.training_record import META_KEY, TrainingMismatchError, TrainingRecord
@@ -89,3 +90,12 @@ def test_binary_head_is_refused_before_the_checkpoint_is_read(tool_main, write_c
     )
     with pytest.raises(OutputClassesError, match=r"decode_head: out_channels=1"):
         tool_main("test")([str(write_config(head)), str(tmp_path / "absent.pth")])
+
+
+def test_option_reaches_a_distillation(repository):
+    config = repository / "configs/demo"
+    config /= "kd-unetpp-w8_lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py"
+    for accepted in (False, True):
+        loaded = load_config(config, accept_mismatch=accepted)
+        assert loaded.get("accept_mismatch", False) is accepted
+        assert loaded.model.get("accept_mismatch", False) is accepted
