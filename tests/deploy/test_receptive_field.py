@@ -58,11 +58,19 @@ def test_a_halo_larger_than_the_first_image_is_found():
     assert tile_halo(Segmentor(*dilated).eval(), 16) == 208
 
 
-@pytest.mark.parametrize("padding", [(600, 0), (0, 600)])
-def test_a_field_beyond_the_edge_on_one_side_needs_a_larger_image(padding):
-    """600 pixels reach past the edge of a 1024-pixel image, on either side, not of a 2048 one."""
-    net = Segmentor(nn.ZeroPad2d((*padding, 0, 0)), conv((1, 2), dilation=(1, 600))).eval()
-    assert tile_halo(net, 16) == 608
+@pytest.mark.parametrize(
+    ("padding", "expected"),
+    [
+        # The cell begins at 1024 of 2048 pixels and is 16 wide.
+        ((1023, 0), 1024),
+        ((1024, 0), None),
+        ((0, 1007), 1008),
+        ((0, 1008), None),
+    ],
+)
+def test_a_single_far_tap_counts_up_to_the_edge_of_the_largest_image(padding, expected):
+    tap = conv((1, 2), dilation=(1, sum(padding)))
+    assert tile_halo(Segmentor(nn.ZeroPad2d((*padding, 0, 0)), tap).eval(), 16) == expected
 
 
 def test_the_net_itself_is_left_alone():
