@@ -5,8 +5,8 @@
 # make install        only make .venv and install
 # make lint           style, formatting and types
 #
-# PYTHON=python3.11   the interpreter that .venv is made with
-# VENV=.venv          where the environment is; an existing one, with a compiled mmcv, say, is kept
+# PYTHON=python3      the interpreter that .venv is made with, 3.10 to 3.13
+# VENV=.venv          the environment; an existing one is kept, for example with a compiled mmcv
 
 PYTHON ?= python3
 VENV ?= .venv

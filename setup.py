@@ -110,6 +110,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
+    classifiers=[f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 14)],
     packages=find_packages(include=["lwam_mm", "lwam_mm.*"]),
     package_data={"lwam_mm.lab.pages": ["templates/*"]},
     cmdclass={"build_py": build_py_with_mim},

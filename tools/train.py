@@ -1,4 +1,4 @@
-"""Train a segmentor or distil one, as the config says."""
+"""Train or distil a segmentor as its config says."""
 
 import argparse
 import os
@@ -20,11 +20,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", help="config file")
     parser.add_argument(
-        "--resume", action="store_true", help="go on from the newest checkpoint in the work dir"
+        "--resume",
+        action="store_true",
+        help="resume from the newest checkpoint in the work dir",
     )
     parser.add_argument("--amp", action="store_true", help="train in automatic mixed precision")
     parser.add_argument(
-        "--tensorboard", action="store_true", help="write scalars for TensorBoard, too"
+        "--tensorboard", action="store_true", help="also write scalars for TensorBoard"
     )
     add_common_arguments(parser)
     args = parser.parse_args(argv)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.device import is_cuda_available
 from mmengine.dist import is_main_process
 
@@ -89,13 +89,13 @@ def load_config(
 
     Raises:
         FileNotFoundError: There is no such file.
+        ConfigError: ``data_root`` is given, and a data loader joins several data sets.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: there is no such config file; see the folder configs/")
     config = Config.fromfile(path)
     if data_root is not None:
-        for side in ("train", "val", "test"):
-            config[f"{side}_dataloader"].dataset.data_root = str(data_root)
+        _set_data_root(config, str(data_root))
     if options:
         config.merge_from_dict(options)
     config.launcher = launcher
@@ -108,6 +108,26 @@ def load_config(
     elif config.get("work_dir") is None:
         config.work_dir = str(Path("work_dirs") / Path(path).stem)
     return config
+
+
+def _set_data_root(config: Config, data_root: str) -> None:
+    for side in ("train", "val", "test"):
+        loader = config.get(f"{side}_dataloader")
+        datasets = _unwrap(loader.dataset) if loader else []
+        if len(datasets) > 1:
+            raise ConfigError(
+                f"--data-root names one folder, but {side}_dataloader joins {len(datasets)} data "
+                "sets: set the data_root of each in the config"
+            )
+        for dataset in datasets:
+            dataset.data_root = data_root
+
+
+def _unwrap(dataset: ConfigDict) -> list[ConfigDict]:
+    """List the data sets inside mmengine's wrappers."""
+    if "datasets" in dataset:
+        return [found for inner in dataset.datasets for found in _unwrap(inner)]
+    return _unwrap(dataset.dataset) if "dataset" in dataset else [dataset]
 
 
 def enable_amp(config: Config) -> None:

@@ -29,6 +29,7 @@ from lwam_mm.engine.launch import (
     write_metrics,
 )
 from lwam_mm.models.checkpoint import CheckpointMismatchError
+from lwam_mm.utils.errors import ConfigError
 from lwam_mm.version import __version__
 
 SIZE = 32
@@ -128,6 +129,35 @@ def test_data_root_goes_to_every_side(config_file, tmp_path):
     config = load_config(config_file, data_root=tmp_path)
     roots = [config[f"{side}_dataloader"].dataset.data_root for side in SIDES]
     assert roots == [str(tmp_path)] * 3
+
+
+def test_data_root_goes_into_wrappers(config_file, tmp_path):
+    wrapped = config_file.with_name("wrapped.py")
+    wrapped.write_text(
+        config_file.read_text()
+        + "train_dataloader['dataset'] = dict(_delete_=True, type='SeededDataset', dataset=dict("
+        "type='RepeatDataset', times=2, dataset=dict(type='PowderBedDataset')))\n"
+        "val_dataloader = None\n"
+    )
+    config = load_config(wrapped, data_root=tmp_path)
+    outer = config.train_dataloader.dataset
+    assert outer.dataset.dataset.data_root == str(tmp_path)
+    assert "data_root" not in outer
+    assert "data_root" not in outer.dataset
+    assert config.test_dataloader.dataset.data_root == str(tmp_path)
+
+
+def test_one_data_root_is_not_given_to_several_data_sets(config_file, tmp_path):
+    joined = config_file.with_name("joined.py")
+    joined.write_text(
+        config_file.read_text() + "train_dataloader['dataset'] = dict(_delete_=True, "
+        "type='ConcatDataset', "
+        "datasets=[dict(type='PowderBedDataset', data_root=root) for root in 'ab'])\n"
+    )
+    with pytest.raises(ConfigError, match="train_dataloader joins 2 data sets"):
+        load_config(joined, data_root=tmp_path)
+    roots = [dataset.data_root for dataset in load_config(joined).train_dataloader.dataset.datasets]
+    assert roots == ["a", "b"]
 
 
 def test_options_come_last(config_file, tmp_path):
