@@ -1,4 +1,4 @@
-# make demo           run the whole pipeline: synthetic data, teacher, student, distillation, report
+# make demo           see the whole road: synthetic data, teacher, student, distillation, report
 # make demo DATA=DIR  the same on your own images and masks; other classes than the paper's:
 #                     make demo DATA=DIR CLASSES="Background Scratch Dent"
 # make test           the whole test suite
