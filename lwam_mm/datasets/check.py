@@ -16,9 +16,6 @@ from lwam_mm.datasets.decode import check_same_size, decode_mask, decode_with_ma
 from lwam_mm.datasets.layout import Pair, SplitSpec, pair_files
 from lwam_mm.datasets.problem import DatasetError, Problem
 
-# A picture whose last eighth is black may be a copy that broke off: formats without compression
-# have nothing else that tells.
-_TAIL = 8
 _CAMERA_BITS = (8, 10, 12, 14)
 
 
@@ -73,7 +70,6 @@ class _PairFindings:
     problems: list[Problem] = field(default_factory=list)
     digest: bytes | None = None
     maximum: int | None = None
-    black_tail: bool = False
     pixels: np.ndarray | None = None
 
 
@@ -87,7 +83,7 @@ def check_dataset(
     What training would refuse is found by the functions that training itself loads with. Beyond
     that, it finds a picture on two sides of the split (by its pixels, whatever its name or format)
     and masks that hold no class but only 0 and 255. It notes pictures that occur twice on one
-    side, classes without pixels, black tails, and 16-bit values that use a part of their range.
+    side, classes without pixels, and 16-bit values that use a part of their range.
 
     Args:
         specs: The sides of the split.
@@ -118,7 +114,6 @@ def check_dataset(
 
     first_seen: dict[bytes, tuple[SplitSummary, Path]] = {}
     twins: list[str] = []
-    tails: list[str] = []
     maximum = 0
     # Decoding and hashing release the interpreter lock, so threads are enough.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -133,13 +128,11 @@ def check_dataset(
                     report.problems.append(_same_image(pair.image, split, path, other))
                 elif path != pair.image:
                     twins.append(f"{pair.image} and {path}")
-            if findings.black_tail:
-                tails.append(str(pair.image))
             if findings.maximum is not None and spec.white_level is None:
                 maximum = max(maximum, findings.maximum)
             if progress is not None:
                 progress(done, len(jobs))
-    report.notes += _notes(twins, tails, maximum)
+    report.notes += _notes(twins, maximum)
     _check_classes(report, specs)
     return report
 
@@ -151,7 +144,6 @@ def _check_pair(spec: SplitSpec, pair: Pair, num_classes: int) -> _PairFindings:
         data = read_bytes(pair.image)
         image, findings.maximum = decode_with_maximum(data, pair.image, spec.white_level)
         image_size = image.shape[:2]
-        findings.black_tail = not image[-max(1, image_size[0] // _TAIL) :].any()
         # The size is part of the picture: the same bytes may make another shape.
         content = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
         content.update(image)
@@ -176,15 +168,10 @@ def _same_image(image: Path, split: SplitSummary, first: Path, other: SplitSumma
     return Problem("same image", image, found, remedy)
 
 
-def _notes(twins: Sequence[str], tails: Sequence[str], maximum: int) -> list[str]:
+def _notes(twins: Sequence[str], maximum: int) -> list[str]:
     notes = []
     if twins:
         notes.append(f"{len(twins)} pictures occur twice on one side, such as {twins[0]}.")
-    if tails:
-        notes.append(
-            f"{len(tails)} images end in black rows, such as {tails[0]}: unless the scene is black "
-            "there, their copies broke off."
-        )
     bits = next((bits for bits in _CAMERA_BITS if 0 < maximum < 2**bits), None)
     if bits is not None:
         notes.append(

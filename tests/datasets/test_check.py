@@ -132,17 +132,6 @@ def test_pictures_that_occur_twice_on_one_side_are_a_note(tiny_root):
     ]
 
 
-def test_black_rows_at_the_end_are_a_note(tiny_root):
-    path = tiny_root / "images" / "val" / "e.png"
-    pixels = np.array(Image.open(path))
-    pixels[-3:] = 0
-    save(pixels, path)
-    assert f"1 images end in black rows, such as {path}" in " ".join(check(tiny_root).notes)
-    pixels[-1, -1] = 1
-    save(pixels, path)
-    assert check(tiny_root).notes == []
-
-
 @pytest.mark.parametrize(
     ("top", "bits"), [(255, 8), (900, 10), (1024, 12), (4093, 12), (4095, 12), (4096, 14)]
 )

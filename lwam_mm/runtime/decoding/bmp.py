@@ -36,4 +36,13 @@ def read_bmp(data: bytes) -> Header:
         entries = data[14 + size : 14 + size + 256 * step]
         if all(entries[channel::step] == bytes(range(256)) for channel in range(3)):
             colour = "grey"
-    return Header("BMP", width, abs(height), min(bits, 8), colour, alpha=bits == 32)
+    return Header(
+        "BMP",
+        width,
+        abs(height),
+        min(bits, 8),
+        colour,
+        alpha=bits == 32,
+        uncompressed=True,
+        bottom_up=height > 0,
+    )

@@ -29,6 +29,7 @@ _READERS = (
 )
 # OpenCV's own limits; environment variables such as OPENCV_IO_MAX_IMAGE_PIXELS change them.
 _LIMITS = {"WIDTH": 1 << 20, "HEIGHT": 1 << 20, "PIXELS": 1 << 30}
+_ZERO_ROWS = 2
 # OpenCV 5 moved its log functions into a module of their own.
 _LOGGING = getattr(cv2.utils, "logging", cv2)
 _LOG_SILENT = 0
@@ -132,7 +133,7 @@ def read_pixels(data: bytes, header: Header) -> np.ndarray:
             pixels = pixels[:, :, 0]
         elif channels == 4:
             pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR)
-    return np.iinfo(pixels.dtype).max - pixels if header.inverted else pixels
+    return np.bitwise_not(pixels) if header.inverted else pixels
 
 
 def to_bgr(pixels: np.ndarray, header: Header, white_level: int | None = None) -> np.ndarray:
@@ -148,8 +149,10 @@ def to_bgr(pixels: np.ndarray, header: Header, white_level: int | None = None) -
         uint8 of shape (H, W, 3), BGR, upright, contiguous.
 
     Raises:
-        RefusedImageError: A value is above the white level.
+        RefusedImageError: A value is above the white level, or an uncompressed file ends in zeros.
     """
+    if header.uncompressed:
+        _refuse_zero_fill(pixels, header)
     if header.maximum is not None:
         pixels = to_8bit(pixels, header.maximum)
     elif header.bits == 16:
@@ -184,7 +187,8 @@ def to_8bit(image: np.ndarray, white_level: int = 65535) -> np.ndarray:
             "set white_level to the largest value that the camera can give, or leave it out",
             "white level",
         )
-    return _scale(white_level)[image]
+    scaled: np.ndarray = _scale(white_level)[image]
+    return scaled
 
 
 @lru_cache(maxsize=4)
@@ -206,6 +210,22 @@ def _parse(data: bytes) -> Header:
         return read(data)
     except (struct.error, IndexError, StopIteration) as error:
         raise truncated(name, "its header is incomplete") from error
+
+
+def _refuse_zero_fill(pixels: np.ndarray, header: Header) -> None:
+    """Refuse an uncompressed picture whose last stored rows are zeros, as a broken copy leaves it.
+
+    A camera has noise, so that rows of exact zeros hardly occur in a sound file. Read as black,
+    the missing part would be called free of defects.
+    """
+    zero = np.iinfo(pixels.dtype).max if header.inverted else 0
+    last = pixels[:_ZERO_ROWS] if header.bottom_up else pixels[-_ZERO_ROWS:]
+    if (last == zero).all() and (pixels != zero).any():
+        raise RefusedImageError(
+            f"ends in zeros, as after a copy that broke off; an uncompressed {header.container} "
+            "cannot tell them from black",
+            "copy it again; if these rows are black, save it as PNG, which has checksums",
+        )
 
 
 def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

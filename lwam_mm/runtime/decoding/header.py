@@ -55,6 +55,9 @@ class Header:
         patches: (offset, bytes) to overwrite before OpenCV decodes the file, so that it gives the
             samples as they are stored.
         start: Offset of the first pixel, in a PNM.
+        uncompressed: Whether the pixels are stored as they are, so that no check of the format
+            tells whether they are all there.
+        bottom_up: Whether the last row is stored first.
         ends_in_zeros: Whether the compressed data of a WebP ends in many zeros.
     """
 
@@ -71,4 +74,6 @@ class Header:
     inverted: bool = False
     patches: tuple[tuple[int, bytes], ...] = ()
     start: int = 0
+    uncompressed: bool = False
+    bottom_up: bool = False
     ends_in_zeros: bool = False

@@ -35,6 +35,7 @@ def read_pnm(data: bytes) -> Header:
         "RGB" if data[1:2] in b"36" else "grey",
         maximum=maximum,
         start=found.end(),
+        uncompressed=True,
     )
 
 
@@ -47,6 +48,7 @@ def pnm_pixels(data: bytes, header: Header) -> np.ndarray:
     Raises:
         RefusedImageError: It has too few or too many pixels, or a value above its largest.
     """
+    values: np.ndarray
     shape = (header.height, header.width, 3 if header.colour == "RGB" else 1)
     if data[1:2] in b"123":
         body = re.sub(rb"#[^\r\n]*", b"", data[header.start :])
@@ -65,7 +67,7 @@ def pnm_pixels(data: bytes, header: Header) -> np.ndarray:
         values = np.frombuffer(data, kind, row * header.height, header.start)
         if header.bits == 1:
             values = np.unpackbits(values.reshape(header.height, row), axis=1)[:, : header.width]
-    if (top := int(values.max(initial=0))) > header.maximum:
+    if (top := int(values.max(initial=0))) > (header.maximum or 0):
         raise RefusedImageError(f"has a value of {top}, above its own maximum {header.maximum}")
     pixels = values.reshape(shape).astype(np.uint16 if header.bits == 16 else np.uint8)
     if header.bits == 1:

@@ -110,6 +110,7 @@ def read_tiff(data: bytes) -> Header:
         lossy=layout.compression == _JPEG,
         pages=_count_pages(data, order, following, big),
         inverted=photometric == _WHITE_IS_ZERO,
+        uncompressed=layout.compression == _RAW,
         patches=tuple(patches) if (orientation > 1 or extra or photometric == 0) else (),
     )
 

@@ -18,7 +18,7 @@ def read_webp(data: bytes) -> Header:
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
         raise truncated("WebP", f"it has {len(data)} of {end} bytes")
-    size = None
+    size: tuple[int, int] | None = None
     alpha = lossy = ends_in_zeros = False
     exif = xmp = b""
     pages = 1
@@ -34,10 +34,11 @@ def read_webp(data: bytes) -> Header:
         elif kind in (b"VP8 ", b"VP8L") and size is None:
             if kind == b"VP8 ":
                 lossy = True
-                size = [side & 0x3FFF for side in struct.unpack_from("<HH", data, start + 6)]
+                width, height = struct.unpack_from("<HH", data, start + 6)
+                size = (width & 0x3FFF, height & 0x3FFF)
             else:
                 (word,) = struct.unpack_from("<I", data, start + 1)
-                size = [(word & 0x3FFF) + 1, (word >> 14 & 0x3FFF) + 1]
+                size = ((word & 0x3FFF) + 1, (word >> 14 & 0x3FFF) + 1)
                 alpha |= bool(word >> 28 & 1)
             ends_in_zeros = data.endswith(_ZEROS, start, start + length)
             if lossy and data.endswith(bytes(max(64, length // 4)), start, start + length):
@@ -50,7 +51,7 @@ def read_webp(data: bytes) -> Header:
             raise truncated("WebP", "it is filled up with zeros")
         position = start + length + length % 2
     if pages > 1:
-        size = size or [1, 1]  # an animation's pictures lie deeper
+        size = size or (1, 1)  # an animation's pictures lie deeper
     if size is None:
         raise truncated("WebP", "it holds no picture")
     return Header(

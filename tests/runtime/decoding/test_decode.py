@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 from both_sides import bgr, pillow, read_both, refusal
+from make_tiff import make_tiff
 
 from lwam_mm.runtime import ImageError, read_image
 from lwam_mm.runtime.decoding import RefusedImageError, read_header, to_8bit
@@ -90,3 +91,27 @@ def test_what_opencv_decodes_differently_is_refused(path, noise, monkeypatch):
     ):
         monkeypatch.setattr(cv2, "imdecode", lambda *arguments, strange=strange: strange)
         assert "decodes as something else" in refusal(path, data)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda image: pillow(image, "PPM"),
+        lambda image: pillow(image[::-1], "BMP"),  # its last row is stored first
+        lambda image: make_tiff(image),
+        lambda image: make_tiff(image, {262: 0}),  # 0 is white
+    ],
+)
+def test_an_uncompressed_picture_that_ends_in_zeros_is_refused(path, write):
+    image = np.full((9, 8), 7, np.uint8)
+    image[-1] = 0
+    read_both(path, write(image))  # one row may be black
+    image[-2] = 0
+    assert "copy it again; if these rows are black, save it as PNG" in refusal(path, write(image))
+    read_both(path, write(np.zeros_like(image)))
+
+
+def test_black_rows_are_no_fault_where_the_format_has_checksums(path):
+    image = np.zeros((9, 8), np.uint8)
+    image[0] = 7
+    np.testing.assert_array_equal(read_both(path, pillow(image, "PNG")), bgr(image))
