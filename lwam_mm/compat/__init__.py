@@ -1,9 +1,11 @@
 """Repairs of upstream packages: one function each, applied only where it is needed.
 
 The last releases of mmcv, mmengine, mmrazor and mmdeploy are older than today's torch and Python.
-Each function names the versions and the upstream thread that it is for, checks whether the repair
-is due, and returns True if it was applied. :func:`apply` runs all of them.
+Each function names the versions and the upstream thread that it is for. It returns True if the
+repair was applied, and False if it is not due or had been applied before. :func:`apply` runs all.
 """
+
+# ruff: noqa: F401  the repairs and their errors are imported from here
 
 from __future__ import annotations
 
@@ -32,27 +34,6 @@ from lwam_mm.compat.running import (
     ignore_warnings_about_upstream,
     start_processes_without_gpu,
 )
-
-__all__ = [
-    "CheckpointNotWrittenError",
-    "UnreadableCheckpointError",
-    "UnsafeCheckpointError",
-    "apply",
-    "build_dataloaders_without_workers",
-    "export_by_torchscript",
-    "format_configs_once",
-    "ignore_warnings_about_upstream",
-    "keep_recursion_limit",
-    "let_rewriters_import",
-    "refuse_unsafe_checkpoints",
-    "repair_exporter",
-    "require_mmcv",
-    "save_message_hub_as_plain_data",
-    "start_processes_without_gpu",
-    "stub_missing_mmcv_ops",
-    "stub_mmrazor_quantization",
-    "write_checkpoints_whole",
-]
 
 
 def apply() -> None:

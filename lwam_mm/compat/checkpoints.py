@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lwam_mm.compat.replace import replace
 from lwam_mm.utils.errors import UserError
 
 
@@ -29,9 +30,6 @@ def refuse_unsafe_checkpoints() -> bool:
     For mmengine 0.10.7, whose loader shows a page of torch's advice, some of it to switch the
     safety off (open-mmlab/mmengine pull request 1650 would do that). A trusted file can still be
     loaded with ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``, torch's own switch.
-
-    Returns:
-        True if the loader was replaced; False if it had been before.
     """
     import torch
     from mmengine.runner.checkpoint import CheckpointLoader
@@ -66,9 +64,6 @@ def write_checkpoints_whole() -> bool:
     For mmengine 0.10.7, which writes checkpoints in place: a killed run or a full disk leaves half
     a file, and the previous one may be gone. It also builds the whole file in memory first. Storage
     other than local files is left to upstream.
-
-    Returns:
-        True if the function was replaced; False if it had been before.
     """
     import mmengine.runner
     import mmengine.runner.checkpoint
@@ -78,21 +73,19 @@ def write_checkpoints_whole() -> bool:
 
     from lwam_mm.utils.atomic_files import replacing
 
-    stock = mmengine.runner.checkpoint.save_checkpoint
-    if getattr(stock, "is_whole", False):
-        return False
-
     def save_checkpoint(
+        stock: Callable,
         checkpoint: dict,
         filename: str,
         file_client_args: dict | None = None,
         backend_args: dict | None = None,
     ) -> None:
-        if file_client_args is not None or filename.startswith("pavi://"):
+        if (
+            file_client_args is not None
+            or filename.startswith("pavi://")
+            or not isinstance(get_file_backend(filename, backend_args=backend_args), LocalBackend)
+        ):
             stock(checkpoint, filename, file_client_args, backend_args)
-            return
-        if not isinstance(get_file_backend(filename, backend_args=backend_args), LocalBackend):
-            stock(checkpoint, filename, None, backend_args)
             return
         try:
             with replacing(filename, durable=True) as path, path.open("wb") as file:
@@ -108,10 +101,8 @@ def write_checkpoints_whole() -> bool:
                 "continue with --resume"
             ) from error
 
-    save_checkpoint.is_whole = True  # type: ignore[attr-defined]
-    for module in (mmengine.runner, mmengine.runner.checkpoint, mmengine.runner.runner):
-        module.save_checkpoint = functools.wraps(stock)(save_checkpoint)
-    return True
+    modules = mmengine.runner, mmengine.runner.checkpoint, mmengine.runner.runner
+    return replace("save_checkpoint", *modules, by=save_checkpoint)
 
 
 def _cause_on_disk(error: BaseException | None) -> OSError | None:

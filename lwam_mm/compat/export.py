@@ -15,9 +15,6 @@ def repair_exporter() -> bool:
     """Apply the repairs of mmdeploy: now if it is imported already, else when it is imported.
 
     mmdeploy itself is not imported here. It takes seconds, and training does not need it.
-
-    Returns:
-        True if the repairs were applied or scheduled; False if they had been before.
     """
     if _CORE in sys.modules:
         return any([export_by_torchscript(), let_rewriters_import()])
@@ -33,10 +30,6 @@ def export_by_torchscript() -> bool:
     For mmdeploy 1.3.1 under torch 2.9 and later, where ``torch.onnx.export`` became the dynamo
     exporter (its release notes), which mmdeploy's rewriters do not fit: a KeyError, or a missing
     onnxscript. mmdeploy's own rewriter does the work, so torch stays as it is everywhere else.
-
-    Returns:
-        True if the rewriter was registered; False if torch has no dynamo exporter, or if the
-        rewriter was registered before.
     """
     import torch
     from mmdeploy.core import FUNCTION_REWRITER
@@ -62,9 +55,6 @@ def let_rewriters_import() -> bool:
     then expect ``torch`` among their local variables. There ``exec`` writes into a copy of these
     (PEP 667), so each rewrite is skipped with "Can not find torch..., function rewrite will not
     be applied".
-
-    Returns:
-        True if ``exec`` was replaced in mmdeploy's two modules; False if they work without.
     """
     from mmdeploy.core.rewriters import function_rewriter, rewriter_utils
 

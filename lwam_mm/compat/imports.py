@@ -33,9 +33,6 @@ def stub_missing_mmcv_ops() -> bool:
     (open-mmlab/mmsegmentation issue 871). No model here uses a compiled operator. A model that
     does gets a clear error when it calls one, not on import. ``mmcv._ext`` stays absent, because
     mmengine tests for it to find out whether mmcv is compiled.
-
-    Returns:
-        True if the loader was replaced; False with a compiled mmcv, or if it had been before.
     """
     from mmcv.utils import ext_loader
 
@@ -67,10 +64,6 @@ def stub_mmrazor_quantization() -> bool:
     reports that torch>=1.13 is not installed properly (open-mmlab/mmrazor issues 615 and 632).
     Distillation needs none of these tables. A stub module replaces them, whose functions raise a
     clear error.
-
-    Returns:
-        True if the stub was registered; False if mmrazor's own tables work or were replaced
-        before, or if mmrazor is not installed.
     """
     name = "mmrazor.structures.quantization.backend_config"
     if name in sys.modules or importlib.util.find_spec("mmrazor") is None:
@@ -106,9 +99,6 @@ def keep_recursion_limit() -> bool:
     For mmrazor 1.0.0, which raises the limit to 2**20 on import (``channel_flow.py``,
     ``fx_tracer.py``). An endless recursion anywhere would then crash the process without a
     message, instead of raising RecursionError.
-
-    Returns:
-        True if the limit was restored; False if it had not changed or mmrazor is not installed.
     """
     if importlib.util.find_spec("mmrazor") is None:
         return False

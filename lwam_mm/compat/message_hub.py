@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 from typing import Any
+
+from lwam_mm.compat.replace import replace
 
 
 def save_message_hub_as_plain_data() -> bool:
@@ -13,18 +15,11 @@ def save_message_hub_as_plain_data() -> bool:
     pickle HistoryBuffer objects and numpy scalars, which ``weights_only=True`` refuses
     (open-mmlab/mmengine issue 1655). The hub is rebuilt on loading, so a run resumes with its
     whole history. The stock form is still understood.
-
-    Returns:
-        True if the two methods were replaced; False if they had been before.
     """
     from mmengine.logging import HistoryBuffer, MessageHub
 
-    if getattr(MessageHub.state_dict, "is_plain", False):
-        return False
-    stock_state_dict, stock_load_state_dict = MessageHub.state_dict, MessageHub.load_state_dict
-
-    def state_dict(self: MessageHub) -> dict:
-        state = stock_state_dict(self)
+    def state_dict(stock: Callable, self: MessageHub) -> dict:
+        state = stock(self)
         return dict(
             log_scalars={
                 name: dict(
@@ -38,7 +33,7 @@ def save_message_hub_as_plain_data() -> bool:
             resumed_keys=dict(state["resumed_keys"]),
         )
 
-    def load_state_dict(self: MessageHub, state_dict: dict) -> None:
+    def load_state_dict(stock: Callable, self: MessageHub, state_dict: dict) -> None:
         if isinstance(state_dict, dict):
             scalars = {
                 name: HistoryBuffer(
@@ -51,12 +46,10 @@ def save_message_hub_as_plain_data() -> bool:
                 for name, value in state_dict["log_scalars"].items()
             }
             state_dict = {**state_dict, "log_scalars": scalars}
-        stock_load_state_dict(self, state_dict)
+        stock(self, state_dict)
 
-    state_dict.is_plain = True  # type: ignore[attr-defined]
-    MessageHub.state_dict = functools.wraps(stock_state_dict)(state_dict)
-    MessageHub.load_state_dict = functools.wraps(stock_load_state_dict)(load_state_dict)
-    return True
+    replace("load_state_dict", MessageHub, by=load_state_dict)
+    return replace("state_dict", MessageHub, by=state_dict)
 
 
 def _plain(value: Any, name: str) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
+from collections.abc import Callable
 from typing import Any
+
+from lwam_mm.compat.replace import replace
 
 
 def format_configs_once() -> bool:
@@ -12,28 +14,20 @@ def format_configs_once() -> bool:
 
     For mmengine 0.10.7, which formats the same config with yapf for each checkpoint. That takes
     longer than writing the file.
-
-    Returns:
-        True if the function was replaced; False if it had been before.
     """
     import mmengine.config.config as module
 
-    stock = module.FormatCode
-    if getattr(stock, "remembers", False):
-        return False
-    known: dict[str, Any] = {}
+    cache: dict[str, Any] = {}
 
-    def format_code(text: str, **options: Any) -> Any:
+    def format_code(stock: Callable, text: str, **options: Any) -> Any:
         key = f"{text}\n{options}"
-        if key not in known:
-            if len(known) >= 16:
-                known.clear()
-            known[key] = stock(text, **options)
-        return known[key]
+        if key not in cache:
+            if len(cache) >= 16:
+                cache.clear()
+            cache[key] = stock(text, **options)
+        return cache[key]
 
-    format_code.remembers = True  # type: ignore[attr-defined]
-    module.FormatCode = functools.wraps(stock)(format_code)
-    return True
+    return replace("FormatCode", module, by=format_code)
 
 
 def start_processes_without_gpu() -> bool:
@@ -41,20 +35,13 @@ def start_processes_without_gpu() -> bool:
 
     For mmengine 0.10.7, whose ``init_dist`` sets a GPU for each process with every backend, which
     fails in torch if there is none.
-
-    Returns:
-        True if the function was replaced; False if it had been before.
     """
     import mmengine.dist
     import mmengine.dist.utils
     import mmengine.runner.runner
     import torch
 
-    stock = mmengine.dist.utils.init_dist
-    if getattr(stock, "does_without_gpu", False):
-        return False
-
-    def init_dist(launcher: str, *args: Any, **kwargs: Any) -> None:
+    def init_dist(stock: Callable, launcher: str, *args: Any, **kwargs: Any) -> None:
         set_device = torch.cuda.set_device
         if not torch.cuda.is_available():
             torch.cuda.set_device = lambda device: None
@@ -63,10 +50,8 @@ def start_processes_without_gpu() -> bool:
         finally:
             torch.cuda.set_device = set_device
 
-    init_dist.does_without_gpu = True  # type: ignore[attr-defined]
-    for module in (mmengine.dist, mmengine.dist.utils, mmengine.runner.runner):
-        module.init_dist = functools.wraps(stock)(init_dist)
-    return True
+    modules = mmengine.dist, mmengine.dist.utils, mmengine.runner.runner
+    return replace("init_dist", *modules, by=init_dist)
 
 
 _FOR_WORKERS = ("persistent_workers", "prefetch_factor", "multiprocessing_context", "timeout")
@@ -78,24 +63,15 @@ def build_dataloaders_without_workers() -> bool:
     For mmengine 0.10.7, which passes them to torch, and torch refuses them: with ``num_workers=0``
     a user would have to set ``persistent_workers=False`` as well. Without workers none of these
     options has an effect.
-
-    Returns:
-        True if the method was replaced; False if it had been before.
     """
     from mmengine.runner import Runner
 
-    stock = Runner.build_dataloader
-    if getattr(stock, "does_without_workers", False):
-        return False
-
-    def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
+    def build_dataloader(stock: Callable, dataloader: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(dataloader, dict) and not dataloader.get("num_workers"):
             dataloader = {k: v for k, v in dataloader.items() if k not in _FOR_WORKERS}
         return stock(dataloader, *args, **kwargs)
 
-    build_dataloader.does_without_workers = True  # type: ignore[attr-defined]
-    Runner.build_dataloader = staticmethod(functools.wraps(stock)(build_dataloader))
-    return True
+    return replace("build_dataloader", Runner, by=build_dataloader)
 
 
 _UPSTREAM_WARNINGS = (
@@ -109,10 +85,7 @@ _UPSTREAM_WARNINGS = (
 def ignore_warnings_about_upstream() -> bool:
     """Ignore warnings that mmsegmentation 1.2.2 raises about its own code.
 
-    Each is listed with its reason; all other warnings pass.
-
-    Returns:
-        True; existing filters are not duplicated.
+    Each is listed with its reason; all other warnings pass. Existing filters are not duplicated.
     """
     for message, category in _UPSTREAM_WARNINGS:
         warnings.filterwarnings("ignore", message=message, category=category)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -17,6 +18,20 @@ from lwam_mm.utils.atomic_files import write_atomically
 
 Points = dict[str, list[tuple[float, float]]]
 """Lines by name, each a list of (iteration, value)."""
+
+
+_STYLE = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.dpi": 110,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "lines.linewidth": 1.1,
+}
 
 
 @dataclass(frozen=True)
@@ -79,16 +94,13 @@ def read_curves(files: Sequence[ScalarFile]) -> Curves:
                     problem = f"{file.path}, line {number} is not a JSON object: {line!r}"
                     curves.problems.append(problem)
                     continue
-                # Only training rows have "iter".
-                if "iter" in row:
-                    iteration = row["iter"]
-                    if file.until is None or iteration <= file.until:
-                        _add_training(curves, iteration, row)
-                    continue
-                unit = file.validation_unit
-                at = iteration if unit is None else row.get("step", 0) * unit
+                is_training = "iter" in row
+                iteration = row.get("iter", iteration)
+                in_step = not is_training and file.validation_unit is not None
+                at = row.get("step", 0) * file.validation_unit if in_step else iteration
                 if file.until is None or at <= file.until:
-                    _add_validation(curves, at, row)
+                    for key, value in row.items():
+                        _add(curves, key, (at, value), is_training)
     return curves
 
 
@@ -106,34 +118,26 @@ def draw_curves(curves: Curves, path: Path, title: str = "") -> None:
         ValueError: There is nothing to draw.
         OSError: The file cannot be written.
     """
-    panels = [
-        (height, draw)
-        for height, draw, points in (
-            (3.2, _draw_losses, curves.losses),
-            (3.2, _draw_metrics, {**curves.metrics, **curves.class_iou}),
-            (1.8, _draw_learning_rates, curves.learning_rates),
-        )
-        if points
-    ]
-    if not panels:
+    panels = {
+        _draw_losses: (3.2, curves.losses),
+        _draw_metrics: (3.2, curves.metrics or curves.class_iou),
+        _draw_learning_rates: (1.8, curves.learning_rates),
+    }
+    heights = {draw: height for draw, (height, points) in panels.items() if points}
+    if not heights:
         raise ValueError(f"{path}: nothing was logged, so there are no curves to draw.")
-    heights = [height for height, _ in panels]
-    # Not pyplot, which keeps each figure in memory and changes the backend of the process.
-    figure = Figure(figsize=(10, sum(heights) + 0.6), dpi=110, layout="constrained")
-    if title:
+    with matplotlib.rc_context(_STYLE):
+        # Not pyplot, which keeps each figure in memory and changes the backend of the process.
+        figure = Figure(figsize=(10, sum(heights.values()) + 0.6), layout="constrained")
         figure.suptitle(title, fontsize=11)
-    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    for axis, (_, draw) in zip(axes, panels, strict=True):
-        draw(axis, curves)
-        axis.grid(True, color="#dddddd", linewidth=0.6)
-        axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
-        if axis.get_legend_handles_labels()[1]:
-            axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9)
-    axes[-1].set_xlabel("iteration")
-
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
+        axes = figure.subplots(len(heights), sharex=True, height_ratios=[*heights.values()])
+        for axis, draw in zip(np.atleast_1d(axes), heights, strict=True):
+            draw(axis, curves)
+            if axis.get_legend_handles_labels()[1]:
+                axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+        axis.set_xlabel("iteration")
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png")
     write_atomically(path, picture.getvalue())
 
 
@@ -142,31 +146,23 @@ def _without_stage(key: str) -> str:
     return key.removeprefix("train/").removeprefix("val/")
 
 
-def _add_training(curves: Curves, iteration: float, row: Mapping[str, float]) -> None:
-    for key, value in row.items():
+def _add(curves: Curves, key: str, point: tuple[float, float], is_training: bool) -> None:
+    if is_training:
         if "loss" in key:
-            curves.losses.setdefault(key, []).append((iteration, value))
+            curves.losses.setdefault(key, []).append(point)
         elif key == "lr" or key.endswith(".lr"):
-            curves.learning_rates.setdefault(key, []).append((iteration, value))
-
-
-def _add_validation(curves: Curves, iteration: float, row: Mapping[str, float]) -> None:
-    for key, value in row.items():
-        if key.endswith("mIoU"):
-            curves.metrics.setdefault(key, []).append((iteration, value))
-        # The frozen teacher's classes would only add flat lines.
-        elif "IoU." in key and not key.startswith("teacher."):
-            name = key.rpartition("IoU.")[2]
-            curves.class_iou.setdefault(name, []).append((iteration, value))
+            curves.learning_rates.setdefault(key, []).append(point)
+    elif key.endswith("mIoU"):
+        curves.metrics.setdefault(key, []).append(point)
+    # The frozen teacher's classes would only add flat lines.
+    elif "IoU." in key and not key.startswith("teacher."):
+        curves.class_iou.setdefault(key.rpartition("IoU.")[2], []).append(point)
 
 
 def _draw_losses(axis: Axes, curves: Curves) -> None:
-    for index, (name, points) in enumerate(curves.losses.items()):
-        if name == "loss":
-            style = dict(color="black", linewidth=1.8, zorder=3, label="loss (sum)")
-        else:
-            style = dict(color=_colour(index), linewidth=1.1, label=name)
-        _draw_line(axis, points, **style)
+    total = dict(color="black", linewidth=1.8, zorder=3, label="loss (sum)")
+    for name, points in curves.losses.items():
+        _draw_line(axis, points, **(total if name == "loss" else dict(label=name)))
     values = [value for points in curves.losses.values() for _, value in points]
     finite = [value for value in values if math.isfinite(value)]
     if finite and min(finite) > 0 and max(finite) > 20 * min(finite):
@@ -175,13 +171,11 @@ def _draw_losses(axis: Axes, curves: Curves) -> None:
 
 
 def _draw_metrics(axis: Axes, curves: Curves) -> None:
-    for index, (name, points) in enumerate(curves.class_iou.items()):
-        _draw_line(axis, points, color=_colour(index), linewidth=1.0, alpha=0.85, label=name)
+    for name, points in curves.class_iou.items():
+        _draw_line(axis, points, alpha=0.85, label=name)
+    teacher, own = dict(linestyle="--", linewidth=1.3, marker=""), dict(linewidth=2.0)
     for name, points in curves.metrics.items():
-        if name.startswith("teacher."):
-            style = dict(linestyle="--", linewidth=1.3, marker="")
-        else:
-            style = dict(linewidth=2.0)
+        style = teacher if name.startswith("teacher.") else own
         _draw_line(axis, points, color="black", label=name, **style)
     if "mIoU" in curves.metrics:
         iteration, best = max(curves.metrics["mIoU"], key=lambda point: point[1])
@@ -192,20 +186,13 @@ def _draw_metrics(axis: Axes, curves: Curves) -> None:
 
 
 def _draw_learning_rates(axis: Axes, curves: Curves) -> None:
-    several = len(curves.learning_rates) > 1
-    for index, (name, points) in enumerate(curves.learning_rates.items()):
-        _draw_line(axis, points, color=_colour(index), label=name if several else None)
+    for name, points in curves.learning_rates.items():
+        _draw_line(axis, points, label=name if len(curves.learning_rates) > 1 else None)
     axis.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
     axis.set_ylim(bottom=0)
     axis.set_ylabel("learning rate")
 
 
 def _draw_line(axis: Axes, points: list[tuple[float, float]], **style: object) -> None:
-    iterations, values = zip(*points, strict=True)
     # With few points, show each of them.
-    axis.plot(iterations, values, **{"marker": "." if len(points) <= 30 else "", **style})
-
-
-def _colour(index: int) -> object:
-    colours = matplotlib.colormaps["tab10"].colors
-    return colours[index % len(colours)]
+    axis.plot(*zip(*points, strict=True), **{"marker": "." if len(points) <= 30 else "", **style})
