@@ -134,6 +134,8 @@ def test_every_convolution_is_quantized_per_channel(float_model, quantized):
         axis = 0 if node.op_type == "Conv" else 1
         assert [a.i for a in kernel.attribute if a.name == "axis"] == [axis]
         assert integers.dtype == np.int8
+        # More than 7 bits overflow on processors without VNNI, and only there.
+        assert 60 <= np.abs(integers.astype(int)).max() <= 64
         assert scale.shape == (integers.shape[axis],)
         assert len(np.unique(scale)) > 1
         assert not zero.any()
