@@ -113,6 +113,18 @@ def test_one_process_has_the_stock_cross_entropy_to_the_last_bit():
         assert torch.equal(ours, stock)
 
 
+@pytest.mark.parametrize("labelled", [0, 1, 2])
+def test_few_labelled_pixels(labelled):
+    logits, _, labels = batch()
+    labels.view(-1)[labelled:] = 255
+    labels.view(-1)[:labelled] = 1
+    found, expected = (
+        loss(logits, labels, ignore_index=255) for loss in (LABELLED["ce"], STOCK["stock"])
+    )
+    assert torch.equal(found, expected)
+    assert (found > 0) == (labelled > 0)
+
+
 def test_class_weights_are_refused():
     with pytest.raises(ValueError, match="use WeightedCrossEntropyLoss"):
         GlobalCrossEntropyLoss(class_weight=[1.0, 2.0])

@@ -51,3 +51,8 @@ def test_other_shapes_are_refused(kind, shape):
     """Torch would broadcast the first three."""
     with pytest.raises(ValueError, match=r"\(2, 4, 5, 6\).*same classes and size"):
         kind()(torch.zeros(2, 4, 5, 6), torch.zeros(shape))
+
+
+@pytest.mark.parametrize("kind", [PixelKLLoss, ChannelWiseLoss])
+def test_temperature_is_1_by_default(logits, kind):
+    assert torch.equal(kind()(*logits), kind(tau=1.0, loss_weight=1.0)(*logits))

@@ -23,6 +23,11 @@ def test_paper_form(reference):
     np.testing.assert_allclose(logits.grad, reference["grad_dist_paper"], atol=1e-7, rtol=0)
 
 
+def test_paper_form_is_the_default(reference):
+    loss = PixelDISTLoss()(reference["logits_s"], reference["logits_t"])
+    assert loss.item() == pytest.approx(reference["dist_paper"].item(), abs=1e-6)
+
+
 def test_as_released_form(reference):
     loss = PixelDISTLoss(tau=4, resoften_teacher=True)(reference["logits_s"], reference["logits_t"])
     assert loss.item() == pytest.approx(reference["dist_as_released"].item(), abs=1e-6)
