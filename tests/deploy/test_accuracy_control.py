@@ -34,7 +34,10 @@ def world(monkeypatch):
 
     def control(model, images, validate, max_drop):
         asked.update(
-            drop=validate(model) - validate("plain"), max_drop=max_drop, float=validate(model)
+            drop=validate(model) - validate("plain"),
+            max_drop=max_drop,
+            float=validate(model),
+            lossless=validate("controlled"),
         )
         return SimpleNamespace(model="controlled", float_layers=("conv",))
 
@@ -78,4 +81,4 @@ def test_outside_them_layers_return_to_float(world, limits, drop):
     assert result.manifest.provenance["int8"] == dict(
         calibration_images=0, accuracy_control=True, float_layers=["conv"]
     )
-    assert world == dict(drop=drop, max_drop=1.0, float=0.0)
+    assert world == dict(drop=drop, max_drop=1.0, float=0.0, lossless=0.0)
