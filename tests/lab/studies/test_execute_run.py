@@ -88,6 +88,15 @@ def test_the_last_error_line_is_the_message(job, stub_tools, lines, message):
         job()
 
 
+def test_the_message_is_that_of_the_last_attempt(job, stub_tools):
+    stub_tools("raise ValueError('no such width')")
+    with pytest.raises(RunError, match="no such width"):
+        job()
+    stub_tools("sys.exit(3)")
+    with pytest.raises(RunError, match="exit status 3 without output"):
+        job()
+
+
 def test_two_trainings_never_share_a_folder(job, stub_tools):
     traces = stub_tools("(traces / 'begun').touch(); time.sleep(1)")
     first = threading.Thread(target=job)

@@ -101,6 +101,7 @@ def test_the_name_tells_which_file_it_is():
         (lambda text: text.replace("p95_ms", "p96_ms"), "there is no column p95_ms"),
         (lambda text: text.replace("1.25,", "fast,"), "could not convert string to float: 'fast'"),
         (lambda text: text.replace("1.25,", "nan,"), "nan is no amount"),
+        (lambda text: text.replace("1.25,", "inf,"), "inf is no amount"),
         (lambda text: text.replace(",50,", ",-1,"), "-1 is no amount"),
         (lambda text: text[: len(text) - 20], "its rows were not measured together"),
         (lambda text: text.replace("b,", "a,"), "an arm is there twice"),
