@@ -157,6 +157,25 @@ def test_a_resumed_run_draws_from_the_first_start(tmp_path, drawn):
     json.dumps(saved)
 
 
+def test_a_run_resumed_in_another_work_dir_finds_the_earlier_files(tmp_path, drawn):
+    make_runner(tmp_path / "old", epochs(1)).train()
+    moved = (tmp_path / "old").rename(tmp_path / "moved")
+    checkpoint = str(moved / "epoch_1.pth")
+    resumed = make_runner(tmp_path / "new", epochs(2), load_from=checkpoint, resume=True)
+    resumed.train()
+    assert [at for at, _ in drawn[-1].losses["loss"]] == list(range(1, 9))
+    assert drawn[-1].problems == []
+
+
+def test_an_earlier_file_that_is_gone_is_named(tmp_path, drawn):
+    make_runner(tmp_path, epochs(1)).train()
+    (path,) = tmp_path.glob("**/scalars.json")
+    path.unlink()
+    make_runner(tmp_path, epochs(2), resume=True).train()
+    assert [at for at, _ in drawn[-1].losses["loss"]] == [5, 6, 7, 8]
+    assert [f"{path} is missing" in problem for problem in drawn[-1].problems] == [True]
+
+
 def test_a_fresh_run_in_a_used_work_dir_starts_anew(tmp_path, drawn):
     make_runner(tmp_path, epochs(2)).train()
     again = make_runner(tmp_path, epochs(1), load_from=str(tmp_path / "epoch_2.pth"))
@@ -203,3 +222,8 @@ def test_visualizer_that_keeps_no_scalars_is_an_error_before_training(tmp_path):
 def test_wrong_refresh_time_is_an_error_when_built(value):
     with pytest.raises(ValueError, match="refresh_seconds"):
         HOOKS.build(dict(type="CurvesHook", refresh_seconds=value))
+
+
+@pytest.mark.parametrize("value", [0, 0.5, float("inf")])
+def test_refresh_times(value):
+    assert HOOKS.build(dict(type="CurvesHook", refresh_seconds=value)).refresh_seconds == value

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.registry import HOOKS
 
+from lwam_mm.engine.hooks import finite_loss_hook
 from lwam_mm.engine.hooks.finite_loss_hook import NonFiniteLossError
 from lwam_mm.engine.launch import train
 from lwam_mm.engine.runners.resumable_runner import ResumableRunner
@@ -74,6 +76,23 @@ def test_each_loss_that_is_not_finite_stops(tiny_runner, value):
     with pytest.raises(NonFiniteLossError, match=rf"iteration 3: loss 0\.98, loss_other {value}"):
         runner.train()
     assert torch.isfinite(model.weight).all()
+
+
+@pytest.mark.parametrize(
+    ("batch", "names"),
+    [
+        (
+            dict(data_samples=[SimpleNamespace(img_path="a.png"), SimpleNamespace()]),
+            "a.png unnamed",
+        ),
+        (dict(data_samples=[]), "unknown"),
+        (dict(), "unknown"),
+        ([1, 2], "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_a_batch_of_any_form_can_be_named(batch, names):
+    assert finite_loss_hook._image_names(batch) == names.split()
 
 
 def test_model_is_left_as_it_was(small_config, monkeypatch):

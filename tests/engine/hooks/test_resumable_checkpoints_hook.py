@@ -142,6 +142,22 @@ def test_every_hooks_state_loads_with_weights_only(small_config):
     assert checkpoint["param_schedulers"]
 
 
+def test_a_checkpoint_on_demand_is_written_unless_there_is_one(tiny_runner):
+    runner = tiny_runner([1], checkpoint=HOOK | dict(max_keep_ckpts=2))
+    runner.train()
+    (hook,) = (hook for hook in runner.hooks if hasattr(hook, "save_now"))
+    assert hook.save_now(runner, 2).name == "epoch_1.pth"
+    assert "iter_2.pth" not in files(runner)
+    path = hook.save_now(runner, 3)
+    assert path == Path(runner.work_dir, "iter_3.pth")
+    assert torch.load(path, weights_only=True)["meta"]["iter"] == 3
+    assert Path(runner.work_dir, "last_checkpoint").read_text() == str(path)
+    before = path.read_bytes()
+    path.write_bytes(b"kept")
+    assert hook.save_now(runner, 3) == path
+    assert path.read_bytes() == b"kept" != before
+
+
 @pytest.mark.parametrize("keep_every", [0, 3, -2])
 def test_keeping_none_is_an_error_when_built(keep_every):
     with pytest.raises(ValueError, match=f"keep_every={keep_every}: .*interval=2"):

@@ -45,3 +45,8 @@ def test_nothing_is_taken_over_from_elsewhere(tiny_runner, tmp_path, kind):
     else:
         accuracy = EARLY | dict(monitor="mIoU", patience=2)
         assert run(tiny_runner, [50, 60, 70, 80], accuracy, resume=True, epochs=4) == 4
+
+
+def test_a_checkpoint_of_the_stock_hook_resumes_with_a_new_count(tiny_runner):
+    assert run(tiny_runner, [50, 40, 40], EARLY | dict(type="EarlyStoppingHook"), epochs=3) == 3
+    assert run(tiny_runner, [45] * 9, resume=True) == 7  # the first of them is the best so far

@@ -99,3 +99,13 @@ def test_wrapped_model():
     hook.after_load_checkpoint(runner, dict(state_dict=model.state_dict()))
     with pytest.raises(CheckpointMismatchError, match=r"^a\.pth"):
         hook.after_load_checkpoint(runner, dict(state_dict=dict(weight=torch.ones(2, 2))))
+
+
+@pytest.mark.parametrize("missing", ["meta", "message_hub", "optimizer"])
+def test_a_run_is_not_resumed_from_weights_alone(tiny_runner, trained, missing):
+    checkpoint = torch.load(trained, weights_only=True)
+    del checkpoint[missing]
+    torch.save(checkpoint, trained)
+    with pytest.raises(CheckpointMismatchError, match=rf"{trained}: holds .*\(no {missing}\)"):
+        tiny_runner(custom_hooks=STRICT, resume=True).load_or_resume()
+    tiny_runner(custom_hooks=STRICT, load_from=str(trained)).load_or_resume()
