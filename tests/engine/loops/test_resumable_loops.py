@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 from crashing import Crash
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
 
 from lwam_mm.datasets.powder_bed import PowderBedDataset
 from lwam_mm.engine.launch import train
@@ -156,3 +159,37 @@ def test_seed_that_was_drawn_is_kept(small_config, undisturbed):
     seed = torch.load(found / "epoch_3.pth", weights_only=True)["meta"]["seed"]
     expected = undisturbed("epoch", **{"randomness.seed": seed})
     assert list(differences(expected, found)) == []
+
+
+@HOOKS.register_module()
+class StagesHook(Hook):
+    """Notes the stages of a training, but for those of the validation."""
+
+    seen: ClassVar[list[str]] = []
+
+    def _note(self, runner, mode: str, stage: str) -> None:
+        if mode == "train":
+            self.seen.append(stage)
+
+    def before_train(self, runner) -> None:
+        self.seen[:] = ["before_train"]
+
+    def after_train(self, runner) -> None:
+        self.seen.append("after_train")
+
+    def _before_epoch(self, runner, mode="train") -> None:
+        self._note(runner, mode, "before_epoch")
+
+    def _after_epoch(self, runner, mode="train") -> None:
+        self._note(runner, mode, "after_epoch")
+
+    def _before_iter(self, runner, batch_idx, data_batch=None, mode="train") -> None:
+        self._note(runner, mode, "iter")
+
+
+@pytest.mark.parametrize("kind", ["epoch", "iter"])
+def test_hooks_are_called_as_upstream_calls_them(small_config, kind):
+    end = {"train_cfg.max_epochs": 1} if kind == "epoch" else {"train_cfg.max_iters": 4}
+    train(small_config(kind, "work", [dict(type="StagesHook")], **end))
+    epoch = ["before_epoch", *["iter"] * 4, "after_epoch"]
+    assert StagesHook.seen == ["before_train", *epoch, "after_train"]
