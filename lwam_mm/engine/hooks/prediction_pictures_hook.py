@@ -40,6 +40,7 @@ class PredictionPicturesHook(SegVisualizationHook):
         metrics = [metric for metric in evaluator.metrics if hasattr(metric, "image_root")]
         if self.draw or any(metric.output_dir for metric in metrics):
             self._root = common_folder(dataset)
+            self._white_level = getattr(dataset, "white_level", None)
             for metric in metrics:
                 metric.image_root = self._root
 
@@ -68,10 +69,10 @@ class PredictionPicturesHook(SegVisualizationHook):
                     Path(backend.experiment._img_save_dir, name).parent.mkdir(
                         parents=True, exist_ok=True
                     )
-            image = cv2.cvtColor(decode_image(read_bytes(path), path), cv2.COLOR_BGR2RGB)
+            image = decode_image(read_bytes(path), path, self._white_level)
             self._visualizer.add_datasample(
                 name,
-                image,
+                cv2.cvtColor(image, cv2.COLOR_BGR2RGB),
                 data_sample=output,
                 show=self.show,
                 wait_time=self.wait_time,

@@ -24,8 +24,7 @@ from lwam_mm.lab.benchmark.timing import (
     time_interleaved,
 )
 from lwam_mm.lab.benchmark.worker import Task
-from lwam_mm.lab.markdown import markdown_table
-from lwam_mm.lab.pages.table import format_amount
+from lwam_mm.lab.pages.table import format_amount, markdown_table
 
 COMPARED_STEPS = 8
 """Steps of stock at whose weights the losses of every row are compared."""

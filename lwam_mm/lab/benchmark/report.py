@@ -21,8 +21,7 @@ from matplotlib.figure import Figure
 from lwam_mm.lab.benchmark.candidates import Candidate
 from lwam_mm.lab.benchmark.targets import SIZE, judge, targets_table
 from lwam_mm.lab.benchmark.timing import StartUp
-from lwam_mm.lab.markdown import markdown_table
-from lwam_mm.lab.pages.table import format_amount, format_parameters, format_percent
+from lwam_mm.lab.pages.table import format_amount, format_parameters, format_percent, markdown_table
 from lwam_mm.utils.atomic_files import write_atomically
 from lwam_mm.version import __version__
 

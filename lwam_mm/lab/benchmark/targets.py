@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lwam_mm.lab.markdown import markdown_table
+from lwam_mm.lab.pages.table import markdown_table
 
 SIZE = 1024
 """Height and width in pixels that :data:`TARGETS` are for."""
