@@ -40,7 +40,7 @@ class LWRNet(Foldable, BaseModule):
         with_identity: Whether the blocks train with an identity branch.
         norm_cfg: Batch norm of the branches, ``dict(type='BN')`` by default.
         deploy: Build the folded form, for folded checkpoints.
-        init_cfg: mmengine's initialization config; torch's defaults if None.
+        init_cfg: Initialization config of mmengine; torch's defaults if None.
 
     Raises:
         ValueError: ``out_indices`` is empty or names a stage that does not exist, or there is no

@@ -28,7 +28,7 @@ class UNetPlusPlus(BaseModule):
         base_channels: Width of X_00; the released teacher has 32. X_i0 has 2**i times as many
             channels.
         norm_cfg: Norm layers, ``dict(type='BN')`` by default.
-        init_cfg: mmengine's initialization config; as released by default.
+        init_cfg: Initialization config of mmengine; as released by default.
 
     Example:
         >>> import torch

@@ -33,7 +33,7 @@ class LWRHead(Foldable, FullResolutionHead):
         repeat_pixels: Whether the transposed convolutions start with ICNR initialization, see
             :func:`~lwam_mm.models.icnr.icnr_init`; those of the released code do not.
         deploy: Build the folded form, for folded checkpoints.
-        init_cfg: mmengine's initialization config; torch's defaults if None.
+        init_cfg: Initialization config of mmengine; torch's defaults if None.
         **kwargs: Those of mmseg's ``BaseDecodeHead``: ``num_classes``, ``loss_decode``,
             ``sampler``, ``ignore_index``, ``dropout_ratio`` (0 by default, as released), ...
 

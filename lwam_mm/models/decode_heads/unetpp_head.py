@@ -36,7 +36,7 @@ class UNetPlusPlusHead(FullResolutionHead):
             released; otherwise they are those of X_04 alone.
         repeat_pixels: Whether the transposed convolutions start with ICNR initialization, see
             :func:`~lwam_mm.models.icnr.icnr_init`; those of the released code do not.
-        init_cfg: mmengine's initialization config; as released by default.
+        init_cfg: Initialization config of mmengine; as released by default.
         **kwargs: Those of mmseg's ``BaseDecodeHead``: ``num_classes``, ``loss_decode``,
             ``sampler``, ``ignore_index``, ``dropout_ratio`` (0 by default, as released), ...
 
