@@ -4,8 +4,6 @@ The released layout is ``ROOT/{images,masks}/{train,val,test}/NAME``; an image a
 the same stem. Sub-folders are allowed; the stem is then the relative path without suffix.
 """
 
-from __future__ import annotations
-
 import os
 import unicodedata
 from collections import Counter
@@ -20,25 +18,17 @@ from lwam_mm.runtime.images import IMAGE_SUFFIXES
 
 @dataclass(frozen=True)
 class SplitSpec:
-    """Where one side of a split lies.
+    """Where one side of a split lies."""
 
-    Attributes:
-        name: ``train``, ``val`` or ``test``; used in messages and reports.
-        image_dir: Folder of the images.
-        mask_dir: Folder of the masks; ``None`` for pure prediction, where there are none.
-        img_suffixes: An image ends with one of these, such as ``(".png", ".jpg")``.
-        mask_suffix: A mask ends with this.
-        split_file: Text file with the stems to use, one per line; ``None`` means all images.
-        white_level: The 16-bit value that becomes 255; ``None`` means 65535.
-    """
-
-    name: str
-    image_dir: Path
-    mask_dir: Path | None
+    name: str  # ``train``, ``val`` or ``test``; used in messages and reports
+    image_dir: Path  # folder of the images
+    mask_dir: Path | None  # folder of the masks; ``None`` for pure prediction, where there are none
+    # An image ends with one of these, such as ``(".png", ".jpg")``.
     img_suffixes: tuple[str, ...] = (".png",)
-    mask_suffix: str = ".png"
+    mask_suffix: str = ".png"  # a mask ends with this
+    # Text file with the stems to use, one per line; ``None`` means all images.
     split_file: Path | None = None
-    white_level: int | None = None
+    white_level: int | None = None  # the 16-bit value that becomes 255; ``None`` means 65535
 
 
 @dataclass(frozen=True)
@@ -69,9 +59,6 @@ def pair_files(spec: SplitSpec) -> tuple[list[Pair], list[Problem]]:
     """Pair the images of a split with their masks. Reads folders, opens no image.
 
     Hidden files and folders (``.DS_Store``, ``._a.png``) are ignored.
-
-    Args:
-        spec: Where the split lies.
 
     Returns:
         The sound pairs (sorted by stem, or in the order of the split file), and every problem:
@@ -180,16 +167,13 @@ def _find_images(files: Iterable[Path], spec: SplitSpec) -> tuple[dict[str, Path
     return images, problems
 
 
-def _composed(stem: str) -> str:
-    return unicodedata.normalize("NFC", stem)
-
-
 def _unicode_twins(named: Iterable[tuple[str, Path]]) -> tuple[list[Problem], set[str]]:
     """Find names that look alike but differ in Unicode form; return their stems as well."""
     first: dict[str, tuple[str, Path]] = {}
     problems, stems = [], set()
     for stem, path in named:
-        other, other_path = first.setdefault(_composed(stem), (stem, path))
+        form = unicodedata.normalize("NFC", stem)
+        other, other_path = first.setdefault(form, (stem, path))
         if stem != other and stem not in stems:
             found = f"differs from {other_path} only in the Unicode form of its name (NFC or NFD)."
             remedy = "rename one of them, copying the name from the other."
@@ -202,14 +186,13 @@ def _read_split_file(
     split_file: Path, images: dict[str, Path], spec: SplitSpec
 ) -> tuple[list[str], list[Problem]]:
     names, problems = read_names(split_file, "split file")
-    forms = {_composed(stem) for stem in images}
+    forms = {unicodedata.normalize("NFC", stem) for stem in images}
     for number, stem in names.items():
         if stem in images:
             continue
         found = f"line {number} names {stem!r}, but {spec.image_dir} has no such image."
-        remedy = f"write stems without suffix (images end with {_or(spec.img_suffixes)}), "
-        remedy += "or add the image."
-        if _composed(stem) in forms:
+        remedy = f"write stems without suffix ({_or(spec.img_suffixes)}), or add the image."
+        if unicodedata.normalize("NFC", stem) in forms:
             found = f"line {number} names {stem!r}, and the image's name has another Unicode form."
             remedy = "copy the stem from the image's name."
         problems.append(Problem("split file", split_file, found, remedy))

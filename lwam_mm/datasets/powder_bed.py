@@ -1,7 +1,5 @@
 """The powder-bed data set in the released layout."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -111,15 +109,7 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
         return loaded
 
     def load_data_list(self) -> list[dict]:
-        """List the samples.
-
-        Returns:
-            One dict per sample: ``img_path``, ``seg_map_path`` (not in pure prediction),
-            ``num_classes``, ``white_level``, and the keys that mmseg's transforms expect.
-
-        Raises:
-            DatasetError: Lists the first problems of each kind and counts the rest.
-        """
+        """List the samples."""
         has_masks = "seg_map_path" in self.data_prefix
         if not has_masks and not self.test_mode:
             raise DatasetError(
@@ -156,10 +146,6 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
 
         In training it gets the key ``donors``: a few other samples as they are listed, drawn at
         random, for transforms that combine two.
-
-        Raises:
-            DatasetError: If a transform drops the sample, which MMEngine would otherwise silently
-                replace by another one.
         """
         sample = self.get_data_info(idx)
         path = sample["img_path"]

@@ -1,7 +1,5 @@
 """Finds the sides of a split: in a root folder, or in a training config."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,19 +17,13 @@ def splits_from_root(
     mask_suffix: str = ".png",
     white_level: int | None = None,
 ) -> list[SplitSpec]:
-    """Find the splits of a data set in the released layout.
-
-    Args:
-        root: Folder with ``images`` and ``masks`` in it.
-        img_suffixes: What images end with.
-        mask_suffix: What masks end with.
-        white_level: The 16-bit value that becomes 255; 65535 if None.
+    """Find the splits of a data set in the released layout, ``ROOT/{images,masks}/SPLIT``.
 
     Returns:
         ``train`` and ``val``, whether they are there or not, and ``test`` where it is.
 
     Raises:
-        DatasetError: If ``root`` is not a folder.
+        DatasetError: ``root`` is not a folder.
     """
     if not root.is_dir():
         remedy = "name the folder that holds images/ and masks/."

@@ -52,8 +52,8 @@ def to_image_size(logits: np.ndarray, size: tuple[int, int], spec: InputSpec) ->
         spec: The bundle's input.
 
     Returns:
-        float32 of shape (C, H, W): resized bilinearly with half-pixel centres
-        (``align_corners=False``) for "stretch", else cropped.
+        float32 of shape (C, H, W): for "stretch" resized bilinearly with half-pixel centres, else
+        cropped.
     """
     if spec.size is None:
         return logits[:, : size[0], : size[1]]
@@ -63,18 +63,7 @@ def to_image_size(logits: np.ndarray, size: tuple[int, int], spec: InputSpec) ->
 
 
 def argmax(logits: np.ndarray) -> np.ndarray:
-    """Return each pixel's class of highest logit, the first of equal ones.
-
-    Args:
-        logits: Of shape (C, H, W), at most 255 classes, without NaN.
-
-    Returns:
-        uint8 of shape (H, W), 0..C-1.
-
-    Example:
-        >>> argmax(np.array([[[0.1, 2.0]], [[3.0, 2.0]]], np.float32))
-        array([[1, 0]], dtype=uint8)
-    """
+    """Return each pixel's class of highest logit, uint8 (H, W); the first of equal ones."""
     # Comparing whole planes, class by class, is quicker than numpy's argmax across them.
     labels = np.zeros(logits.shape[1:], np.uint8)
     best = logits[0]
@@ -85,18 +74,7 @@ def argmax(logits: np.ndarray) -> np.ndarray:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return each pixel's class probabilities.
-
-    Args:
-        logits: float32 of shape (C, H, W).
-
-    Returns:
-        float32 of shape (C, H, W), 0..1, summing to 1 over the classes.
-
-    Example:
-        >>> softmax(np.zeros((2, 1, 1), np.float32)).ravel()
-        array([0.5, 0.5], dtype=float32)
-    """
+    """Return each pixel's class probabilities, float32 (C, H, W)."""
     exponentials: np.ndarray = np.exp(logits - logits.max(axis=0))
     exponentials /= exponentials.sum(axis=0)
     return exponentials

@@ -14,14 +14,10 @@ from lwam_mm.runtime.errors import ImageError
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile, in pixels of the image.
+    """One tile, in pixels of the image."""
 
-    Attributes:
-        seen: (rows, columns) that the network is given.
-        kept: (rows, columns) whose result is used; those of all tiles partition the image.
-    """
-
-    seen: tuple[slice, slice]
+    seen: tuple[slice, slice]  # (rows, columns) that the network is given
+    # (rows, columns) whose result is used; those of all tiles partition the image.
     kept: tuple[slice, slice]
 
     @property

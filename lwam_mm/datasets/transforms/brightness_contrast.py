@@ -1,7 +1,5 @@
 """Random brightness and contrast, as in the released augmentation."""
 
-from __future__ import annotations
-
 import random
 
 import cv2

@@ -1,7 +1,5 @@
 """A random crop that contains a defect."""
 
-from __future__ import annotations
-
 import random
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Loads images and masks; a file that is wrong in any way is an error that names it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

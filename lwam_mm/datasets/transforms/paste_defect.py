@@ -1,7 +1,5 @@
 """Copy-paste of defects from other images."""
 
-from __future__ import annotations
-
 import copy
 import random
 from collections.abc import Sequence
@@ -22,18 +20,12 @@ _DARKEST = 20.0
 
 
 class Defect(NamedTuple):
-    """A defect that was cut out.
+    """A defect that was cut out."""
 
-    Attributes:
-        label: Its class.
-        mask: uint8 (h, w), 1 on the defect.
-        opacity: float32 (h, w), 1 on the defect, fading to 0 around it.
-        contrast: float32 (h, w, 3), its brightness relative to its surroundings; 0 is equal.
-    """
-
-    label: int
-    mask: np.ndarray
-    opacity: np.ndarray
+    label: int  # its class
+    mask: np.ndarray  # uint8 (h, w), 1 on the defect
+    opacity: np.ndarray  # float32 (h, w), 1 on the defect, fading to 0 around it
+    # Float32 (h, w, 3), its brightness relative to its surroundings; 0 is equal.
     contrast: np.ndarray
 
 

@@ -1,7 +1,5 @@
 """Random rotation by whole degrees, as in the released augmentation."""
 
-from __future__ import annotations
-
 import random
 
 import mmcv

@@ -36,11 +36,7 @@ _LOG_SILENT = 0
 
 
 def read_file(path: Path) -> bytes:
-    """Read a whole file.
-
-    Raises:
-        RefusedImageError: It is missing, a folder, empty or unreadable.
-    """
+    """Read a whole file."""
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
@@ -57,9 +53,6 @@ def read_file(path: Path) -> bytes:
 
 def read_header(data: bytes) -> Header:
     """Read what a file says about its pixels.
-
-    Args:
-        data: The file's content.
 
     Raises:
         RefusedImageError: It is no image, cut off, of several pages, too large, or of a kind that
@@ -86,16 +79,9 @@ def read_header(data: bytes) -> Header:
 def read_pixels(data: bytes, header: Header) -> np.ndarray:
     """Decode the samples as they are stored: neither scaled nor turned, without alpha.
 
-    Args:
-        data: The file's content.
-        header: What ``read_header`` returned for it.
-
     Returns:
         uint8, or uint16 for 16 bits, of shape (H, W) for grey, else (H, W, 3), BGR. Grey of 1, 2
         or 4 bits is stretched to 0..255, except in a PNM; 0 is black.
-
-    Raises:
-        RefusedImageError: It is damaged.
     """
     if header.container == "PNM":
         return pnm.pnm_pixels(data, header)
@@ -137,10 +123,10 @@ def read_pixels(data: bytes, header: Header) -> np.ndarray:
 
 
 def to_bgr(pixels: np.ndarray, header: Header, white_level: int | None = None) -> np.ndarray:
-    """Turn stored samples into what a network sees.
+    """Turn what ``read_pixels`` returned into what a network sees.
 
     Args:
-        pixels: What ``read_pixels`` returned.
+        pixels: The stored samples.
         header: The header that belongs to them.
         white_level: The 16-bit value that becomes 255, where the file declares none; None is
             65535.

@@ -22,10 +22,10 @@ class Tag(NamedTuple):
 def read_tags(
     data: bytes, order: str, offset: int, wanted: Collection[int], big: bool = False
 ) -> tuple[dict[int, Tag], int]:
-    """Read one directory of tags.
+    """Read one directory of tags from TIFF or EXIF data.
 
     Args:
-        data: The TIFF or EXIF data.
+        data: The whole data.
         order: "<" or ">", the byte order.
         offset: Where the directory begins.
         wanted: The tags to read; those whose values are no whole numbers are left out.
@@ -33,9 +33,6 @@ def read_tags(
 
     Returns:
         The tags by number, and the offset of the next directory, 0 if there is none.
-
-    Raises:
-        struct.error: It reaches past the end of the data.
     """
     count_code, size_code, entry, inline = ("Q", "Q", 20, 8) if big else ("H", "I", 12, 4)
     (count,) = struct.unpack_from(order + count_code, data, offset)
@@ -66,11 +63,7 @@ def exif_tags(exif: bytes, wanted: Collection[int]) -> dict[int, Tag]:
 
 
 def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
-    """Return the EXIF orientation, 1..8, from an EXIF block or else from XMP.
-
-    Raises:
-        RefusedImageError: There is no such orientation.
-    """
+    """Return the EXIF orientation, 1..8, from an EXIF block or else from XMP."""
     found = re.search(rb'tiff:Orientation(?:="|>)\s*(\d+)', xmp)
     value = int(found[1]) if found else 1
     tag = exif_tags(exif.removeprefix(b"Exif\0\0"), {ORIENTATION}).get(ORIENTATION)

@@ -21,17 +21,7 @@ _DTYPES = {
 
 
 class OnnxRuntimeEngine:
-    """An `Engine` that uses ONNX Runtime's CPU provider.
-
-    Args:
-        bundle: A verified bundle whose model is an ONNX file.
-        threads: CPU threads inside one operator; None leaves it to ONNX Runtime.
-
-    Raises:
-        ImportError: ONNX Runtime is not installed.
-        BundleError: The model cannot be loaded, or its inputs and outputs are not what the
-            manifest says.
-    """
+    """An `Engine` that uses ONNX Runtime's CPU provider."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         import onnxruntime
@@ -57,7 +47,7 @@ class OnnxRuntimeEngine:
         self._model_path = bundle.model_path
 
     def __call__(self, batch: np.ndarray) -> Output:
-        """See `Engine.__call__`."""
+        """Run the model."""
         try:
             return Output(*self._session.run(self._outputs, {self._input: batch}))
         except Exception as error:  # its exception classes have no other common base

@@ -13,17 +13,7 @@ from lwam_mm.runtime.errors import BundleError, EngineError
 
 
 class OpenVinoEngine:
-    """An `Engine` that uses OpenVINO's CPU plugin.
-
-    Args:
-        bundle: A verified bundle whose model is an OpenVINO IR (.xml and .bin) or an ONNX file.
-        threads: CPU threads; None leaves it to OpenVINO.
-
-    Raises:
-        ImportError: OpenVINO is not installed.
-        BundleError: The model cannot be loaded, or its inputs and outputs are not what the
-            manifest says.
-    """
+    """An `Engine` that uses OpenVINO's CPU plugin, for an OpenVINO IR or an ONNX file."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         with no_telemetry():
@@ -37,9 +27,8 @@ class OpenVinoEngine:
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = str(threads)
         try:
-            core = openvino_core()
-            model = core.read_model(bundle.model_path)
-            compiled = core.compile_model(model, "CPU", settings)
+            model = openvino_core().read_model(bundle.model_path)
+            compiled = openvino_core().compile_model(model, "CPU", settings)
         except Exception as error:  # RuntimeError or another, depending on the version
             raise BundleError(
                 f"{bundle.model_path} cannot be loaded by OpenVINO {openvino.__version__}: {error}"
@@ -53,7 +42,7 @@ class OpenVinoEngine:
         self._model_path = bundle.model_path
 
     def __call__(self, batch: np.ndarray) -> Output:
-        """See `Engine.__call__`; the arrays are OpenVINO's own memory."""
+        """Run the model; the arrays are OpenVINO's own memory."""
         try:
             self._request.infer([batch], share_outputs=True)
             return Output(*(self._request.get_tensor(port).data for port in self._tensors))

@@ -5,8 +5,6 @@ canvas, in place. ``scene`` is the geometry of the build; ``shape_rng`` draws wh
 over the layers of the defect, ``lifetime.rng`` what is new in each.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -18,7 +16,6 @@ from lwam_mm.datasets.synthetic.defects import (
     streaking,
     super_elevation,
 )
-from lwam_mm.datasets.synthetic.defects.lifetime import Lifetime
 from lwam_mm.datasets.synthetic.scene import (
     HOPPING,
     INCOMPLETE,
@@ -26,6 +23,7 @@ from lwam_mm.datasets.synthetic.scene import (
     STREAKING,
     SUPER,
     Canvas,
+    Lifetime,
     Scene,
 )
 
@@ -37,5 +35,3 @@ DRAW: dict[int, Callable[[Canvas, Scene, np.random.Generator, Lifetime], None]] 
     LATTICE: lattice.draw,
 }
 """Drawing functions by class index, in the order of drawing: powder first, then metal on it."""
-
-__all__ = ["DRAW", "Lifetime"]
