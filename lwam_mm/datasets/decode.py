@@ -25,15 +25,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decode_image(data: bytes, path: Path, white_level: int | None = None) -> np.ndarray:
-    """Decode an image to three 8-bit channels; see :func:`lwam_mm.runtime.read_image`.
-
-    Args:
-        data: The file's content.
-        path: The file's name, for messages.
-        white_level: The 16-bit value that becomes 255; 65535 if None.
-
-    Returns:
-        ``(H, W, 3)`` uint8, channels in the order blue, green, red.
+    """Decode an image to ``(H, W, 3)`` uint8, BGR; see :func:`lwam_mm.runtime.read_image`.
 
     Raises:
         DatasetError: The runtime would refuse the file, or a tag turns it, which would leave its
@@ -59,20 +51,12 @@ def decode_with_maximum(
 
 
 def decode_mask(data: bytes, path: Path, num_classes: int) -> np.ndarray:
-    """Decode a mask of class indices.
-
-    Args:
-        data: The file's content.
-        path: The file's name, for messages.
-        num_classes: Allowed are the values ``0 .. num_classes - 1`` and 255 (ignore).
-
-    Returns:
-        ``(H, W)`` uint8.
+    """Decode a mask of class indices to ``(H, W)`` uint8.
 
     Raises:
-        DatasetError: If the file is truncated or no image, holds colours, palette entries or
-            packed bits instead of indices, may be stored with loss, is turned by a tag, or holds
-            another value.
+        DatasetError: The file is truncated or no image, holds colours, palette entries or packed
+            bits instead of indices, may be stored with loss, is turned by a tag, or holds a value
+            that is neither in ``0 .. num_classes - 1`` nor 255 (ignore).
     """
     with _refusals_of(path, "mask mode"):
         header = read_header(data)

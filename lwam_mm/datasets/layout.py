@@ -1,7 +1,6 @@
-"""Pairs images with masks by the folder layout, and finds everything that is wrong in it.
+"""Pairs images with masks, ``ROOT/{images,masks}/{train,val,test}/NAME``, by their stem.
 
-The released layout is ``ROOT/{images,masks}/{train,val,test}/NAME``; an image and its mask have
-the same stem. Sub-folders are allowed; the stem is then the relative path without suffix.
+Sub-folders are allowed; the stem is then the relative path without suffix.
 """
 
 import os
@@ -98,10 +97,15 @@ def pair_files(spec: SplitSpec) -> tuple[list[Pair], list[Problem]]:
     problems += twins
     if spec.mask_dir is not None:
         alone = [stem for stem in stems if stem not in masks and stem not in odd]
-        problems += [_image_without_mask(images[stem], stem, spec) for stem in alone]
-        if spec.split_file is None:
-            orphans = sorted(masks.keys() - images.keys() - odd)
-            problems += [_mask_without_image(masks[stem], spec) for stem in orphans]
+        remedy = "add the mask, or remove the image, or set seg_map_suffix "
+        remedy += f"({spec.mask_suffix!r} now)."
+        for stem in alone:
+            found = f"there is no mask {spec.mask_dir / (stem + spec.mask_suffix)}."
+            problems.append(Problem("image without mask", images[stem], found, remedy))
+        orphans = sorted(masks.keys() - images.keys() - odd) if spec.split_file is None else []
+        found = f"{spec.image_dir} has no image of this stem ending with {_or(spec.img_suffixes)}."
+        remedy = "add the image, or remove the mask, or set img_suffix."
+        problems += [Problem("mask without image", masks[s], found, remedy) for s in orphans]
         stems = [stem for stem in stems if stem in masks]
     if spec.split_file is None or problems:
         problems = unread + problems
@@ -155,7 +159,9 @@ def _find_images(files: Iterable[Path], spec: SplitSpec) -> tuple[dict[str, Path
         suffix = next((s for s in suffixes if path.name.endswith(s)), None)
         if suffix is None:
             if path.suffix.lower() in IMAGE_SUFFIXES and path.suffix not in extensions:
-                problems.append(_other_suffix(path, spec))
+                found = f"would be left out: it does not end with {_or(spec.img_suffixes)}."
+                remedy = f"add {path.suffix!r} to img_suffix, or move the file away."
+                problems.append(Problem("image suffix", path, found, remedy))
             continue
         stem = _stem(path, spec.image_dir, suffix)
         if stem in images:
@@ -191,7 +197,8 @@ def _read_split_file(
         if stem in images:
             continue
         found = f"line {number} names {stem!r}, but {spec.image_dir} has no such image."
-        remedy = f"write stems without suffix ({_or(spec.img_suffixes)}), or add the image."
+        remedy = f"write stems without suffix (images end with {_or(spec.img_suffixes)}), "
+        remedy += "or add the image."
         if unicodedata.normalize("NFC", stem) in forms:
             found = f"line {number} names {stem!r}, and the image's name has another Unicode form."
             remedy = "copy the stem from the image's name."
@@ -217,22 +224,3 @@ def _empty_folder(spec: SplitSpec, files: Iterable[Path]) -> Problem:
     found += f" (there: {counted})." if counted else " (the folder is empty)."
     remedy = "put the images there, or set img_suffix to what they end with."
     return Problem("empty split", spec.image_dir, found, remedy)
-
-
-def _other_suffix(path: Path, spec: SplitSpec) -> Problem:
-    found = f"would be left out: it does not end with {_or(spec.img_suffixes)}."
-    remedy = f"add {path.suffix!r} to img_suffix, or move the file away."
-    return Problem("image suffix", path, found, remedy)
-
-
-def _image_without_mask(image: Path, stem: str, spec: SplitSpec) -> Problem:
-    assert spec.mask_dir is not None
-    wanted = spec.mask_dir / (stem + spec.mask_suffix)
-    remedy = f"add the mask, or remove the image, or set seg_map_suffix ({spec.mask_suffix!r} now)."
-    return Problem("image without mask", image, f"there is no mask {wanted}.", remedy)
-
-
-def _mask_without_image(mask: Path, spec: SplitSpec) -> Problem:
-    found = f"{spec.image_dir} has no image of this stem ending with {_or(spec.img_suffixes)}."
-    remedy = "add the image, or remove the mask, or set img_suffix."
-    return Problem("mask without image", mask, found, remedy)

@@ -52,12 +52,7 @@ def summarise(problems: Iterable[Problem], show: int = 3) -> str:
 
 
 def raise_for(problems: Sequence[Problem], what: str) -> None:
-    """Raise one error for all problems, or return when there are none.
-
-    Args:
-        problems: The problems.
-        what: What cannot be used; the message begins with it.
-    """
+    """Raise one error for all problems, if there are any; it says that ``what`` cannot be used."""
     if problems:
         hint = "`tools/check_dataset.py` lists every problem of a data set in one pass."
         raise DatasetError(f"{what} cannot be used.\n{summarise(problems)}\n{hint}", problems)

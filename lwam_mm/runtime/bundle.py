@@ -1,7 +1,4 @@
-"""A bundle: the folder that carries a model from the training side to the runtime side.
-
-It is flat: the exported model files and ``bundle.json``, which lists each of them with its SHA-256.
-"""
+"""A bundle: the flat folder that carries a model from the training side to the runtime side."""
 
 # ruff: noqa: PTH112, PTH113  pathlib's is_dir etc. raise where a folder is not accessible
 

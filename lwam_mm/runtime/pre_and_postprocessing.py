@@ -7,21 +7,16 @@ from lwam_mm.runtime.manifest import InputSpec
 
 
 def to_batch(image: np.ndarray, spec: InputSpec) -> np.ndarray:
-    """Turn an image into the input of a bundle's model.
+    """Turn an image, uint8 of shape (H, W, 3), BGR, into the input of a bundle's model.
 
     The steps, their order and their arithmetic are MMSegmentation's at test time: resize in uint8,
     BGR to RGB, (x - mean) / std in float32, zero padding. For a "frame" input everything after the
     resize is part of the graph.
 
-    Args:
-        image: uint8 of shape (H, W, 3), BGR.
-        spec: The bundle's input.
-
     Returns:
-        For a "frame", uint8 of shape (1, h, w, 3), where (h, w) is ``spec.size`` for "stretch",
-        else (H, W). For a "tensor", float32 of shape (1, 3, h, w), where (h, w) is ``spec.size``
-        for "stretch", else H and W rounded up to multiples of ``spec.size_divisor``, with the image
-        in the upper left corner.
+        For a "frame" uint8 of shape (1, h, w, 3), for a "tensor" float32 of shape (1, 3, h, w).
+        (h, w) is ``spec.size`` for "stretch"; else (H, W), which for a "tensor" are rounded up to
+        multiples of ``spec.size_divisor``, with the image in the upper left corner.
     """
     if spec.size is not None:
         image = _resize(image, spec.size)
@@ -44,16 +39,9 @@ def to_batch(image: np.ndarray, spec: InputSpec) -> np.ndarray:
 
 
 def to_image_size(logits: np.ndarray, size: tuple[int, int], spec: InputSpec) -> np.ndarray:
-    """Undo the resizing or padding of `to_batch`.
+    """Undo the resizing or padding of `to_batch`: (C, h, w) to the image's (H, W).
 
-    Args:
-        logits: float32 of shape (C, h, w).
-        size: (H, W) of the image.
-        spec: The bundle's input.
-
-    Returns:
-        float32 of shape (C, H, W): for "stretch" resized bilinearly with half-pixel centres, else
-        cropped.
+    For "stretch" the logits are resized bilinearly with half-pixel centres, else cropped.
     """
     if spec.size is None:
         return logits[:, : size[0], : size[1]]

@@ -13,12 +13,7 @@ from lwam_mm.datasets.decode import decode_mask, read_bytes
 def repeat_rare(samples: list[dict], threshold: float) -> list[dict]:
     """List a sample ``ceil(sqrt(threshold / f))`` times, and at least once.
 
-    ``f`` is the share of samples that have its rarest class. Samples without a mask are listed
-    once.
-
-    Args:
-        samples: As ``PowderBedDataset`` lists them.
-        threshold: Share of samples, 0..1; a class that more samples have is not rare.
+    ``f`` is the share of samples with its rarest class; without a mask it is listed once.
     """
     classes = [_classes(sample) for sample in samples]
     counts = Counter(index for present in classes for index in present)

@@ -66,19 +66,16 @@ def make_build(seed: int, index: int, size: int, layers: int) -> Build:
 def draw_layer(
     build: Build, layer: int, *, with_defects: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one layer as the camera sees it after recoating.
+    """Draw one layer, 0 to ``build.layers - 1``, as the camera sees it after recoating.
 
     Args:
         build: The build.
-        layer: Number of the layer, 0 to ``build.layers - 1``.
+        layer: Number of the layer.
         with_defects: False draws the same powder, grain for grain, without the defects.
 
     Returns:
         The image, uint8 (size, size), grey levels, and the mask, uint8 (size, size), class
         indices as in ``lwam_mm.datasets.classes.CLASSES``.
-
-    Raises:
-        ValueError: The build has no such layer.
     """
     if not 0 <= layer < build.layers:
         raise ValueError(f"layer {layer} does not exist: the build has 0 to {build.layers - 1}")

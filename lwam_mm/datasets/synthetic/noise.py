@@ -48,13 +48,9 @@ def smooth_noise(
 def grain(
     rng: np.random.Generator, shape: tuple[int, int], autocorrelation: float, clump_share: float
 ) -> np.ndarray:
-    """Draw powder grain, float32 with mean 0 and standard deviation 1.
+    """Draw powder grain of this lag-1 autocorrelation, float32 of mean 0 and standard deviation 1.
 
-    Args:
-        rng: The source of randomness.
-        shape: (height, width) in px.
-        autocorrelation: Wanted lag-1 autocorrelation, 0.5 to 0.95.
-        clump_share: Share of the variance that the clumps carry, 0 to 0.3.
+    Clumps carry ``clump_share`` of the variance, 0 to 0.3.
     """
     # White noise blurred by sigma has the lag-1 autocorrelation exp(-1 / (4 sigma^2)).
     clump_correlation = np.exp(-1 / (4 * _CLUMP_SIGMA**2))

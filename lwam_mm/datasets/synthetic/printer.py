@@ -92,10 +92,9 @@ def powder_cover(printer: Printer, size: int) -> np.ndarray:
     return cover
 
 
-def bed_inset(printer: Printer, size: int) -> tuple[float, float, float, float]:
+def bed_inset(printer: Printer, size: int) -> tuple[float, ...]:
     """Return the powder bed's distance from the frame's (left, top, right, bottom), px."""
-    left, top, right, bottom = (max(side) * size for side in printer.sides)
-    return left, top, right, bottom
+    return tuple(max(side) * size for side in printer.sides)
 
 
 def chamber(printer: Printer, size: int) -> np.ndarray:

@@ -65,7 +65,7 @@ class Scene:
 
     size: int  # frame height and width, px
     # Powder bed's distance from the frame's (left, top, right, bottom), px.
-    inset: tuple[float, float, float, float]
+    inset: tuple[float, ...]
     parts: tuple[Part, ...]  # the solid parts, in a regular grid
     lattices: tuple[Part, ...]  # the lattice parts, on sites of the same grid
 

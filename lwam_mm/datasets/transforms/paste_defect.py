@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from lwam_mm.datasets.transforms.loading import LoadCheckedImage, LoadIndexMask
+from lwam_mm.datasets.transforms.transform import Transform
 
 # In pixels: the margin in which the surroundings are measured, and over which a defect fades.
 _MARGIN, _FADE = 6, 2
@@ -30,7 +30,7 @@ class Defect(NamedTuple):
 
 
 @TRANSFORMS.register_module()
-class PasteDefect(BaseTransform):
+class PasteDefect(Transform):
     """Paste a defect of another training image into this one.
 
     Copy-paste (Ghiasi et al. 2021, arXiv 2012.07177) for surfaces. One connected region is drawn
@@ -51,11 +51,6 @@ class PasteDefect(BaseTransform):
         prob: Probability of pasting, 0..1, if a donor has such a defect.
         scale: Smallest and largest factor of the defect's size.
         min_pixels: Smallest region to use, in pixels.
-        background: The class that is not a defect.
-
-    Raises:
-        ValueError: An argument is out of range.
-        DatasetError: A donor's files cannot be read.
     """
 
     def __init__(
@@ -64,12 +59,11 @@ class PasteDefect(BaseTransform):
         prob: float = 0.5,
         scale: tuple[float, float] = (0.7, 1.4),
         min_pixels: int = 12,
-        background: int = 0,
     ) -> None:
-        if not classes or background in classes:
+        if not classes or 0 in classes:
             raise ValueError(
                 f"classes={classes!r}: name the defects to paste into other images, without the "
-                f"background ({background})."
+                "background (0)."
             )
         if not 0 <= prob <= 1:
             raise ValueError(f"prob={prob!r} is not a probability. Remedy: give a value in 0..1.")
@@ -82,7 +76,6 @@ class PasteDefect(BaseTransform):
         self.prob = prob
         self.scale = tuple(scale)
         self.min_pixels = min_pixels
-        self.background = background
         self._load = (LoadCheckedImage(), LoadIndexMask())
         self._barren: set[str] = set()  # images without such a defect, not to read them again
 
@@ -154,13 +147,7 @@ class PasteDefect(BaseTransform):
             slice(start, start + wanted)
             for start, wanted in zip((random.randint(0, s) for s in spare), size, strict=True)
         )
-        return window if (mask[window] == self.background).all() else None
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(classes={self.classes}, prob={self.prob}, "
-            f"scale={self.scale}, min_pixels={self.min_pixels}, background={self.background})"
-        )
+        return window if (mask[window] == 0).all() else None
 
 
 def _cut_out(image: np.ndarray, region: np.ndarray, box: np.ndarray, label: int) -> Defect | None:

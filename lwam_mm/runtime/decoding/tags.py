@@ -22,17 +22,9 @@ class Tag(NamedTuple):
 def read_tags(
     data: bytes, order: str, offset: int, wanted: Collection[int], big: bool = False
 ) -> tuple[dict[int, Tag], int]:
-    """Read one directory of tags from TIFF or EXIF data.
+    """Read the ``wanted`` tags of one directory; those that are no whole numbers are left out.
 
-    Args:
-        data: The whole data.
-        order: "<" or ">", the byte order.
-        offset: Where the directory begins.
-        wanted: The tags to read; those whose values are no whole numbers are left out.
-        big: Whether it is a BigTIFF.
-
-    Returns:
-        The tags by number, and the offset of the next directory, 0 if there is none.
+    Returns the tags by number, and the offset of the next directory, 0 if there is none.
     """
     count_code, size_code, entry, inline = ("Q", "Q", 20, 8) if big else ("H", "I", 12, 4)
     (count,) = struct.unpack_from(order + count_code, data, offset)

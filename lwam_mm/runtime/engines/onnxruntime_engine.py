@@ -11,13 +11,7 @@ from lwam_mm.runtime.errors import BundleError, EngineError
 
 _LOG_ERRORS_ONLY = 3  # on ONNX Runtime's scale
 
-_DTYPES = {
-    "tensor(float)": "float32",
-    "tensor(double)": "float64",
-    "tensor(int32)": "int32",
-    "tensor(int64)": "int64",
-    "tensor(uint8)": "uint8",
-}
+_DTYPES = {"float": "float32", "double": "float64"}  # the others are called as in numpy
 
 
 class OnnxRuntimeEngine:
@@ -58,10 +52,9 @@ class OnnxRuntimeEngine:
 
 
 def _ports(nodes: list[Any]) -> dict[str, Port]:
-    return {
-        node.name: Port(
-            dtype=_DTYPES.get(node.type, node.type),
-            shape=tuple(side if isinstance(side, int) else None for side in node.shape),
-        )
-        for node in nodes
-    }
+    ports = {}
+    for node in nodes:
+        dtype = node.type.removeprefix("tensor(").removesuffix(")")
+        shape = (side if isinstance(side, int) else None for side in node.shape)
+        ports[node.name] = Port(_DTYPES.get(dtype, dtype), tuple(shape))
+    return ports

@@ -35,17 +35,14 @@ class OpenVinoEngine:
             ) from error
         check_signature(bundle, _ports(model.inputs), _ports(model.outputs))
         self._request = compiled.create_infer_request()
-        self._tensors = [
-            next(port for port in compiled.outputs if name in port.get_names())
-            for name in bundle.manifest.output.names
-        ]
+        self._outputs = bundle.manifest.output.names
         self._model_path = bundle.model_path
 
     def __call__(self, batch: np.ndarray) -> Output:
         """Run the model; the arrays are OpenVINO's own memory."""
         try:
             self._request.infer([batch], share_outputs=True)
-            return Output(*(self._request.get_tensor(port).data for port in self._tensors))
+            return Output(*(self._request.get_tensor(name).data for name in self._outputs))
         except Exception as error:  # RuntimeError or another, depending on the version
             raise EngineError(
                 f"{self._model_path} failed in OpenVINO on an input of shape {batch.shape}: {error}"
@@ -53,12 +50,10 @@ class OpenVinoEngine:
 
 
 def _ports(nodes: list[Any]) -> dict[str, Port]:
-    return {
-        node.get_any_name(): Port(
-            dtype=np.dtype(node.get_element_type().to_dtype()).name,
-            shape=tuple(
-                side.get_length() if side.is_static else None for side in node.get_partial_shape()
-            ),
-        )
-        for node in nodes
-    }
+    ports = {}
+    for node in nodes:
+        dtype = np.dtype(node.get_element_type().to_dtype()).name
+        sides = node.get_partial_shape()
+        shape = tuple(side.get_length() if side.is_static else None for side in sides)
+        ports[node.get_any_name()] = Port(dtype, shape)
+    return ports
