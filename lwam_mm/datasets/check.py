@@ -71,10 +71,7 @@ def check_dataset(
     and masks that hold no class but only 0 and 255. It notes pictures that occur twice on one
     side, classes without pixels, and 16-bit values that use a part of their range.
 
-    Args:
-        specs: The sides of the split.
-        class_names: The classes in index order.
-        progress: Called with the numbers of pairs done and of all pairs, after each pair.
+    After each pair, ``progress`` is called with the numbers of pairs done and of all pairs.
 
     Example:
         >>> import tempfile

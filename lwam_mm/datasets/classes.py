@@ -2,14 +2,7 @@
 
 import colorsys
 
-CLASSES: tuple[str, ...] = (
-    "Background",
-    "Super",
-    "Incomplete",
-    "Hopping",
-    "Streaking",
-    "Lattice",
-)
+CLASSES: tuple[str, ...] = ("Background", "Super", "Incomplete", "Hopping", "Streaking", "Lattice")
 """Class names in index order: the powder bed, four recoating defects, lattice structures."""
 
 PALETTE: tuple[tuple[int, int, int], ...] = (

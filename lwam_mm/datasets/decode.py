@@ -8,20 +8,14 @@ import numpy as np
 
 from lwam_mm.datasets.classes import IGNORE_INDEX
 from lwam_mm.datasets.problem import Problem, error_for
-from lwam_mm.runtime.decoding import (
-    Header,
-    RefusedImageError,
-    read_file,
-    read_header,
-    read_pixels,
-    to_bgr,
-)
+from lwam_mm.runtime import decoding
+from lwam_mm.runtime.decoding import Header, RefusedImageError
 
 
 def read_bytes(path: Path) -> bytes:
     """Read a whole file; raise a ``DatasetError`` if it cannot be read or is empty."""
     with _refusals_of(path, "image mode"):
-        return read_file(path)
+        return decoding.read_file(path)
 
 
 def decode_image(data: bytes, path: Path, white_level: int | None = None) -> np.ndarray:
@@ -43,11 +37,12 @@ def decode_with_maximum(
     declare their maximum.
     """
     with _refusals_of(path, "image mode"):
-        header = read_header(data)
+        header = decoding.read_header(data)
         _refuse_turned(header, path, "image mode", "its mask is not")
-        pixels = read_pixels(data, header)
+        pixels = decoding.read_pixels(data, header)
         undeclared = header.bits == 16 and header.maximum is None
-        return to_bgr(pixels, header, white_level), int(pixels.max()) if undeclared else None
+        image = decoding.to_bgr(pixels, header, white_level)
+        return image, int(pixels.max()) if undeclared else None
 
 
 def decode_mask(data: bytes, path: Path, num_classes: int) -> np.ndarray:
@@ -59,10 +54,10 @@ def decode_mask(data: bytes, path: Path, num_classes: int) -> np.ndarray:
             that is neither in ``0 .. num_classes - 1`` nor 255 (ignore).
     """
     with _refusals_of(path, "mask mode"):
-        header = read_header(data)
+        header = decoding.read_header(data)
         _refuse_mask(header, path)
         _refuse_turned(header, path, "mask mode", "its image is not")
-        mask = read_pixels(data, header)
+        mask = decoding.read_pixels(data, header)
     check_mask_values(mask, path, num_classes)
     return mask.astype(np.uint8)
 

@@ -58,7 +58,8 @@ class Fields:
 
     def choice(self, name: str, allowed: Sequence[str]) -> str:
         """Return a string that is one of ``allowed``."""
-        chosen: str = self._checked(name, lambda value: value in allowed, f"give one of {allowed}")
+        remedy = f"give one of {list(allowed)}"
+        chosen: str = self._checked(name, lambda value: value in allowed, remedy)
         return chosen
 
     def integer(self, name: str, minimum: int) -> int:

@@ -125,11 +125,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str, source: str | Path = MANIFEST_NAME) -> "Manifest":
-        """Parse and check the text of a ``bundle.json``.
-
-        Args:
-            text: The text.
-            source: The file's name, for messages.
+        """Parse and check the text of a ``bundle.json``; ``source`` is its name for messages.
 
         Raises:
             BundleError: The text is not JSON, has another format version, lacks a field, has an

@@ -25,7 +25,7 @@ class Defect(NamedTuple):
     label: int  # its class
     mask: np.ndarray  # uint8 (h, w), 1 on the defect
     opacity: np.ndarray  # float32 (h, w), 1 on the defect, fading to 0 around it
-    # Float32 (h, w, 3), its brightness relative to its surroundings; 0 is equal.
+    # Brightness relative to its surroundings, float32 (h, w, 3); 0 is equal.
     contrast: np.ndarray
 
 
@@ -62,8 +62,7 @@ class PasteDefect(Transform):
     ) -> None:
         if not classes or 0 in classes:
             raise ValueError(
-                f"classes={classes!r}: name the defects to paste into other images, without the "
-                "background (0)."
+                f"classes={classes!r}: name the defects to paste; 0 is the background."
             )
         if not 0 <= prob <= 1:
             raise ValueError(f"prob={prob!r} is not a probability. Remedy: give a value in 0..1.")
