@@ -7,11 +7,8 @@ Examples:
     check_dataset.py --config configs/_base_/datasets/magnetic_tile.py
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,19 +60,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-class Progress:
-    """Prints a line on stderr every few seconds."""
-
-    def __init__(self, every_s: float = 2.0) -> None:
-        self.every_s = every_s
-        self.last = time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        """Report ``done`` of ``total`` images."""
-        now = time.monotonic()
-        if done == total or now - self.last >= self.every_s:
-            self.last = now
-            print(f"checked {done} of {total} images", file=sys.stderr, flush=True)
+def show_progress(done: int, total: int) -> None:
+    """Print a line on stderr for every ten per cent."""
+    if done * 10 // total != (done - 1) * 10 // total:
+        print(f"checked {done} of {total} images", file=sys.stderr, flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # A number says nothing about names: another data set may have as many classes.
             numbered = tuple(f"class {index}" for index in range(args.classes or 0))
             class_names = numbered or CLASSES
-        report = check_dataset(specs, class_names, Progress())
+        report = check_dataset(specs, class_names, show_progress)
     except DatasetError as error:
         print(f"PROBLEM {error}")
         return 1

@@ -1,7 +1,5 @@
 """Write a synthetic powder-bed data set: tools/make_synthetic.py OUT --images N --size S."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence
@@ -29,25 +27,20 @@ def show_progress(done: int, total: int, name: str) -> None:
     """Print progress: on a terminal in one line, elsewhere a line for every ten per cent."""
     if sys.stdout.isatty():
         print(f"\r[{done}/{total}] {name}", end="\n" if done == total else "", flush=True)
-    elif done == total or done * 10 // total != (done - 1) * 10 // total:
+    elif done * 10 // total != (done - 1) * 10 // total:
         print(f"[{done}/{total}] {name}", flush=True)
 
 
 def summary_lines(summary: dict) -> list[str]:
     """Format the images and the share of pixels of each class, one column per split."""
-    splits = list(summary["splits"])
-    lines = [f"{'':<12}" + "".join(f"{split:>16}" for split in splits)]
-    images = "".join(f"{summary['splits'][split]['images']:>16}" for split in splits)
-    builds = "".join(f"{len(summary['splits'][split]['builds']):>16}" for split in splits)
-    lines += [f"{'images':<12}{images}", f"{'builds':<12}{builds}"]
+    splits, shares = summary["splits"], summary["pixel_share"]
+    rows = [["", *splits]]
+    rows.append(["images", *(split["images"] for split in splits.values())])
+    rows.append(["builds", *(len(split["builds"]) for split in splits.values())])
     for name in summary["classes"]:
-        cells = []
-        for split in splits:
-            share = summary["pixel_share"][split][name]
-            shown_in = summary["splits"][split]["images_per_class"][name]
-            cells.append(f"{share:>9.3%} in {shown_in:>3}")
-        lines.append(f"{name:<12}" + "".join(f"{cell:>16}" for cell in cells))
-    return lines
+        shown = {split: splits[split]["images_per_class"][name] for split in splits}
+        rows.append([name, *(f"{shares[s][name]:>9.3%} in {shown[s]:>3}" for s in splits)])
+    return [f"{name:<12}" + "".join(f"{cell:>16}" for cell in cells) for name, *cells in rows]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

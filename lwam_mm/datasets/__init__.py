@@ -1,5 +1,4 @@
 """Powder-bed data: the dataset, its checks, loading and augmentation, the synthetic generator.
 
-Nothing is imported here: the generator and the dataset check work without torch. The training
-modules (``powder_bed``, ``loading`` and the transforms) are registered by :mod:`lwam_mm.plugin`.
+Nothing is imported here: the generator and the dataset check work without torch.
 """

@@ -1,7 +1,5 @@
 """Finds everything that is wrong with a data set, in one pass and without torch."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Callable, Sequence
@@ -21,48 +19,36 @@ _CAMERA_BITS = (8, 10, 12, 14)
 
 @dataclass
 class SplitSummary:
-    """What one side of a split holds.
+    """What one side of a split holds."""
 
-    Attributes:
-        name: ``train``, ``val`` or ``test``.
-        images: Number of image and mask pairs, sound or not.
-        pixels: int64 ``(256,)``: mask pixels of each value, in the pairs whose mask is sound.
-    """
-
-    name: str
-    images: int = 0
+    name: str  # ``train``, ``val`` or ``test``
+    images: int = 0  # number of image and mask pairs, sound or not
+    # Mask pixels of each value, in the pairs whose mask is sound.
     pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
 
 
 @dataclass
 class DatasetReport:
-    """Everything that was found.
+    """Everything that was found."""
 
-    Attributes:
-        class_names: The classes in index order.
-        splits: One summary per side.
-        problems: What has to be corrected; empty if the data set is sound.
-        notes: What is worth knowing but may be intended.
-    """
-
-    class_names: tuple[str, ...]
-    splits: list[SplitSummary] = field(default_factory=list)
+    class_names: tuple[str, ...]  # the classes in index order
+    splits: list[SplitSummary] = field(default_factory=list)  # one summary per side
+    # What has to be corrected; empty if the data set is sound.
     problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what is worth knowing but may be intended
 
     def summary(self) -> str:
         """Tabulate the images of each split and each class's share of the pixels in percent."""
-        names = [*self.class_names, f"ignore ({IGNORE_INDEX})"]
-        indices = [*range(len(self.class_names)), IGNORE_INDEX]
-        width = max(len(name) for name in [*names, "pixels in %"])
-        header = [f"{split.name:>12}" for split in self.splits]
-        rows = [f"{'':{width}}" + "".join(header)]
-        rows.append(f"{'images':{width}}" + "".join(f"{s.images:>12}" for s in self.splits))
-        rows.append("pixels in %")
-        for name, index in zip(names, indices, strict=True):
-            shares = [100 * s.pixels[index] / max(s.pixels.sum(), 1) for s in self.splits]
-            rows.append(f"{name:{width}}" + "".join(f"{share:>12.4f}" for share in shares))
-        return "\n".join(rows)
+        rows = [["", *(s.name for s in self.splits)], ["images", *(s.images for s in self.splits)]]
+        rows.append(["pixels in %"])
+        names = dict(enumerate(self.class_names)) | {IGNORE_INDEX: f"ignore ({IGNORE_INDEX})"}
+        for index, name in names.items():
+            shares = (100 * s.pixels[index] / max(s.pixels.sum(), 1) for s in self.splits)
+            rows.append([name, *(f"{share:.4f}" for share in shares)])
+        width = max(len(row[0]) for row in rows)
+        return "\n".join(
+            f"{name:{width}}" + "".join(f"{v:>12}" for v in row) for name, *row in rows
+        )
 
 
 @dataclass
@@ -78,20 +64,14 @@ def check_dataset(
     class_names: Sequence[str],
     progress: Callable[[int, int], None] | None = None,
 ) -> DatasetReport:
-    """Check every file of every split.
+    """Check every file of every split; decoding needs no torch.
 
     What training would refuse is found by the functions that training itself loads with. Beyond
     that, it finds a picture on two sides of the split (by its pixels, whatever its name or format)
     and masks that hold no class but only 0 and 255. It notes pictures that occur twice on one
     side, classes without pixels, and 16-bit values that use a part of their range.
 
-    Args:
-        specs: The sides of the split.
-        class_names: The classes in index order.
-        progress: Called with the numbers of pairs done and of all pairs, after each pair.
-
-    Returns:
-        The report; ``report.problems`` is empty if the data set is sound.
+    After each pair, ``progress`` is called with the numbers of pairs done and of all pairs.
 
     Example:
         >>> import tempfile
@@ -125,14 +105,29 @@ def check_dataset(
             if findings.digest is not None:
                 other, path = first_seen.setdefault(findings.digest, (split, pair.image))
                 if other is not split:
-                    report.problems.append(_same_image(pair.image, split, path, other))
+                    report.problems.append(
+                        Problem(
+                            "same image",
+                            pair.image,
+                            f"(split {split.name!r}) is the same picture as {path} "
+                            f"(split {other.name!r}).",
+                            "keep it on one side, with all other layers of its build.",
+                        )
+                    )
                 elif path != pair.image:
                     twins.append(f"{pair.image} and {path}")
             if findings.maximum is not None and spec.white_level is None:
                 maximum = max(maximum, findings.maximum)
             if progress is not None:
                 progress(done, len(jobs))
-    report.notes += _notes(twins, maximum)
+    if twins:
+        report.notes.append(f"{len(twins)} pictures occur twice on one side, such as {twins[0]}.")
+    bits = next((bits for bits in _CAMERA_BITS if 0 < maximum < 2**bits), None)
+    if bits is not None:
+        report.notes.append(
+            f"the values of 16-bit images never exceed {maximum}: a {bits}-bit camera? Then set "
+            f"white_level={2**bits - 1} in the data sets of the config."
+        )
     _check_classes(report, specs)
     return report
 
@@ -160,25 +155,6 @@ def _check_pair(spec: SplitSpec, pair: Pair, num_classes: int) -> _PairFindings:
     except DatasetError as error:
         findings.problems += error.problems
     return findings
-
-
-def _same_image(image: Path, split: SplitSummary, first: Path, other: SplitSummary) -> Problem:
-    found = f"(split {split.name!r}) is the same picture as {first} (split {other.name!r})."
-    remedy = "keep it on one side, with all other layers of its build."
-    return Problem("same image", image, found, remedy)
-
-
-def _notes(twins: Sequence[str], maximum: int) -> list[str]:
-    notes = []
-    if twins:
-        notes.append(f"{len(twins)} pictures occur twice on one side, such as {twins[0]}.")
-    bits = next((bits for bits in _CAMERA_BITS if 0 < maximum < 2**bits), None)
-    if bits is not None:
-        notes.append(
-            f"the values of 16-bit images never exceed {maximum}: a {bits}-bit camera? Then set "
-            f"white_level={2**bits - 1} in the data sets of the config."
-        )
-    return notes
 
 
 def _check_classes(report: DatasetReport, specs: Sequence[SplitSpec]) -> None:

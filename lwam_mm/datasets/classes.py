@@ -1,17 +1,8 @@
 """The released classes and colours, and colours for other class lists."""
 
-from __future__ import annotations
-
 import colorsys
 
-CLASSES: tuple[str, ...] = (
-    "Background",
-    "Super",
-    "Incomplete",
-    "Hopping",
-    "Streaking",
-    "Lattice",
-)
+CLASSES: tuple[str, ...] = ("Background", "Super", "Incomplete", "Hopping", "Streaking", "Lattice")
 """Class names in index order: the powder bed, four recoating defects, lattice structures."""
 
 PALETTE: tuple[tuple[int, int, int], ...] = (
@@ -31,14 +22,10 @@ _GOLDEN_RATIO = 0.618033988749895
 
 
 def default_palette(num_classes: int) -> list[list[int]]:
-    """Return a different colour for each class, the same on every run.
+    """Return an RGB colour (0..255) for each class, the same on every run.
 
-    Args:
-        num_classes: Number of colours, at least 1.
-
-    Returns:
-        ``num_classes`` RGB colours (0..255): black for class 0, then hues in steps of the golden
-        ratio, which are well apart for any number of classes.
+    Class 0 is black; the hues of the others are in steps of the golden ratio, which are well apart
+    for any number of classes.
     """
     hues = ((index * _GOLDEN_RATIO) % 1.0 for index in range(num_classes - 1))
     colours = (colorsys.hsv_to_rgb(hue, 0.85, 1.0) for hue in hues)

@@ -1,7 +1,5 @@
 """Decodes images and masks for training and for the data set check, as the runtime does."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,40 +8,22 @@ import numpy as np
 
 from lwam_mm.datasets.classes import IGNORE_INDEX
 from lwam_mm.datasets.problem import Problem, error_for
-from lwam_mm.runtime.decoding import (
-    Header,
-    RefusedImageError,
-    read_file,
-    read_header,
-    read_pixels,
-    to_bgr,
-)
+from lwam_mm.runtime import decoding
+from lwam_mm.runtime.decoding import Header, RefusedImageError
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a whole file.
-
-    Raises:
-        DatasetError: If the file cannot be read or is empty.
-    """
+    """Read a whole file; raise a ``DatasetError`` if it cannot be read or is empty."""
     with _refusals_of(path, "image mode"):
-        return read_file(path)
+        return decoding.read_file(path)
 
 
 def decode_image(data: bytes, path: Path, white_level: int | None = None) -> np.ndarray:
-    """Decode an image to three 8-bit channels; see :func:`lwam_mm.runtime.read_image`.
-
-    Args:
-        data: The file's content.
-        path: The file's name, for messages.
-        white_level: The 16-bit value that becomes 255; 65535 if None.
-
-    Returns:
-        ``(H, W, 3)`` uint8, channels in the order blue, green, red.
+    """Decode an image to ``(H, W, 3)`` uint8, BGR; see :func:`lwam_mm.runtime.read_image`.
 
     Raises:
-        DatasetError: If the runtime would refuse the file, or if a tag turns it, which would leave
-            its mask behind.
+        DatasetError: The runtime would refuse the file, or a tag turns it, which would leave its
+            mask behind.
     """
     return decode_with_maximum(data, path, white_level)[0]
 
@@ -51,58 +31,39 @@ def decode_image(data: bytes, path: Path, white_level: int | None = None) -> np.
 def decode_with_maximum(
     data: bytes, path: Path, white_level: int | None = None
 ) -> tuple[np.ndarray, int | None]:
-    """Decode an image, and return its largest value as well.
+    """Decode an image as ``decode_image`` does, and return its largest stored value as well.
 
-    Args, Raises: As for :func:`decode_image`.
-
-    Returns:
-        The image, and the largest stored value where ``white_level`` matters: in a file of 16 bits
-        that does not declare its maximum; else None.
+    The value is None where ``white_level`` does not matter: in files of 8 bits, and in those that
+    declare their maximum.
     """
     with _refusals_of(path, "image mode"):
-        header = read_header(data)
+        header = decoding.read_header(data)
         _refuse_turned(header, path, "image mode", "its mask is not")
-        pixels = read_pixels(data, header)
+        pixels = decoding.read_pixels(data, header)
         undeclared = header.bits == 16 and header.maximum is None
-        return to_bgr(pixels, header, white_level), int(pixels.max()) if undeclared else None
+        image = decoding.to_bgr(pixels, header, white_level)
+        return image, int(pixels.max()) if undeclared else None
 
 
 def decode_mask(data: bytes, path: Path, num_classes: int) -> np.ndarray:
-    """Decode a mask of class indices.
-
-    Args:
-        data: The file's content.
-        path: The file's name, for messages.
-        num_classes: Allowed are the values ``0 .. num_classes - 1`` and 255 (ignore).
-
-    Returns:
-        ``(H, W)`` uint8.
+    """Decode a mask of class indices to ``(H, W)`` uint8.
 
     Raises:
-        DatasetError: If the file is truncated or no image, holds colours, palette entries or
-            packed bits instead of indices, may be stored with loss, is turned by a tag, or holds
-            another value.
+        DatasetError: The file is truncated or no image, holds colours, palette entries or packed
+            bits instead of indices, may be stored with loss, is turned by a tag, or holds a value
+            that is neither in ``0 .. num_classes - 1`` nor 255 (ignore).
     """
     with _refusals_of(path, "mask mode"):
-        header = read_header(data)
+        header = decoding.read_header(data)
         _refuse_mask(header, path)
         _refuse_turned(header, path, "mask mode", "its image is not")
-        mask = read_pixels(data, header)
+        mask = decoding.read_pixels(data, header)
     check_mask_values(mask, path, num_classes)
     return mask.astype(np.uint8)
 
 
 def check_mask_values(mask: np.ndarray, path: Path, num_classes: int) -> None:
-    """Refuse values that are neither a class nor 255.
-
-    Args:
-        mask: Integer array of any shape.
-        path: The file's name, for messages.
-        num_classes: How many classes there are.
-
-    Raises:
-        DatasetError: Names the values, their pixel counts and the allowed range.
-    """
+    """Refuse values that are neither a class nor 255."""
     counts = np.bincount(mask.ravel(), minlength=256)
     wrong = counts > 0
     wrong[:num_classes] = wrong[IGNORE_INDEX] = False
@@ -123,17 +84,7 @@ def check_mask_values(mask: np.ndarray, path: Path, num_classes: int) -> None:
 def check_same_size(
     image_size: tuple[int, int], mask_size: tuple[int, int], image: Path, mask: Path
 ) -> None:
-    """Refuse a mask that is not as large as its image.
-
-    Args:
-        image_size: ``(height, width)`` in pixels.
-        mask_size: ``(height, width)`` in pixels.
-        image: The image's name, for messages.
-        mask: The mask's name, for messages.
-
-    Raises:
-        DatasetError: If the sizes differ.
-    """
+    """Refuse a mask whose ``(height, width)`` is not that of its image."""
     if tuple(image_size) != tuple(mask_size):
         found = (
             f"is {mask_size[1]} x {mask_size[0]} px (width x height), "

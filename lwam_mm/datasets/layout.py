@@ -1,10 +1,7 @@
-"""Pairs images with masks by the folder layout, and finds everything that is wrong in it.
+"""Pairs images with masks, ``ROOT/{images,masks}/{train,val,test}/NAME``, by their stem.
 
-The released layout is ``ROOT/{images,masks}/{train,val,test}/NAME``; an image and its mask have
-the same stem. Sub-folders are allowed; the stem is then the relative path without suffix.
+Sub-folders are allowed; the stem is then the relative path without suffix.
 """
-
-from __future__ import annotations
 
 import os
 import unicodedata
@@ -20,25 +17,17 @@ from lwam_mm.runtime.images import IMAGE_SUFFIXES
 
 @dataclass(frozen=True)
 class SplitSpec:
-    """Where one side of a split lies.
+    """Where one side of a split lies."""
 
-    Attributes:
-        name: ``train``, ``val`` or ``test``; used in messages and reports.
-        image_dir: Folder of the images.
-        mask_dir: Folder of the masks; ``None`` for pure prediction, where there are none.
-        img_suffixes: An image ends with one of these, such as ``(".png", ".jpg")``.
-        mask_suffix: A mask ends with this.
-        split_file: Text file with the stems to use, one per line; ``None`` means all images.
-        white_level: The 16-bit value that becomes 255; ``None`` means 65535.
-    """
-
-    name: str
-    image_dir: Path
-    mask_dir: Path | None
+    name: str  # ``train``, ``val`` or ``test``; used in messages and reports
+    image_dir: Path  # folder of the images
+    mask_dir: Path | None  # folder of the masks; ``None`` for pure prediction, where there are none
+    # An image ends with one of these, such as ``(".png", ".jpg")``.
     img_suffixes: tuple[str, ...] = (".png",)
-    mask_suffix: str = ".png"
+    mask_suffix: str = ".png"  # a mask ends with this
+    # Text file with the stems to use, one per line; ``None`` means all images.
     split_file: Path | None = None
-    white_level: int | None = None
+    white_level: int | None = None  # the 16-bit value that becomes 255; ``None`` means 65535
 
 
 @dataclass(frozen=True)
@@ -69,9 +58,6 @@ def pair_files(spec: SplitSpec) -> tuple[list[Pair], list[Problem]]:
     """Pair the images of a split with their masks. Reads folders, opens no image.
 
     Hidden files and folders (``.DS_Store``, ``._a.png``) are ignored.
-
-    Args:
-        spec: Where the split lies.
 
     Returns:
         The sound pairs (sorted by stem, or in the order of the split file), and every problem:
@@ -111,10 +97,15 @@ def pair_files(spec: SplitSpec) -> tuple[list[Pair], list[Problem]]:
     problems += twins
     if spec.mask_dir is not None:
         alone = [stem for stem in stems if stem not in masks and stem not in odd]
-        problems += [_image_without_mask(images[stem], stem, spec) for stem in alone]
-        if spec.split_file is None:
-            orphans = sorted(masks.keys() - images.keys() - odd)
-            problems += [_mask_without_image(masks[stem], spec) for stem in orphans]
+        remedy = "add the mask, or remove the image, or set seg_map_suffix "
+        remedy += f"({spec.mask_suffix!r} now)."
+        for stem in alone:
+            found = f"there is no mask {spec.mask_dir / (stem + spec.mask_suffix)}."
+            problems.append(Problem("image without mask", images[stem], found, remedy))
+        orphans = sorted(masks.keys() - images.keys() - odd) if spec.split_file is None else []
+        found = f"{spec.image_dir} has no image of this stem ending with {_or(spec.img_suffixes)}."
+        remedy = "add the image, or remove the mask, or set img_suffix."
+        problems += [Problem("mask without image", masks[s], found, remedy) for s in orphans]
         stems = [stem for stem in stems if stem in masks]
     if spec.split_file is None or problems:
         problems = unread + problems
@@ -168,7 +159,9 @@ def _find_images(files: Iterable[Path], spec: SplitSpec) -> tuple[dict[str, Path
         suffix = next((s for s in suffixes if path.name.endswith(s)), None)
         if suffix is None:
             if path.suffix.lower() in IMAGE_SUFFIXES and path.suffix not in extensions:
-                problems.append(_other_suffix(path, spec))
+                found = f"would be left out: it does not end with {_or(spec.img_suffixes)}."
+                remedy = f"add {path.suffix!r} to img_suffix, or move the file away."
+                problems.append(Problem("image suffix", path, found, remedy))
             continue
         stem = _stem(path, spec.image_dir, suffix)
         if stem in images:
@@ -180,16 +173,13 @@ def _find_images(files: Iterable[Path], spec: SplitSpec) -> tuple[dict[str, Path
     return images, problems
 
 
-def _composed(stem: str) -> str:
-    return unicodedata.normalize("NFC", stem)
-
-
 def _unicode_twins(named: Iterable[tuple[str, Path]]) -> tuple[list[Problem], set[str]]:
     """Find names that look alike but differ in Unicode form; return their stems as well."""
     first: dict[str, tuple[str, Path]] = {}
     problems, stems = [], set()
     for stem, path in named:
-        other, other_path = first.setdefault(_composed(stem), (stem, path))
+        form = unicodedata.normalize("NFC", stem)
+        other, other_path = first.setdefault(form, (stem, path))
         if stem != other and stem not in stems:
             found = f"differs from {other_path} only in the Unicode form of its name (NFC or NFD)."
             remedy = "rename one of them, copying the name from the other."
@@ -202,14 +192,14 @@ def _read_split_file(
     split_file: Path, images: dict[str, Path], spec: SplitSpec
 ) -> tuple[list[str], list[Problem]]:
     names, problems = read_names(split_file, "split file")
-    forms = {_composed(stem) for stem in images}
+    forms = {unicodedata.normalize("NFC", stem) for stem in images}
     for number, stem in names.items():
         if stem in images:
             continue
         found = f"line {number} names {stem!r}, but {spec.image_dir} has no such image."
         remedy = f"write stems without suffix (images end with {_or(spec.img_suffixes)}), "
         remedy += "or add the image."
-        if _composed(stem) in forms:
+        if unicodedata.normalize("NFC", stem) in forms:
             found = f"line {number} names {stem!r}, and the image's name has another Unicode form."
             remedy = "copy the stem from the image's name."
         problems.append(Problem("split file", split_file, found, remedy))
@@ -234,22 +224,3 @@ def _empty_folder(spec: SplitSpec, files: Iterable[Path]) -> Problem:
     found += f" (there: {counted})." if counted else " (the folder is empty)."
     remedy = "put the images there, or set img_suffix to what they end with."
     return Problem("empty split", spec.image_dir, found, remedy)
-
-
-def _other_suffix(path: Path, spec: SplitSpec) -> Problem:
-    found = f"would be left out: it does not end with {_or(spec.img_suffixes)}."
-    remedy = f"add {path.suffix!r} to img_suffix, or move the file away."
-    return Problem("image suffix", path, found, remedy)
-
-
-def _image_without_mask(image: Path, stem: str, spec: SplitSpec) -> Problem:
-    assert spec.mask_dir is not None
-    wanted = spec.mask_dir / (stem + spec.mask_suffix)
-    remedy = f"add the mask, or remove the image, or set seg_map_suffix ({spec.mask_suffix!r} now)."
-    return Problem("image without mask", image, f"there is no mask {wanted}.", remedy)
-
-
-def _mask_without_image(mask: Path, spec: SplitSpec) -> Problem:
-    found = f"{spec.image_dir} has no image of this stem ending with {_or(spec.img_suffixes)}."
-    remedy = "add the image, or remove the mask, or set img_suffix."
-    return Problem("mask without image", mask, found, remedy)

@@ -1,12 +1,11 @@
 """The powder-bed data set in the released layout."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from mmengine.config import Config
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
@@ -73,11 +72,8 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
             )
         self.white_level = checked_white_level(white_level)
         self.oversample_thr = oversample_thr
-        for name, wanted in (
-            ("reduce_zero_label", False),
-            ("ignore_index", IGNORE_INDEX),
-            ("backend_args", None),
-        ):
+        fixed = dict(reduce_zero_label=False, ignore_index=IGNORE_INDEX, backend_args=None)
+        for name, wanted in fixed.items():
             if kwargs.get(name, wanted) != wanted:
                 raise DatasetError(
                     f"{type(self).__name__}: {name}={kwargs[name]!r} is not supported. "
@@ -111,15 +107,7 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
         return loaded
 
     def load_data_list(self) -> list[dict]:
-        """List the samples.
-
-        Returns:
-            One dict per sample: ``img_path``, ``seg_map_path`` (not in pure prediction),
-            ``num_classes``, ``white_level``, and the keys that mmseg's transforms expect.
-
-        Raises:
-            DatasetError: Lists the first problems of each kind and counts the rest.
-        """
+        """List the samples."""
         has_masks = "seg_map_path" in self.data_prefix
         if not has_masks and not self.test_mode:
             raise DatasetError(
@@ -156,10 +144,6 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
 
         In training it gets the key ``donors``: a few other samples as they are listed, drawn at
         random, for transforms that combine two.
-
-        Raises:
-            DatasetError: If a transform drops the sample, which MMEngine would otherwise silently
-                replace by another one.
         """
         sample = self.get_data_info(idx)
         path = sample["img_path"]
@@ -182,9 +166,7 @@ def _check_classes(classes: object) -> None:
             "Remedy: give the class names in index order, or a text file with one per line."
         )
     if not all(isinstance(name, str) and name.strip() for name in classes):
-        raise DatasetError(
-            f"metainfo: classes={classes!r} has a blank name. Remedy: name each class."
-        )
+        raise DatasetError(f"metainfo: classes={classes!r} has a blank name. Remedy: name it.")
     if len(set(classes)) != len(classes):
         raise DatasetError(f"metainfo: classes={classes!r} repeats a name. Remedy: rename one.")
     if len(classes) > IGNORE_INDEX:
@@ -195,17 +177,13 @@ def _check_classes(classes: object) -> None:
 
 
 def _check_palette(palette: object, num_classes: int) -> None:
-    fits = isinstance(palette, Sequence) and len(palette) == num_classes
-    if not fits or not all(_is_colour(colour) for colour in palette):
+    try:
+        colours = np.asarray(palette)
+    except ValueError:  # lists of different lengths
+        colours = np.empty(0)
+    fits = colours.shape == (num_classes, 3) and colours.dtype.kind in "iu"
+    if not fits or colours.min() < 0 or colours.max() > 255:
         raise DatasetError(
             f"metainfo: palette={palette!r} does not fit {num_classes} classes. Remedy: give one "
             "[red, green, blue] (0..255) per class, or leave palette out to have colours made."
         )
-
-
-def _is_colour(colour: object) -> bool:
-    return (
-        isinstance(colour, Sequence)
-        and len(colour) == 3
-        and all(isinstance(value, int) and 0 <= value <= 255 for value in colour)
-    )

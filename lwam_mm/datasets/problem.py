@@ -1,7 +1,5 @@
 """Problems of a data set, and the error that reports them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +9,9 @@ from lwam_mm.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with one file or folder.
+    """One thing wrong with one file or folder."""
 
-    Attributes:
-        kind: A short name that groups similar problems, such as ``"image without mask"``.
-        path: The file or folder.
-        found: What was found there, with the offending value.
-        remedy: What to do about it.
-    """
-
-    kind: str
+    kind: str  # groups similar problems, such as ``"image without mask"``
     path: Path
     found: str
     remedy: str
@@ -30,14 +21,10 @@ class Problem:
 
 
 class DatasetError(UserError, ValueError):
-    """Data that cannot be used as it is.
+    """Data that cannot be used as it is; the message names the file, the value and the remedy.
 
     The error can be built from the message alone, because data loader workers and MMEngine's
     registry rebuild exceptions from their text.
-
-    Args:
-        message: Names the file, the value and the remedy.
-        problems: The problems that it reports, for callers that collect them.
     """
 
     def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
@@ -51,15 +38,7 @@ def error_for(problem: Problem) -> DatasetError:
 
 
 def summarise(problems: Iterable[Problem], show: int = 3) -> str:
-    """List problems by kind, the first few of each kind and the count of the rest.
-
-    Args:
-        problems: Any number of problems.
-        show: Number of problems of each kind to write out.
-
-    Returns:
-        Several lines; kinds in the order in which they first occur.
-    """
+    """List problems by kind: the first ``show`` of each kind and the count of the rest."""
     by_kind: dict[str, list[Problem]] = {}
     for problem in problems:
         by_kind.setdefault(problem.kind, []).append(problem)
@@ -73,16 +52,7 @@ def summarise(problems: Iterable[Problem], show: int = 3) -> str:
 
 
 def raise_for(problems: Sequence[Problem], what: str) -> None:
-    """Raise one error for all problems, or return when there are none.
-
-    Args:
-        problems: The problems.
-        what: What cannot be used; the message begins with it.
-
-    Raises:
-        DatasetError: If there is at least one problem.
-    """
+    """Raise one error for all problems, if there are any; it says that ``what`` cannot be used."""
     if problems:
-        text = summarise(problems)
         hint = "`tools/check_dataset.py` lists every problem of a data set in one pass."
-        raise DatasetError(f"{what} cannot be used.\n{text}\n{hint}", problems)
+        raise DatasetError(f"{what} cannot be used.\n{summarise(problems)}\n{hint}", problems)

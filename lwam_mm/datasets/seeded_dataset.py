@@ -1,7 +1,5 @@
 """Data sets whose augmentation depends on the draw alone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from mmseg.registry import DATASETS
@@ -13,14 +11,12 @@ from lwam_mm.utils.seeding import seeded
 class AugmentsByDraw:
     """Mix-in: seed the augmentation of a sample with the key that ``SeededSampler`` drew.
 
-    The random numbers of the pipeline then do not depend on earlier samples. It has to come first
-    among the base classes.
+    It has to come first among the base classes.
     """
 
     augments_by_draw = True
 
     def __getitem__(self, idx: int) -> Any:
-        """Load and augment one sample; equal draws of ``SeededSampler`` give equal samples."""
         if not isinstance(idx, Draw):
             return super().__getitem__(idx)
         with seeded(*idx.key):

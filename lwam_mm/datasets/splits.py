@@ -1,7 +1,5 @@
 """Finds the sides of a split: in a root folder, or in a training config."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,19 +17,13 @@ def splits_from_root(
     mask_suffix: str = ".png",
     white_level: int | None = None,
 ) -> list[SplitSpec]:
-    """Find the splits of a data set in the released layout.
-
-    Args:
-        root: Folder with ``images`` and ``masks`` in it.
-        img_suffixes: What images end with.
-        mask_suffix: What masks end with.
-        white_level: The 16-bit value that becomes 255; 65535 if None.
+    """Find the splits of a data set in the released layout, ``ROOT/{images,masks}/SPLIT``.
 
     Returns:
         ``train`` and ``val``, whether they are there or not, and ``test`` where it is.
 
     Raises:
-        DatasetError: If ``root`` is not a folder.
+        DatasetError: ``root`` is not a folder.
     """
     if not root.is_dir():
         remedy = "name the folder that holds images/ and masks/."
@@ -55,17 +47,15 @@ def splits_from_config(
 ) -> tuple[list[SplitSpec], tuple[str, ...]]:
     """Find the splits that a training config uses, split files included.
 
-    Args:
-        config: A loaded MMEngine config, or nested dicts of the same shape.
-        root: Takes the place of every ``data_root``.
+    ``root`` takes the place of every ``data_root``.
 
     Returns:
         The splits, one for each set of files (a test side that is the validation side is not
         listed twice), and the class names.
 
     Raises:
-        DatasetError: If there is no ``PowderBedDataset`` in the config, if one has no folder of
-            masks to check, or if the sides differ in their classes or their white level.
+        DatasetError: There is no ``PowderBedDataset`` in the config, one has no folder of masks to
+            check, or the sides differ in their classes or their white level.
     """
     specs: list[SplitSpec] = []
     class_lists: dict[tuple[str, ...], str] = {}
@@ -90,17 +80,18 @@ def splits_from_config(
             "The config names no PowderBedDataset in train_, val_ or test_dataloader. "
             "Remedy: give a training config, or a ROOT without --config."
         )
-    for what, setting, found in (
-        ("classes", "metainfo", class_lists),
-        ("white levels", "white_level", white_levels),
-    ):
-        if len(found) > 1:
-            told = "; ".join(f"{name}: {value}" for value, name in found.items())
-            raise DatasetError(
-                f"The sides of the split have different {what} ({told}). "
-                f"Remedy: give the same {setting} to all of them."
-            )
+    _check_alike("classes", "metainfo", class_lists)
+    _check_alike("white levels", "white_level", white_levels)
     return specs, next(iter(class_lists))
+
+
+def _check_alike(what: str, setting: str, found: Mapping[Any, str]) -> None:
+    if len(found) > 1:
+        told = "; ".join(f"{name}: {value}" for value, name in found.items())
+        raise DatasetError(
+            f"The sides of the split have different {what} ({told}). "
+            f"Remedy: give the same {setting} to all of them."
+        )
 
 
 def _unwrap(dataset: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:

@@ -1,22 +1,15 @@
 """Text files with one name per line: class files and split files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from lwam_mm.datasets.problem import Problem
 
 
 def read_names(path: Path, what: str) -> tuple[dict[int, str], list[Problem]]:
-    """Read a text file with one name per line; blank lines at its end do not count.
+    """Read a UTF-8 text file with one name per line; blank lines at its end do not count.
 
-    Args:
-        path: The file, in UTF-8.
-        what: What it is, such as ``"split file"``, for messages.
-
-    Returns:
-        The names by line number, without surrounding spaces, and the problems: an unreadable or
-        empty file, blank lines and repeated names.
+    Returns the names by line number, and the problems: an unreadable or empty file, blank lines and
+    repeated names.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()

@@ -1,7 +1,6 @@
-"""The runtime side: reads a bundle and segments images on the machine beside the printer.
+"""The runtime side: reads a bundle and segments images, without torch and OpenMMLab.
 
-It needs numpy, OpenCV and the one inference engine that the bundle names; it never imports torch
-or OpenMMLab, and imports the engine only when a bundle needs it. `Predictor` is the way in.
+The inference engine is imported only when a bundle needs it. `Predictor` is the way in.
 """
 
 from lwam_mm.utils.opencv import check_opencv

@@ -1,7 +1,4 @@
-"""A bundle: the folder that carries a model from the training side to the runtime side.
-
-It is flat: the exported model files and ``bundle.json``, which lists each of them with its SHA-256.
-"""
+"""A bundle: the flat folder that carries a model from the training side to the runtime side."""
 
 # ruff: noqa: PTH112, PTH113  pathlib's is_dir etc. raise where a folder is not accessible
 
@@ -17,19 +14,12 @@ from lwam_mm.runtime.errors import BundleError
 from lwam_mm.runtime.json_fields import is_plain_name
 from lwam_mm.runtime.manifest import MANIFEST_NAME, Manifest
 
-_CHUNK_BYTES = 1 << 20
-
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose manifest and checksums have been verified.
+    """A bundle whose manifest and checksums have been verified."""
 
-    Attributes:
-        root: The folder.
-        manifest: The content of its ``bundle.json``.
-    """
-
-    root: Path
+    root: Path  # the folder
     manifest: Manifest
 
     @property
@@ -40,12 +30,6 @@ class Bundle:
 
 def read_bundle(path: str | Path) -> Bundle:
     """Read and verify a bundle.
-
-    Args:
-        path: The bundle's folder.
-
-    Returns:
-        The bundle; every file that it lists is present and has the stated checksum.
 
     Raises:
         BundleError: The folder or ``bundle.json`` is missing or wrong, or a file is missing,
@@ -140,11 +124,7 @@ def write_bundle(
 
 def sha256(path: Path) -> str:
     """Return a file's SHA-256 in lower-case hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _verify_files(root: Path, manifest: Manifest) -> None:
@@ -175,12 +155,7 @@ def _verify_files(root: Path, manifest: Manifest) -> None:
 
 
 def check_target(out: Path, overwrite: bool) -> None:
-    """Check that a bundle may be written to ``out``, before the work of making one.
-
-    Raises:
-        BundleError: ``out`` is a file, holds something that is not a bundle, or holds a bundle and
-            ``overwrite`` is false.
-    """
+    """Check that a bundle may be written to ``out``, before the work of making one."""
     if not out.exists():
         return
     if not out.is_dir():

@@ -13,28 +13,21 @@ from lwam_mm.runtime.images import IMAGE_SUFFIXES
 
 @dataclass
 class FoundImages:
-    """The images among files and folders, and the reason why everything else is none.
+    """The images among files and folders, and the reason why everything else is none."""
 
-    Attributes:
-        images: The images to predict, in order, each once; not yet opened.
-        failed: (folder, reason) of each folder that cannot be listed or holds no image.
-        skipped: (path, reason) of everything else that was given or is in a folder.
-    """
-
+    # Not yet opened, each once.
     images: list[Path] = field(default_factory=list)
+    # (folder, reason) of each folder that cannot be listed or holds no image.
     failed: list[tuple[Path, str]] = field(default_factory=list)
+    # (path, reason) of everything else that was given or is in a folder.
     skipped: list[tuple[Path, str]] = field(default_factory=list)
 
 
 def find_images(inputs: Iterable[str | Path]) -> FoundImages:
-    """Find the images among files and folders.
+    """Find the images among files and folders: every input and entry of a folder, exactly once.
 
-    Args:
-        inputs: Image files of any name, and folders. From a folder the files with an image's
-            suffix are taken, in the order of their names; not its sub-folders and hidden files.
-
-    Returns:
-        Every input and every entry of a folder, exactly once.
+    Image files that are given may have any name. From a folder the files with an image's suffix are
+    taken, in the order of their names; not its sub-folders and hidden files.
     """
     found = FoundImages()
     candidates: list[Path] = []
@@ -71,12 +64,6 @@ def distinct_names(files: Sequence[Path]) -> list[str]:
 
     Stems that differ only in case or in their Unicode form count as equal, because they are one
     file on some systems. A file's own stem is never given to another file.
-
-    Args:
-        files: The images.
-
-    Returns:
-        One name per file, in the same order.
     """
     own = {_as_on_any_system(file.stem) for file in files}
     taken: set[str] = set()

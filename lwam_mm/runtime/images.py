@@ -4,14 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lwam_mm.runtime.decoding import (
-    RefusedImageError,
-    read_file,
-    read_header,
-    read_pixels,
-    to_8bit,
-    to_bgr,
-)
+from lwam_mm.runtime import decoding
+from lwam_mm.runtime.decoding import RefusedImageError, to_8bit
 from lwam_mm.runtime.errors import ImageError
 
 __all__ = ["IMAGE_SUFFIXES", "check_array", "read_image", "to_8bit"]
@@ -41,8 +35,7 @@ def read_image(path: str | Path, white_level: int | None = None) -> np.ndarray:
         uint8 of shape (H, W, 3), BGR.
 
     Raises:
-        ImageError: The file is missing, empty, no image, truncated, of several pages, of a kind
-            that is not read, or has a value above the white level.
+        ImageError: The file cannot be read, or has a value above the white level.
 
     Example:
         >>> import tempfile
@@ -53,24 +46,21 @@ def read_image(path: str | Path, white_level: int | None = None) -> np.ndarray:
     """
     path = Path(path)
     try:
-        data = read_file(path)
-        header = read_header(data)
-        return to_bgr(read_pixels(data, header), header, white_level)
+        data = decoding.read_file(path)
+        header = decoding.read_header(data)
+        return decoding.to_bgr(decoding.read_pixels(data, header), header, white_level)
     except RefusedImageError as error:
         raise ImageError(f"{path} {error.found}: {error.remedy}") from error
 
 
 def check_array(image: np.ndarray) -> np.ndarray:
-    """Check an image that comes as an array, and bring it to three channels.
-
-    Args:
-        image: uint8 of shape (H, W), grey, or (H, W, 3), BGR; at least one pixel.
+    """Check an image that comes as an array: uint8 of shape (H, W), grey, or (H, W, 3), BGR.
 
     Returns:
         uint8 of shape (H, W, 3), BGR, contiguous.
 
     Raises:
-        ImageError: It is no such array.
+        ImageError: It is no such array, or it has no pixel.
     """
     if not isinstance(image, np.ndarray):
         raise ImageError(

@@ -14,14 +14,8 @@ Value = TypeVar("Value")
 class Fields:
     """The fields of one JSON object; every method reads one, ``finish`` refuses those never read.
 
-    Args:
-        data: The parsed JSON value; anything but an object is refused.
-        source: The file's name, for messages.
-        prefix: Name of the enclosing section with a dot behind it, for messages.
-
-    Raises:
-        BundleError: ``data`` is not an object. Every method raises it too, where the field is
-            missing or wrong.
+    A value that is missing or wrong raises a ``BundleError`` with the file's name, ``source``, and
+    the field's, which begins with ``prefix``.
     """
 
     def __init__(self, data: object, source: str | Path, prefix: str = "") -> None:
@@ -55,10 +49,8 @@ class Fields:
 
     def text(self, name: str) -> str:
         """Return a string that is not empty."""
-        value = self._value(name)
-        if not _is_text(value):
-            self.fail(name, "give a string that is not empty")
-        return value
+        text: str = self._checked(name, _is_text, "give a string that is not empty")
+        return text
 
     def optional(self, name: str, read: Callable[[str], Value]) -> Value | None:
         """Return what ``read``, a method of this object, makes of the field; None for null."""
@@ -66,57 +58,47 @@ class Fields:
 
     def choice(self, name: str, allowed: Sequence[str]) -> str:
         """Return a string that is one of ``allowed``."""
-        value = self._value(name)
-        if not isinstance(value, str) or value not in allowed:
-            self.fail(name, f"give one of {list(allowed)}")
-        return value
+        remedy = f"give one of {list(allowed)}"
+        chosen: str = self._checked(name, lambda value: value in allowed, remedy)
+        return chosen
 
     def integer(self, name: str, minimum: int) -> int:
         """Return a whole number of at least ``minimum``."""
-        value = self._value(name)
-        if not _is_int(value) or value < minimum:
-            self.fail(name, f"give a whole number of at least {minimum}")
-        return value
+        remedy = f"give a whole number of at least {minimum}"
+        number: int = self._checked(name, lambda v: _is_int(v) and v >= minimum, remedy)
+        return number
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of strings, none of them empty."""
-        value = self._value(name)
-        if not isinstance(value, list) or not all(map(_is_text, value)):
-            self.fail(name, "give a list of strings that are not empty")
-        return tuple(value)
+        remedy = "give a list of strings that are not empty"
+        return tuple(self._checked(name, lambda v: _is_list_of(v, None, _is_text), remedy))
 
     def triple(self, name: str) -> tuple[float, float, float]:
         """Return three finite numbers."""
-        value = self._value(name)
-        if not _is_list_of(value, 3, _is_finite):
-            self.fail(name, "give three finite numbers, one per channel in RGB order")
+        remedy = "give three finite numbers, one per channel in RGB order"
+        value = self._checked(name, lambda v: _is_list_of(v, 3, _is_finite), remedy)
         red, green, blue = map(float, value)
         return red, green, blue
 
     def size(self, name: str) -> tuple[int, int] | None:
         """Return (height, width), both positive, or None."""
-        value = self._value(name)
-        if value is None:
+        if self._value(name) is None:
             return None
-        if not _is_list_of(value, 2, lambda v: _is_int(v) and v > 0):
-            self.fail(name, "give [height, width] in pixels, or null for any size")
-        height, width = value
+        remedy = "give [height, width] in pixels, or null for any size"
+        height, width = self._checked(
+            name, lambda v: _is_list_of(v, 2, lambda side: _is_int(side) and side > 0), remedy
+        )
         return height, width
 
     def palette(self, name: str) -> tuple[tuple[int, int, int], ...]:
         """Return a list of (R, G, B), each 0..255."""
-        value = self._value(name)
-        if not isinstance(value, list) or not all(
-            _is_list_of(color, 3, lambda v: _is_int(v) and 0 <= v <= 255) for color in value
-        ):
-            self.fail(name, "give a list of [R, G, B] with whole numbers of 0..255")
+        remedy = "give a list of [R, G, B] with whole numbers of 0..255"
+        value = self._checked(name, lambda v: _is_list_of(v, None, _is_color), remedy)
         return tuple((red, green, blue) for red, green, blue in value)
 
     def mapping(self, name: str) -> dict[str, Any]:
         """Return an object of any content."""
-        value = self._value(name)
-        if not isinstance(value, dict):
-            self.fail(name, "give an object")
+        value: dict[str, Any] = self._checked(name, lambda v: isinstance(v, dict), "give an object")
         return value
 
     def checksums(self, name: str) -> dict[str, str]:
@@ -141,6 +123,12 @@ class Fields:
             )
         self._read.add(name)
         return self._data[name]
+
+    def _checked(self, name: str, is_good: Callable[[Any], bool], remedy: str) -> Any:
+        value = self._value(name)
+        if not is_good(value):
+            self.fail(name, remedy)
+        return value
 
 
 def is_plain_name(name: str) -> bool:
@@ -168,8 +156,15 @@ def _is_finite(value: object) -> bool:
         return False
 
 
-def _is_list_of(value: object, length: int, is_good: Callable[[Any], bool]) -> bool:
-    return isinstance(value, list) and len(value) == length and all(map(is_good, value))
+def _is_color(value: object) -> bool:
+    return _is_list_of(value, 3, lambda v: _is_int(v) and 0 <= v <= 255)
+
+
+def _is_list_of(value: object, length: int | None, is_good: Callable[[Any], bool]) -> bool:
+    """Tell whether it is a list of good values, of this length unless it is None."""
+    if not isinstance(value, list) or length not in (None, len(value)):
+        return False
+    return all(map(is_good, value))
 
 
 def _short(value: object) -> str:

@@ -25,8 +25,7 @@ class InputSpec:
 
     Attributes:
         name: The input's name in the model.
-        size: (height, width) in pixels of a model with a fixed size; None for one that takes
-            images of any size.
+        size: (height, width) in pixels of a model with a fixed size; None for any size.
         mean: One number per channel, RGB order, in units of 0..255; subtracted first.
         std: One positive number per channel, RGB order, in units of 0..255; the divisor.
         resize: How an image of another size is adapted. "stretch" (fixed size): the image is
@@ -89,13 +88,9 @@ class Manifest:
         precision: Number format of the weights and of the computation: "float32", "float16" or
             "int8".
         model: File name of the model inside the bundle; listed in ``files``.
-        input: The model's input.
-        output: The model's outputs.
         provenance: How the model was made (config, checkpoint, versions, command, ...); any JSON.
         figures: Measurements of the model; any JSON.
         files: File name -> SHA-256 in lower-case hex, for every file beside ``bundle.json``.
-        task: "semantic-segmentation".
-        format_version: 2.
     """
 
     classes: tuple[str, ...]
@@ -130,11 +125,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str, source: str | Path = MANIFEST_NAME) -> "Manifest":
-        """Parse and check the text of a ``bundle.json``.
-
-        Args:
-            text: The text.
-            source: The file's name, for messages.
+        """Parse and check the text of a ``bundle.json``; ``source`` is its name for messages.
 
         Raises:
             BundleError: The text is not JSON, has another format version, lacks a field, has an

@@ -7,21 +7,16 @@ from lwam_mm.runtime.manifest import InputSpec
 
 
 def to_batch(image: np.ndarray, spec: InputSpec) -> np.ndarray:
-    """Turn an image into the input of a bundle's model.
+    """Turn an image, uint8 of shape (H, W, 3), BGR, into the input of a bundle's model.
 
     The steps, their order and their arithmetic are MMSegmentation's at test time: resize in uint8,
     BGR to RGB, (x - mean) / std in float32, zero padding. For a "frame" input everything after the
     resize is part of the graph.
 
-    Args:
-        image: uint8 of shape (H, W, 3), BGR.
-        spec: The bundle's input.
-
     Returns:
-        For a "frame", uint8 of shape (1, h, w, 3), where (h, w) is ``spec.size`` for "stretch",
-        else (H, W). For a "tensor", float32 of shape (1, 3, h, w), where (h, w) is ``spec.size``
-        for "stretch", else H and W rounded up to multiples of ``spec.size_divisor``, with the image
-        in the upper left corner.
+        For a "frame" uint8 of shape (1, h, w, 3), for a "tensor" float32 of shape (1, 3, h, w).
+        (h, w) is ``spec.size`` for "stretch"; else (H, W), which for a "tensor" are rounded up to
+        multiples of ``spec.size_divisor``, with the image in the upper left corner.
     """
     if spec.size is not None:
         image = _resize(image, spec.size)
@@ -44,16 +39,9 @@ def to_batch(image: np.ndarray, spec: InputSpec) -> np.ndarray:
 
 
 def to_image_size(logits: np.ndarray, size: tuple[int, int], spec: InputSpec) -> np.ndarray:
-    """Undo the resizing or padding of `to_batch`.
+    """Undo the resizing or padding of `to_batch`: (C, h, w) to the image's (H, W).
 
-    Args:
-        logits: float32 of shape (C, h, w).
-        size: (H, W) of the image.
-        spec: The bundle's input.
-
-    Returns:
-        float32 of shape (C, H, W): resized bilinearly with half-pixel centres
-        (``align_corners=False``) for "stretch", else cropped.
+    For "stretch" the logits are resized bilinearly with half-pixel centres, else cropped.
     """
     if spec.size is None:
         return logits[:, : size[0], : size[1]]
@@ -63,18 +51,7 @@ def to_image_size(logits: np.ndarray, size: tuple[int, int], spec: InputSpec) ->
 
 
 def argmax(logits: np.ndarray) -> np.ndarray:
-    """Return each pixel's class of highest logit, the first of equal ones.
-
-    Args:
-        logits: Of shape (C, H, W), at most 255 classes, without NaN.
-
-    Returns:
-        uint8 of shape (H, W), 0..C-1.
-
-    Example:
-        >>> argmax(np.array([[[0.1, 2.0]], [[3.0, 2.0]]], np.float32))
-        array([[1, 0]], dtype=uint8)
-    """
+    """Return each pixel's class of highest logit, uint8 (H, W); the first of equal ones."""
     # Comparing whole planes, class by class, is quicker than numpy's argmax across them.
     labels = np.zeros(logits.shape[1:], np.uint8)
     best = logits[0]
@@ -85,18 +62,7 @@ def argmax(logits: np.ndarray) -> np.ndarray:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return each pixel's class probabilities.
-
-    Args:
-        logits: float32 of shape (C, H, W).
-
-    Returns:
-        float32 of shape (C, H, W), 0..1, summing to 1 over the classes.
-
-    Example:
-        >>> softmax(np.zeros((2, 1, 1), np.float32)).ravel()
-        array([0.5, 0.5], dtype=float32)
-    """
+    """Return each pixel's class probabilities, float32 (C, H, W)."""
     exponentials: np.ndarray = np.exp(logits - logits.max(axis=0))
     exponentials /= exponentials.sum(axis=0)
     return exponentials

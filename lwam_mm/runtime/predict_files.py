@@ -25,37 +25,24 @@ _RESULTS = ("masks/{}.png", "overlays/{}.png", "probabilities/{}.npy")
 
 @dataclass(frozen=True)
 class PredictedImage:
-    """One predicted image; a row of the table.
+    """One predicted image; a row of the table."""
 
-    Attributes:
-        file: The image, as it was given or found.
-        name: File name of its results, without suffix.
-        width: In pixels.
-        height: In pixels.
-        pixels: Class name -> number of pixels.
-        milliseconds: Wall time of the prediction, from the decoded image to the labels.
-    """
-
-    file: Path
-    name: str
+    file: Path  # the image, as it was given or found
+    name: str  # file name of its results, without suffix
     width: int
     height: int
-    pixels: dict[str, int]
-    milliseconds: float
+    pixels: dict[str, int]  # class name -> number of pixels
+    milliseconds: float  # wall time of the prediction, from the decoded image to the labels
 
 
 @dataclass
 class PredictionRun:
-    """What became of every input, and of every entry of a folder among them.
-
-    Attributes:
-        predicted: The predicted images, in order.
-        failed: (file or folder, reason) of each input that could not be predicted.
-        skipped: (path, reason) of what is no image, or was given before under another name.
-    """
+    """What became of every input, and of every entry of a folder among them."""
 
     predicted: list[PredictedImage] = field(default_factory=list)
+    # (file or folder, reason) of each input that could not be predicted.
     failed: list[tuple[Path, str]] = field(default_factory=list)
+    # (path, reason) of what is no image, or was given before under another name.
     skipped: list[tuple[Path, str]] = field(default_factory=list)
 
 
@@ -87,9 +74,6 @@ def predict_files(
         out: Folder to write to; created.
         probabilities: Also write the classes' probabilities.
         progress: Called with one line of text after each image.
-
-    Returns:
-        What became of every input.
 
     Raises:
         OutputError: ``out`` is a file, or a result would overwrite an input or a file that is not

@@ -1,7 +1,7 @@
 """Segments images with a bundle."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,18 +62,11 @@ class Predictor:
     Example:
         The model of this bundle returns its input, so the largest of red, green and blue wins:
 
-        >>> from tempfile import TemporaryDirectory
         >>> import onnx.parser
         >>> from lwam_mm.runtime import InputSpec, Manifest, OutputSpec, write_bundle
-        >>> temporary = TemporaryDirectory()
-        >>> folder = Path(temporary.name)
-        >>> onnx.save(
-        ...     onnx.parser.parse_model(
-        ...         '<ir_version: 8, opset_import: ["": 17]> echo (float[1, 3, H, W] image)'
-        ...         " => (float[1, 3, H, W] logits) { logits = Identity(image) }"
-        ...     ),
-        ...     folder / "model.onnx",
-        ... )
+        >>> model = '<ir_version: 8, opset_import: ["": 17]> echo (float[1, 3, H, W] image)'
+        >>> model += " => (float[1, 3, H, W] logits) { logits = Identity(image) }"
+        >>> onnx.save(onnx.parser.parse_model(model), "model.onnx")
         >>> manifest = Manifest(
         ...     classes=("Red", "Green", "Blue"),
         ...     palette=((255, 0, 0), (0, 255, 0), (0, 0, 255)),
@@ -83,16 +76,13 @@ class Predictor:
         ...     input=InputSpec("image", None, (0, 0, 0), (1, 1, 1), resize="pad"),
         ...     output=OutputSpec("logits"),
         ... )
-        >>> files = {"model.onnx": folder / "model.onnx"}
-        >>> bundle = write_bundle(folder / "bundle", manifest, files)
+        >>> bundle = write_bundle("bundle", manifest, {"model.onnx": "model.onnx"})
 
-        >>> predictor = Predictor(bundle.root, threads=1)
-        >>> prediction = predictor(np.array([[[200, 0, 0], [0, 0, 200]]], np.uint8))
+        >>> prediction = Predictor("bundle")(np.array([[[200, 0, 0], [0, 0, 200]]], np.uint8))
         >>> prediction.labels
         array([[2, 0]], dtype=uint8)
         >>> prediction.pixels
         {'Red': 1, 'Green': 0, 'Blue': 1}
-        >>> temporary.cleanup()
     """
 
     def __init__(
@@ -146,12 +136,8 @@ class Predictor:
             EngineError: The engine failed, or the model returned NaN or infinity.
         """
         pixels = _pixels(image, self.bundle.manifest.input.white_level)
-        if probabilities:
-            logits = self._logits(pixels)
-            labels = argmax(logits)
-        else:
-            logits = None
-            labels = self._labels(pixels)
+        logits = self._logits(pixels) if probabilities else None
+        labels = self._labels(pixels) if logits is None else argmax(logits)
         # For the few classes of a bundle, this is several times as quick as a histogram.
         counts = [int(np.count_nonzero(labels == label)) for label in range(len(self.classes))]
         if sum(counts) != labels.size:
@@ -166,50 +152,48 @@ class Predictor:
         )
 
     def logits(self, image: str | Path | np.ndarray) -> np.ndarray:
-        """Return the logits of one image at its own size: float32 of shape (C, H, W).
-
-        Args:
-            image: As for a call.
-
-        Raises:
-            ImageError, BundleError, EngineError: As for a call.
-        """
+        """Return the logits of one image at its own size: float32 of shape (C, H, W)."""
         return self._logits(_pixels(image, self.bundle.manifest.input.white_level))
 
     def _labels(self, pixels: np.ndarray) -> np.ndarray:
-        size = pixels.shape[:2]
-        labels = np.empty(size, np.uint8)
         spec = self.bundle.manifest.input
-        resized = spec.size is not None and spec.size != size
-        with self._lock:
-            for tile, output in self._outputs(pixels):
-                height, width = pixels[tile.seen].shape[:2]
-                if output.labels is None or resized:
-                    found = argmax(to_image_size(output.logits[0], (height, width), spec))
-                else:
-                    found = output.labels[0, :height, :width]
-                labels[tile.kept] = found[tile.inner]
-        return labels
+        resized = spec.size is not None and spec.size != pixels.shape[:2]
+
+        def labels_of(output: Output, size: tuple[int, int]) -> np.ndarray:
+            if output.labels is None or resized:
+                return argmax(to_image_size(output.logits[0], size, spec))
+            return output.labels[0, : size[0], : size[1]]
+
+        return self._stitch(pixels, np.empty(pixels.shape[:2], np.uint8), labels_of)
 
     def _logits(self, pixels: np.ndarray) -> np.ndarray:
-        size = pixels.shape[:2]
-        logits = np.empty((len(self.classes), *size), np.float32)
-        with self._lock:
-            for tile, output in self._outputs(pixels):
-                height, width = pixels[tile.seen].shape[:2]
-                found = to_image_size(output.logits[0], (height, width), self.bundle.manifest.input)
-                logits[:, tile.kept[0], tile.kept[1]] = found[:, tile.inner[0], tile.inner[1]]
-        return logits
+        def logits_of(output: Output, size: tuple[int, int]) -> np.ndarray:
+            return to_image_size(output.logits[0], size, self.bundle.manifest.input)
 
-    def _outputs(self, pixels: np.ndarray) -> Iterator[tuple[Tile, Output]]:
+        logits = np.empty((len(self.classes), *pixels.shape[:2]), np.float32)
+        return self._stitch(pixels, logits, logits_of)
+
+    def _stitch(
+        self,
+        pixels: np.ndarray,
+        result: np.ndarray,
+        result_of: Callable[[Output, tuple[int, int]], np.ndarray],
+    ) -> np.ndarray:
+        """Fill ``result`` with what ``result_of`` makes of each tile's output and size."""
         spec = self.bundle.manifest.input
+        height, width = pixels.shape[:2]
         if spec.halo is None:
-            whole = (slice(0, pixels.shape[0]), slice(0, pixels.shape[1]))
+            whole = (slice(0, height), slice(0, width))
             tiles = [Tile(whole, whole)]
         else:
-            tiles = plan_tiles(pixels.shape[:2], spec.halo, spec.size_divisor, self._max_pixels)
-        for tile in tiles:
-            yield tile, self._run(to_batch(pixels[tile.seen], spec))
+            tiles = plan_tiles((height, width), spec.halo, spec.size_divisor, self._max_pixels)
+        with self._lock:
+            for tile in tiles:
+                seen = pixels[tile.seen]
+                found = result_of(self._run(to_batch(seen, spec)), seen.shape[:2])
+                kept, inner = (..., *tile.kept), (..., *tile.inner)
+                result[kept] = found[inner]
+        return result
 
     def _run(self, batch: np.ndarray) -> Output:
         output = self._engine(batch)

@@ -1,9 +1,7 @@
 """Cuts a large image into tiles whose results, put together, are those of the whole image.
 
-The network has no global operation: the result at a pixel depends on the pixels within a ``halo``
-around it and, because of the strides, on its position on a grid of ``divisor`` pixels. A tile that
-begins on that grid therefore gives the whole image's result everywhere except within a halo of
-those of its edges that are not edges of the image.
+A pixel's result depends on a ``halo`` of pixels around it and, because of the strides, on its
+position on a grid of ``divisor`` pixels: tiles begin on that grid and overlap by their halos.
 """
 
 import math
@@ -14,14 +12,10 @@ from lwam_mm.runtime.errors import ImageError
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile, in pixels of the image.
+    """One tile, in pixels of the image."""
 
-    Attributes:
-        seen: (rows, columns) that the network is given.
-        kept: (rows, columns) whose result is used; those of all tiles partition the image.
-    """
-
-    seen: tuple[slice, slice]
+    seen: tuple[slice, slice]  # (rows, columns) that the network is given
+    # (rows, columns) whose result is used; those of all tiles partition the image.
     kept: tuple[slice, slice]
 
     @property
@@ -35,16 +29,9 @@ class Tile:
 
 
 def plan_tiles(size: tuple[int, int], halo: int, divisor: int, max_pixels: int) -> list[Tile]:
-    """Cover an image with as few tiles as the bound on their area allows.
+    """Cover an image of (height, width) with as few tiles as the bound on their area allows.
 
-    Args:
-        size: (height, width) of the image in pixels, positive.
-        halo: Pixels around a tile that affect its inside; a multiple of ``divisor``.
-        divisor: Spacing in pixels of the grid on which tiles begin.
-        max_pixels: Bound on a tile's height * width, both rounded up to multiples of ``divisor``.
-
-    Returns:
-        The tiles, row by row; a single one that sees everything where the image is small enough.
+    ``max_pixels`` bounds a tile's height * width, both rounded up to multiples of ``divisor``.
 
     Raises:
         ImageError: The image needs tiles, and none within ``max_pixels`` is larger than its halo.

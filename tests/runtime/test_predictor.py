@@ -126,7 +126,7 @@ def test_files_are_read_with_the_bundles_white_level(make_bundle, new_manifest, 
     np.testing.assert_array_equal(plain(path).labels, as_array[8])
     np.testing.assert_array_equal(scaled(path).labels, as_array[125])
     np.testing.assert_array_equal(scaled.logits(path).argmax(0), as_array[125])
-    (row,) = predict_files(scaled, [path], tmp_path / "out").rows
+    (row,) = predict_files(scaled, [path], tmp_path / "out").predicted
     assert row.pixels == scaled(path).pixels
     cv2.imwrite(str(path), np.full((16, 16), 4096, np.uint16))
     with pytest.raises(ImageError, match=r"a\.png has a value of 4096, above the white level 4095"):

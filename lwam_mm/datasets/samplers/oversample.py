@@ -1,7 +1,5 @@
 """Oversampling of rare classes."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from pathlib import Path
@@ -13,18 +11,9 @@ from lwam_mm.datasets.decode import decode_mask, read_bytes
 
 
 def repeat_rare(samples: list[dict], threshold: float) -> list[dict]:
-    """Repeat the samples of rare classes.
+    """List a sample ``ceil(sqrt(threshold / f))`` times, and at least once.
 
-    A sample is listed ``ceil(sqrt(threshold / f))`` times, where ``f`` is the share of samples
-    that have its rarest class, and at least once.
-
-    Args:
-        samples: As ``PowderBedDataset`` lists them; reads ``seg_map_path`` and ``num_classes``.
-            Samples without a mask are not repeated.
-        threshold: Share of samples, 0..1; a class that more samples have is not rare.
-
-    Raises:
-        DatasetError: If a mask cannot be read or holds a value that is not a class.
+    ``f`` is the share of samples with its rarest class; without a mask it is listed once.
     """
     classes = [_classes(sample) for sample in samples]
     counts = Counter(index for present in classes for index in present)

@@ -1,7 +1,5 @@
 """A sampler that can start at any point of its order."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sized
@@ -16,16 +14,11 @@ _ORDER, _AUGMENTATION = 0, 1
 
 
 class Draw(int):
-    """The index of a sample, with the key that seeds its augmentation.
-
-    Args:
-        index: Index of the sample in the data set.
-        key: Key for :func:`lwam_mm.utils.seeding.seeded`; different for each draw of a run.
-    """
+    """The index of a sample, with the key that seeds its augmentation."""
 
     key: tuple[int, ...]
 
-    def __new__(cls, index: int, key: tuple[int, ...]) -> Draw:  # noqa: D102  see the class
+    def __new__(cls, index: int, key: tuple[int, ...]) -> "Draw":  # noqa: D102  see the class
         draw = super().__new__(cls, index)
         draw.key = key
         return draw

@@ -1,9 +1,8 @@
 """A synthetic powder bed: frames with all five defects and their masks, drawn from a seed.
 
 Appearance and sizes follow measurements on public photographs of powder beds; lengths scale with
-the frame. It differs from a real printer on purpose in two ways: defects are far more frequent
-(``schedule.COVERAGE``), and thin ones stay about 2 px wide in small frames. It needs only numpy
-and OpenCV.
+the frame. On purpose, defects are far more frequent than in a real build, and thin ones stay about
+2 px wide in small frames.
 """
 
 from lwam_mm.datasets.synthetic.build import Build, draw_layer, make_build

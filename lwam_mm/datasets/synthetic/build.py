@@ -1,17 +1,15 @@
 """A build: one printer, one part layout, and consecutive layers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 
 from lwam_mm.datasets.synthetic import printer as appearance
-from lwam_mm.datasets.synthetic.defects import DRAW, Lifetime
+from lwam_mm.datasets.synthetic.defects import DRAW
 from lwam_mm.datasets.synthetic.noise import generator
 from lwam_mm.datasets.synthetic.part_grid import sample_scene
 from lwam_mm.datasets.synthetic.printer import Printer, sample_printer
-from lwam_mm.datasets.synthetic.scene import Canvas, Scene
+from lwam_mm.datasets.synthetic.scene import Canvas, Lifetime, Scene
 from lwam_mm.datasets.synthetic.schedule import Event, plan_events
 
 _PRINTER, _LAYOUT, _EVENTS, _SHAPES, _LAYER = range(5)
@@ -19,40 +17,27 @@ _PRINTER, _LAYOUT, _EVENTS, _SHAPES, _LAYER = range(5)
 
 @dataclass(frozen=True)
 class Build:
-    """What the layers of a build share.
+    """What the layers of a build share."""
 
-    Attributes:
-        key: (seed, index), which determine the build.
-        layers: Number of layers that can be drawn.
-        printer: Camera, light and powder.
-        scene: Size and part layout.
-        events: The defects and their layers.
-        ground: Grey level of undisturbed powder without grain, 0..255, float32 (size, size).
-        cover: Share of each pixel that is powder bed, 0..1, float32 (size, size).
-        surround: Grey level of the chamber beside the bed, 0..255, float32 (size, size).
-    """
-
-    key: tuple[int, int]
-    layers: int
+    key: tuple[int, int]  # (seed, index), which determine the build
+    layers: int  # number of layers that can be drawn
     printer: Printer
     scene: Scene
     events: tuple[Event, ...]
+    # Grey level of undisturbed powder without grain, 0..255, float32 (size, size).
     ground: np.ndarray
-    cover: np.ndarray
-    surround: np.ndarray
+    cover: np.ndarray  # share of each pixel that is powder bed, 0..1, float32 (size, size)
+    surround: np.ndarray  # grey level of the chamber beside the bed, 0..255, float32 (size, size)
 
 
 def make_build(seed: int, index: int, size: int, layers: int) -> Build:
-    """Sample a build.
+    """Sample a build; equal arguments give equal builds.
 
     Args:
         seed: Seed of the data set, 0 or more.
         index: Number of the build within the data set.
         size: Frame height and width, px, 32 or more.
         layers: Number of layers, 1 or more.
-
-    Returns:
-        The build; equal arguments give equal builds.
 
     Example:
         >>> build = make_build(seed=0, index=0, size=64, layers=4)
@@ -81,19 +66,16 @@ def make_build(seed: int, index: int, size: int, layers: int) -> Build:
 def draw_layer(
     build: Build, layer: int, *, with_defects: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one layer as the camera sees it after recoating.
+    """Draw one layer, 0 to ``build.layers - 1``, as the camera sees it after recoating.
 
     Args:
         build: The build.
-        layer: Number of the layer, 0 to ``build.layers - 1``.
+        layer: Number of the layer.
         with_defects: False draws the same powder, grain for grain, without the defects.
 
     Returns:
         The image, uint8 (size, size), grey levels, and the mask, uint8 (size, size), class
         indices as in ``lwam_mm.datasets.classes.CLASSES``.
-
-    Raises:
-        ValueError: The build has no such layer.
     """
     if not 0 <= layer < build.layers:
         raise ValueError(f"layer {layer} does not exist: the build has 0 to {build.layers - 1}")

@@ -1,7 +1,5 @@
 """Write a synthetic data set in the released layout."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -144,7 +142,4 @@ def _shares(pixels: np.ndarray) -> dict[str, float]:
 
 def _save(path: Path, picture: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    coded, buffer = cv2.imencode(".png", picture)
-    if not coded:
-        raise RuntimeError(f"OpenCV could not encode {path.name} as PNG")
-    path.write_bytes(buffer.tobytes())
+    path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())

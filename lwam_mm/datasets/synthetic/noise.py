@@ -1,7 +1,5 @@
 """Random fields of the powder bed, with mean 0 and standard deviation 1."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 
@@ -13,11 +11,7 @@ _GLITTER = 0.05
 
 
 def generator(*key: int) -> np.random.Generator:
-    """Return the random generator of a key, independent of those of other keys.
-
-    Args:
-        *key: Non-negative integers, e.g. seed, build, layer.
-    """
+    """Return the random generator of a key of whole numbers, such as seed, build, layer."""
     # SeedSequence treats (1, 2) and (1, 2, 0) alike; the length distinguishes them.
     return np.random.default_rng(np.random.SeedSequence((len(key), *key)))
 
@@ -32,16 +26,9 @@ def standardize(field: np.ndarray) -> np.ndarray:
 def smooth_noise(
     rng: np.random.Generator, shape: tuple[int, int], sigma_x: float, sigma_y: float
 ) -> np.ndarray:
-    """Draw Gaussian noise that is correlated over given lengths.
+    """Draw Gaussian noise blurred by ``sigma_x`` along the width and ``sigma_y`` along the height.
 
-    Args:
-        rng: The source of randomness.
-        shape: (height, width) in px.
-        sigma_x: Standard deviation of the Gaussian kernel along the width, px; 0 leaves it white.
-        sigma_y: The same along the height.
-
-    Returns:
-        float32 array (height, width), mean 0, standard deviation 1.
+    All lengths in px; the result is float32, with mean 0 and standard deviation 1.
     """
     height, width = shape
     step_x = max(1, min(int(sigma_x / _DIRECT_SIGMA), width // 2))
@@ -61,16 +48,9 @@ def smooth_noise(
 def grain(
     rng: np.random.Generator, shape: tuple[int, int], autocorrelation: float, clump_share: float
 ) -> np.ndarray:
-    """Draw powder grain: fine grain plus a share of clumps.
+    """Draw powder grain of this lag-1 autocorrelation, float32 of mean 0 and standard deviation 1.
 
-    Args:
-        rng: The source of randomness.
-        shape: (height, width) in px.
-        autocorrelation: Wanted lag-1 autocorrelation, 0.5 to 0.95.
-        clump_share: Share of the variance that the clumps carry, 0 to 0.3.
-
-    Returns:
-        float32 array (height, width), mean 0, standard deviation 1.
+    Clumps carry ``clump_share`` of the variance, 0 to 0.3.
     """
     # White noise blurred by sigma has the lag-1 autocorrelation exp(-1 / (4 sigma^2)).
     clump_correlation = np.exp(-1 / (4 * _CLUMP_SIGMA**2))

@@ -1,7 +1,5 @@
 """The part layout of a build: a regular grid on the powder bed."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lwam_mm.datasets.synthetic.noise import generator
@@ -23,13 +21,7 @@ _SMALLEST_LATTICE_HALF = 6.0
 
 
 def sample_scene(key: tuple[int, ...], printer: Printer, size: int) -> Scene:
-    """Sample a build's part layout, the same for every frame size.
-
-    Args:
-        key: Seeds of the layout.
-        printer: The printer, whose powder bed holds the parts.
-        size: Frame size, px.
-    """
+    """Sample a build's part layout, the same for every frame size."""
     rng = generator(*key)
     scale = size / REFERENCE_SIZE
     columns, rows = int(rng.integers(4, 7)), int(rng.integers(3, 6))

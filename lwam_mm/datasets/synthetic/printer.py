@@ -1,7 +1,5 @@
 """A printer: its lighting, the grain of its powder, the chamber around the powder bed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -17,40 +15,24 @@ _FAINTEST_GRAIN = 0.0185
 
 @dataclass(frozen=True)
 class Printer:
-    """The appearance of clean powder to the camera, the same for all layers of a build.
+    """The appearance of clean powder to the camera, the same for all layers of a build."""
 
-    Attributes:
-        key: Seeds of the printer's own textures.
-        level: Mean grey level of powder, 0..255.
-        light_angle: Direction in which the light increases, rad.
-        light_range: (brightest - darkest) / mean over the powder bed.
-        light_curve: Share of the light that decreases from the centre, 0..1.
-        grain_sigma: Standard deviation of the grain over its mean, in a 1024 px frame.
-        grain_correlation: Lag-1 autocorrelation of the grain.
-        clump_share: Share of the grain's variance in clumps.
-        band_sigma: Standard deviation of the faint bands along recoating.
-        ghost: Contrast of the parts' trace under fresh powder; 0 for none.
-        plate_step: How much brighter the powder beside the build plate is; 0 shows no outline.
-        sides: Width of the chamber strip at both ends of (left, top, right, bottom), in frame
-            sizes; (0, 0) where the powder fills the frame.
-        ragged: Index of the side with spilt powder on its edge; 4 for none.
-        mirrored: Whether the recoater moves right to left.
-    """
-
-    key: tuple[int, ...]
-    level: float
-    light_angle: float
-    light_range: float
-    light_curve: float
-    grain_sigma: float
-    grain_correlation: float
-    clump_share: float
-    band_sigma: float
-    ghost: float
-    plate_step: float
+    key: tuple[int, ...]  # seeds of the printer's own textures
+    level: float  # mean grey level of powder, 0..255
+    light_angle: float  # direction in which the light increases, rad
+    light_range: float  # (brightest - darkest) / mean over the powder bed
+    light_curve: float  # share of the light that decreases from the centre, 0..1
+    grain_sigma: float  # standard deviation of the grain over its mean, in a 1024 px frame
+    grain_correlation: float  # lag-1 autocorrelation of the grain
+    clump_share: float  # share of the grain's variance in clumps
+    band_sigma: float  # standard deviation of the faint bands along recoating
+    ghost: float  # contrast of the parts' trace under fresh powder; 0 for none
+    plate_step: float  # how much brighter the powder beside the build plate is; 0 shows no outline
+    # Width of the chamber strip at both ends of (left, top, right, bottom), in frame sizes; (0, 0)
+    # where the powder fills the frame.
     sides: tuple[tuple[float, float], ...]
-    ragged: int
-    mirrored: bool
+    ragged: int  # index of the side with spilt powder on its edge; 4 for none
+    mirrored: bool  # whether the recoater moves right to left
 
 
 def sample_printer(key: tuple[int, ...]) -> Printer:
@@ -110,10 +92,9 @@ def powder_cover(printer: Printer, size: int) -> np.ndarray:
     return cover
 
 
-def bed_inset(printer: Printer, size: int) -> tuple[float, float, float, float]:
+def bed_inset(printer: Printer, size: int) -> tuple[float, ...]:
     """Return the powder bed's distance from the frame's (left, top, right, bottom), px."""
-    left, top, right, bottom = (max(side) * size for side in printer.sides)
-    return left, top, right, bottom
+    return tuple(max(side) * size for side in printer.sides)
 
 
 def chamber(printer: Printer, size: int) -> np.ndarray:

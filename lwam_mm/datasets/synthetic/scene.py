@@ -1,8 +1,6 @@
 """What defects are drawn on: class indices, scale, part layout, canvas."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,44 +19,28 @@ def smoothstep(x: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Part:
-    """A part's cross-section.
+    """A part's cross-section."""
 
-    Attributes:
-        x: Centre along the recoating direction, px of the drawn frame.
-        y: Centre across it, px.
-        half_x: Half the extent along the recoating direction, px.
-        half_y: Half the extent across it, px.
-        shape: "block", "disc" or "ring".
-    """
-
-    x: float
-    y: float
-    half_x: float
-    half_y: float
-    shape: str
+    x: float  # centre along the recoating direction, px of the drawn frame
+    y: float  # centre across it, px
+    half_x: float  # half the extent along the recoating direction, px
+    half_y: float  # half the extent across it, px
+    shape: str  # "block", "disc" or "ring"
 
     def distance(self, size: int, margin: float) -> tuple[tuple[slice, slice], np.ndarray]:
-        """Return the signed distance to the part's outline, negative inside, px.
+        """Return a window around the part, and each pixel's signed distance to its outline.
 
-        Args:
-            size: Frame size, px.
-            margin: Width of the window's border around the part, px.
-
-        Returns:
-            The window (rows, columns) in the frame and the float32 distances in it.
+        The distances are float32, in px, negative inside; the window (rows, columns) reaches
+        ``margin`` px beyond the part.
         """
-        window = (
+        window = tuple(
             slice(
-                max(0, int(self.y - self.half_y - margin)),
-                min(size, int(np.ceil(self.y + self.half_y + margin)) + 1),
-            ),
-            slice(
-                max(0, int(self.x - self.half_x - margin)),
-                min(size, int(np.ceil(self.x + self.half_x + margin)) + 1),
-            ),
+                max(0, int(centre - half - margin)),
+                min(size, int(np.ceil(centre + half + margin)) + 1),
+            )
+            for centre, half in ((self.y, self.half_y), (self.x, self.half_x))
         )
-        dy = np.arange(window[0].start, window[0].stop, dtype=np.float32)[:, None] - self.y
-        dx = np.arange(window[1].start, window[1].stop, dtype=np.float32)[None, :] - self.x
+        dy, dx = self.offsets(window)
         if self.shape == "block":
             return window, np.maximum(np.abs(dx) - self.half_x, np.abs(dy) - self.half_y)
         radius = min(self.half_x, self.half_y)
@@ -67,6 +49,11 @@ class Part:
             away = np.maximum(away, 0.45 * radius - np.hypot(dx, dy))
         return window, away
 
+    def offsets(self, window: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the window's rows (h, 1) and columns (1, w) counted from the centre, float32."""
+        rows, columns = (np.arange(s.start, s.stop, dtype=np.float32) for s in window)
+        return rows[:, None] - self.y, columns[None, :] - self.x
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -74,41 +61,35 @@ class Scene:
 
     Layers are drawn with the recoater moving along +x; the finished frames of a printer whose
     recoater moves the other way are mirrored.
-
-    Attributes:
-        size: Frame height and width, px.
-        inset: Powder bed's distance from the frame's (left, top, right, bottom), px.
-        parts: The solid parts, in a regular grid.
-        lattices: The lattice parts, on sites of the same grid.
     """
 
-    size: int
-    inset: tuple[float, float, float, float]
-    parts: tuple[Part, ...]
-    lattices: tuple[Part, ...]
+    size: int  # frame height and width, px
+    # Powder bed's distance from the frame's (left, top, right, bottom), px.
+    inset: tuple[float, ...]
+    parts: tuple[Part, ...]  # the solid parts, in a regular grid
+    lattices: tuple[Part, ...]  # the lattice parts, on sites of the same grid
 
     def px(self, length: float, at_least: float = 0.0) -> float:
         """Convert px of a 1024 px frame into px of this one, not below ``at_least``."""
         return max(length * self.size / REFERENCE_SIZE, at_least)
 
 
-@dataclass
+@dataclass(frozen=True)
+class Lifetime:
+    """The state, in one layer, of a defect that lasts for several."""
+
+    layer: int  # number of the layer within the build
+    age: int  # number of earlier layers that show the defect
+    duration: int  # number of layers that show it
+    rng: np.random.Generator  # draws what is new in this layer
+
+
 class Canvas:
-    """A layer being drawn: the defects' effect on the powder, and their labels.
+    """A layer being drawn: the grey level over that of undisturbed powder, and the labels."""
 
-    Attributes:
-        size: Height and width, px.
-        factor: Grey level over that of undisturbed powder, float32 (size, size).
-        mask: Class index of each pixel, uint8 (size, size).
-    """
-
-    size: int
-    factor: np.ndarray = field(init=False)
-    mask: np.ndarray = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.factor = np.ones((self.size, self.size), np.float32)
-        self.mask = np.zeros((self.size, self.size), np.uint8)
+    def __init__(self, size: int) -> None:
+        self.factor = np.ones((size, size), np.float32)
+        self.mask = np.zeros((size, size), np.uint8)
 
     def shade(self, window: tuple[slice, slice], change: np.ndarray) -> None:
         """Multiply the grey level by 1 + change where powder lies."""
@@ -118,14 +99,7 @@ class Canvas:
     def paint(
         self, window: tuple[slice, slice], inside: np.ndarray, change: np.ndarray, label: int
     ) -> None:
-        """Shade powder and label part of it.
-
-        Args:
-            window: Rows and columns of the frame that the arrays cover.
-            inside: bool, the pixels that get the label if they still are powder.
-            change: float32, relative change of the grey level.
-            label: Class index.
-        """
+        """Shade powder, and label the part of it that is ``inside``."""
         inside = inside & (self.mask[window] == BACKGROUND)
         self.shade(window, change)
         self.mask[window][inside] = label
@@ -133,14 +107,7 @@ class Canvas:
     def replace(
         self, window: tuple[slice, slice], alpha: np.ndarray, level: np.ndarray, label: int
     ) -> None:
-        """Cover powder and labels with fused metal.
-
-        Args:
-            window: Rows and columns of the frame that the arrays cover.
-            alpha: float32, opacity, 0..1; from 0.5 on the pixel gets the label.
-            level: float32, grey level over that of powder.
-            label: Class index.
-        """
+        """Cover powder and labels with fused metal of this opacity; from 0.5 on it is labelled."""
         factor = self.factor[window]
         self.factor[window] = factor + alpha * (level - factor)
         self.mask[window][alpha >= 0.5] = label

@@ -1,7 +1,5 @@
 """The layers in which the defects of a build appear."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,30 +18,18 @@ _EXCLUDES = {INCOMPLETE: HOPPING, HOPPING: INCOMPLETE}
 
 @dataclass(frozen=True)
 class Event:
-    """One defect from its first layer to its last.
+    """One defect from its first layer to its last."""
 
-    Attributes:
-        defect: Class index.
-        start: First layer, counted from the build's first drawn layer.
-        duration: Number of layers.
-        key: Seed of the shapes, unique within the build.
-    """
-
-    defect: int
-    start: int
-    duration: int
-    key: int
+    defect: int  # class index
+    start: int  # first layer, counted from the build's first drawn layer
+    duration: int  # number of layers
+    key: int  # seed of the shapes, unique within the build
 
 
 def plan_events(rng: np.random.Generator, layers: int) -> tuple[Event, ...]:
     """Distribute defects over the layers of a build.
 
-    Args:
-        rng: The source of randomness.
-        layers: Number of layers, at least 1.
-
-    Returns:
-        The events. With two or more layers every defect occurs; a layer shows three kinds at most.
+    With two or more layers every defect occurs; a layer shows three kinds at most.
     """
     shown = {defect: np.zeros(layers, bool) for defect in DEFECTS}
     wanted = {defect: max(1, round(COVERAGE[defect] * layers)) for defect in DEFECTS}

@@ -1,7 +1,5 @@
 """The number of layers of each build and the split that it belongs to."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 SPLITS = ("train", "val", "test")
@@ -12,13 +10,7 @@ LAYERS_PER_BUILD = 8
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """A build's place in the data set.
-
-    Attributes:
-        index: Number of the build, from 0.
-        split: "train", "val" or "test", for the whole build.
-        layers: Number of its layers.
-    """
+    """A build's place in the data set."""
 
     index: int
     split: str
@@ -26,14 +18,7 @@ class BuildPlan:
 
 
 def plan_builds(images: int) -> tuple[BuildPlan, ...]:
-    """Distribute images over builds and builds over splits.
-
-    Args:
-        images: Number of images, 3 or more, so that each split has a build.
-
-    Returns:
-        The builds, training first; their layers add up to `images`.
-    """
+    """Distribute three or more images over builds and builds over splits, training first."""
     held_out = max(1, round(HELD_OUT_SHARE * images))
     shares = {"train": images - 2 * held_out, "val": held_out, "test": held_out}
     plans: list[BuildPlan] = []

@@ -1,18 +1,17 @@
 """Random brightness and contrast, as in the released augmentation."""
 
-from __future__ import annotations
-
 import random
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
+from lwam_mm.datasets.transforms.transform import Transform
+
 
 @TRANSFORMS.register_module()
-class RandomBrightnessContrast(BaseTransform):
+class RandomBrightnessContrast(Transform):
     """Multiply the brightness, then stretch the contrast, by uniformly drawn factors.
 
     The arithmetic is that of Pillow's ``ImageEnhance`` (and so of torchvision's ``ColorJitter``
@@ -56,9 +55,6 @@ class RandomBrightnessContrast(BaseTransform):
         mean = int(cv2.mean(grey)[0] + 0.5)
         results["img"] = cv2.LUT(image, _blend_table(mean, contrast))
         return results
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(brightness={self.brightness}, contrast={self.contrast})"
 
 
 def _blend_table(base: int, factor: float) -> np.ndarray:

@@ -1,19 +1,17 @@
 """A random crop that contains a defect."""
 
-from __future__ import annotations
-
 import random
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from lwam_mm.datasets.classes import IGNORE_INDEX
+from lwam_mm.datasets.transforms.transform import Transform
 
 
 @TRANSFORMS.register_module()
-class RandomDefectCrop(BaseTransform):
+class RandomDefectCrop(Transform):
     """Cut out a crop that shows a defect at a random place in it.
 
     One of the image's defect classes is drawn, all with the same probability, then one of its
@@ -28,10 +26,9 @@ class RandomDefectCrop(BaseTransform):
     Args:
         crop_size: Height and width in pixels; a smaller image is taken at its full size.
         prob: Probability of choosing a defect, 0..1.
-        background: The class that is not a defect.
     """
 
-    def __init__(self, crop_size: tuple[int, int], prob: float = 1.0, background: int = 0) -> None:
+    def __init__(self, crop_size: tuple[int, int], prob: float = 1.0) -> None:
         if len(crop_size) != 2 or min(crop_size) < 1:
             raise ValueError(
                 f"crop_size={crop_size!r} is not a height and width. Remedy: give two whole "
@@ -41,7 +38,6 @@ class RandomDefectCrop(BaseTransform):
             raise ValueError(f"prob={prob!r} is not a probability. Remedy: give a value in 0..1.")
         self.crop_size = tuple(crop_size)
         self.prob = prob
-        self.background = background
 
     @cache_randomness
     def _draw(self, mask: np.ndarray) -> tuple[slice, slice]:
@@ -58,7 +54,7 @@ class RandomDefectCrop(BaseTransform):
         return tuple(found)
 
     def _defect_pixel(self, mask: np.ndarray) -> tuple[int, int] | None:
-        classes = [c for c in np.unique(mask) if c not in (self.background, IGNORE_INDEX)]
+        classes = [c for c in np.unique(mask) if c not in (0, IGNORE_INDEX)]
         if not classes:
             return None
         pixels = np.flatnonzero(mask == random.choice(classes))
@@ -71,9 +67,3 @@ class RandomDefectCrop(BaseTransform):
             results[key] = np.ascontiguousarray(results[key][window])
         results["img_shape"] = results["img"].shape[:2]
         return results
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(crop_size={self.crop_size}, prob={self.prob}, "
-            f"background={self.background})"
-        )

@@ -1,7 +1,5 @@
 """Copy-paste of defects from other images."""
 
-from __future__ import annotations
-
 import copy
 import random
 from collections.abc import Sequence
@@ -9,11 +7,11 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from lwam_mm.datasets.transforms.loading import LoadCheckedImage, LoadIndexMask
+from lwam_mm.datasets.transforms.transform import Transform
 
 # In pixels: the margin in which the surroundings are measured, and over which a defect fades.
 _MARGIN, _FADE = 6, 2
@@ -22,23 +20,17 @@ _DARKEST = 20.0
 
 
 class Defect(NamedTuple):
-    """A defect that was cut out.
+    """A defect that was cut out."""
 
-    Attributes:
-        label: Its class.
-        mask: uint8 (h, w), 1 on the defect.
-        opacity: float32 (h, w), 1 on the defect, fading to 0 around it.
-        contrast: float32 (h, w, 3), its brightness relative to its surroundings; 0 is equal.
-    """
-
-    label: int
-    mask: np.ndarray
-    opacity: np.ndarray
+    label: int  # its class
+    mask: np.ndarray  # uint8 (h, w), 1 on the defect
+    opacity: np.ndarray  # float32 (h, w), 1 on the defect, fading to 0 around it
+    # Brightness relative to its surroundings, float32 (h, w, 3); 0 is equal.
     contrast: np.ndarray
 
 
 @TRANSFORMS.register_module()
-class PasteDefect(BaseTransform):
+class PasteDefect(Transform):
     """Paste a defect of another training image into this one.
 
     Copy-paste (Ghiasi et al. 2021, arXiv 2012.07177) for surfaces. One connected region is drawn
@@ -59,11 +51,6 @@ class PasteDefect(BaseTransform):
         prob: Probability of pasting, 0..1, if a donor has such a defect.
         scale: Smallest and largest factor of the defect's size.
         min_pixels: Smallest region to use, in pixels.
-        background: The class that is not a defect.
-
-    Raises:
-        ValueError: An argument is out of range.
-        DatasetError: A donor's files cannot be read.
     """
 
     def __init__(
@@ -72,12 +59,10 @@ class PasteDefect(BaseTransform):
         prob: float = 0.5,
         scale: tuple[float, float] = (0.7, 1.4),
         min_pixels: int = 12,
-        background: int = 0,
     ) -> None:
-        if not classes or background in classes:
+        if not classes or 0 in classes:
             raise ValueError(
-                f"classes={classes!r}: name the defects to paste into other images, without the "
-                f"background ({background})."
+                f"classes={classes!r}: name the defects to paste; 0 is the background."
             )
         if not 0 <= prob <= 1:
             raise ValueError(f"prob={prob!r} is not a probability. Remedy: give a value in 0..1.")
@@ -90,7 +75,6 @@ class PasteDefect(BaseTransform):
         self.prob = prob
         self.scale = tuple(scale)
         self.min_pixels = min_pixels
-        self.background = background
         self._load = (LoadCheckedImage(), LoadIndexMask())
         self._barren: set[str] = set()  # images without such a defect, not to read them again
 
@@ -162,13 +146,7 @@ class PasteDefect(BaseTransform):
             slice(start, start + wanted)
             for start, wanted in zip((random.randint(0, s) for s in spare), size, strict=True)
         )
-        return window if (mask[window] == self.background).all() else None
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(classes={self.classes}, prob={self.prob}, "
-            f"scale={self.scale}, min_pixels={self.min_pixels}, background={self.background})"
-        )
+        return window if (mask[window] == 0).all() else None
 
 
 def _cut_out(image: np.ndarray, region: np.ndarray, box: np.ndarray, label: int) -> Defect | None:

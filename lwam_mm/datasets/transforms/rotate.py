@@ -1,19 +1,17 @@
 """Random rotation by whole degrees, as in the released augmentation."""
 
-from __future__ import annotations
-
 import random
 
 import mmcv
-from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from lwam_mm.datasets.classes import IGNORE_INDEX
+from lwam_mm.datasets.transforms.transform import Transform
 
 
 @TRANSFORMS.register_module()
-class RandomWholeAngleRotate(BaseTransform):
+class RandomWholeAngleRotate(Transform):
     """Rotate image and mask about the centre by whole degrees; the size does not change.
 
     MMSegmentation's ``RandomRotate`` rotates by any real angle and interpolates the image; the
@@ -68,9 +66,3 @@ class RandomWholeAngleRotate(BaseTransform):
                 results[key], angle, border_value=self.seg_pad_val, interpolation="nearest"
             )
         return results
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(prob={self.prob}, angle_range={self.angle_range}, "
-            f"pad_val={self.pad_val}, seg_pad_val={self.seg_pad_val})"
-        )

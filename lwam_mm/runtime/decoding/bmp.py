@@ -9,11 +9,7 @@ _PLAIN, _BIT_FIELDS = 0, 3
 
 
 def read_bmp(data: bytes) -> Header:
-    """Read a BMP's header; the pixels have to be there, but nothing tells whether they are sound.
-
-    Raises:
-        RefusedImageError: It is damaged or cut off, or of a kind that is not read.
-    """
+    """Read a BMP's header; every pixel has to be there."""
     start, size = struct.unpack_from("<II", data, 10)
     compression = _PLAIN
     if size == 12:

@@ -2,8 +2,6 @@
 
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,6 +24,7 @@ _READERS = (
     (jpeg2000.SIGNATURES, "JPEG 2000", jpeg2000.read_jpeg2000),
     (b"BM", "BMP", bmp.read_bmp),
     (pnm.SIGNATURES, "PNM", pnm.read_pnm),
+    (b"WEBP", "WebP", webp.read_webp),  # behind b"RIFF" and a length
 )
 # OpenCV's own limits; environment variables such as OPENCV_IO_MAX_IMAGE_PIXELS change them.
 _LIMITS = {"WIDTH": 1 << 20, "HEIGHT": 1 << 20, "PIXELS": 1 << 30}
@@ -36,11 +35,7 @@ _LOG_SILENT = 0
 
 
 def read_file(path: Path) -> bytes:
-    """Read a whole file.
-
-    Raises:
-        RefusedImageError: It is missing, a folder, empty or unreadable.
-    """
+    """Read a whole file."""
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
@@ -57,9 +52,6 @@ def read_file(path: Path) -> bytes:
 
 def read_header(data: bytes) -> Header:
     """Read what a file says about its pixels.
-
-    Args:
-        data: The file's content.
 
     Raises:
         RefusedImageError: It is no image, cut off, of several pages, too large, or of a kind that
@@ -86,16 +78,9 @@ def read_header(data: bytes) -> Header:
 def read_pixels(data: bytes, header: Header) -> np.ndarray:
     """Decode the samples as they are stored: neither scaled nor turned, without alpha.
 
-    Args:
-        data: The file's content.
-        header: What ``read_header`` returned for it.
-
     Returns:
         uint8, or uint16 for 16 bits, of shape (H, W) for grey, else (H, W, 3), BGR. Grey of 1, 2
         or 4 bits is stretched to 0..255, except in a PNM; 0 is black.
-
-    Raises:
-        RefusedImageError: It is damaged.
     """
     if header.container == "PNM":
         return pnm.pnm_pixels(data, header)
@@ -104,49 +89,41 @@ def read_pixels(data: bytes, header: Header) -> np.ndarray:
         source = bytearray(data)
         for place, value in header.patches:
             source[place : place + len(value)] = value
+    level = _LOGGING.getLogLevel()
+    _LOGGING.setLogLevel(_LOG_SILENT)  # the error says what there is to say
     try:
-        with _quiet_opencv():
-            # IMREAD_UNCHANGED alone keeps alpha apart and leaves the orientation to `to_bgr`.
-            pixels = cv2.imdecode(np.frombuffer(source, np.uint8), cv2.IMREAD_UNCHANGED)
+        # IMREAD_UNCHANGED alone keeps alpha apart and leaves the orientation to `to_bgr`.
+        pixels = cv2.imdecode(np.frombuffer(source, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         reason = getattr(error, "err", None) or error
         raise RefusedImageError(f"cannot be decoded ({reason})", SAVE_AS_PNG) from error
+    finally:
+        _LOGGING.setLogLevel(level)
     if pixels is None:
         raise RefusedImageError(
             f"is a damaged or truncated {header.container}, or of a kind that OpenCV cannot read",
             f"copy or record it again, or {SAVE_AS_PNG}",
         )
-    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    deep = pixels.dtype == np.uint16
-    fits = pixels.shape[:2] == (header.height, header.width) and deep == (header.bits == 16)
     if (
-        not fits
-        or (not deep and pixels.dtype != np.uint8)
-        or (channels == 1) > (header.colour != "RGB")
+        pixels.shape[:2] != (header.height, header.width)
+        or pixels.dtype != (np.uint16 if header.bits == 16 else np.uint8)
+        or (pixels.ndim == 2 and header.colour == "RGB")
     ):
         raise unsupported(f"is a {header.container} that OpenCV decodes as something else")
     if header.ends_in_zeros and (pixels[-1] != pixels[-1, 0]).any():
         # Sound files end in zeros only where their last rows are flat.
         raise truncated(header.container, "its picture ends in zeros")
-    if channels > 1:
-        if header.colour == "grey":
-            pixels = pixels[:, :, 0]
-        elif channels == 4:
-            pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR)
+    if pixels.ndim == 3 and header.colour == "grey":
+        pixels = pixels[:, :, 0]
+    elif pixels.ndim == 3 and pixels.shape[2] == 4:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR)
     return np.bitwise_not(pixels) if header.inverted else pixels
 
 
 def to_bgr(pixels: np.ndarray, header: Header, white_level: int | None = None) -> np.ndarray:
-    """Turn stored samples into what a network sees.
+    """Turn stored samples into what a network sees: uint8 of shape (H, W, 3), BGR, upright.
 
-    Args:
-        pixels: What ``read_pixels`` returned.
-        header: The header that belongs to them.
-        white_level: The 16-bit value that becomes 255, where the file declares none; None is
-            65535.
-
-    Returns:
-        uint8 of shape (H, W, 3), BGR, upright, contiguous.
+    The 16-bit value ``white_level`` becomes 255 where the file declares no maximum; None is 65535.
 
     Raises:
         RefusedImageError: A value is above the white level, or an uncompressed file ends in zeros.
@@ -168,11 +145,7 @@ def to_8bit(image: np.ndarray, white_level: int = 65535) -> np.ndarray:
 
     Args:
         image: uint8 or uint16 of any shape.
-        white_level: The largest value that the camera can give, 1..65535, such as 4095 for 12
-            bits.
-
-    Returns:
-        uint8 of the same shape.
+        white_level: 1..65535, the largest value that the camera can give: 4095 for 12 bits.
 
     Raises:
         RefusedImageError: A value is above the white level.
@@ -197,19 +170,17 @@ def _scale(white_level: int) -> np.ndarray:
 
 
 def _parse(data: bytes) -> Header:
-    readers = [(name, read) for start, name, read in _READERS if data.startswith(start)]
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        readers = [("WebP", webp.read_webp)]
-    if not readers:
-        raise RefusedImageError(
-            "is not in an image format that is read (PNG, JPEG, TIFF, BMP, PNM, WebP, JPEG 2000)",
-            f"copy it again, or {SAVE_AS_PNG}",
-        )
-    name, read = readers[0]
-    try:
-        return read(data)
-    except (struct.error, IndexError, StopIteration) as error:
-        raise truncated(name, "its header is incomplete") from error
+    start = data[8:12] if data.startswith(b"RIFF") else data[:12]
+    for signature, name, read in _READERS:
+        if start.startswith(signature):
+            try:
+                return read(data)
+            except (struct.error, IndexError, StopIteration) as error:
+                raise truncated(name, "its header is incomplete") from error
+    raise RefusedImageError(
+        "is not in an image format that is read (PNG, JPEG, TIFF, BMP, PNM, WebP, JPEG 2000)",
+        f"copy it again, or {SAVE_AS_PNG}",
+    )
 
 
 def _refuse_zero_fill(pixels: np.ndarray, header: Header) -> None:
@@ -236,14 +207,3 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return pixels
-
-
-@contextmanager
-def _quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV's own log off the terminal: the error says what there is to say."""
-    level = _LOGGING.getLogLevel()
-    _LOGGING.setLogLevel(_LOG_SILENT)
-    try:
-        yield
-    finally:
-        _LOGGING.setLogLevel(level)

@@ -12,10 +12,9 @@ class RefusedImageError(ImageError):
     """An image that is not read; whoever knows the file's name adds it.
 
     Attributes:
-        found: What was found, as the rest of a sentence that begins with the file's name.
+        found: The rest of a sentence that begins with the file's name.
         remedy: What to do about it.
-        kind: "unreadable" (damaged, incomplete or no image), "mode" (a kind of pixel that is not
-            read) or "white level".
+        kind: "unreadable", "mode" (a kind of pixel that is not read) or "white level".
     """
 
     def __init__(self, found: str, remedy: str = COPY_AGAIN, kind: str = "unreadable") -> None:
@@ -38,42 +37,23 @@ def truncated(container: str, detail: str) -> RefusedImageError:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says about its pixels.
+    """What a file says about its pixels."""
 
-    Attributes:
-        container: "PNG", "JPEG", "TIFF", "PNM", "BMP", "WebP" or "JPEG 2000".
-        width: In pixels, as stored.
-        height: In pixels, as stored.
-        bits: Bits of each sample, all alike; unsigned.
-        colour: "grey", "RGB" or "palette".
-        alpha: Whether there is an alpha channel. It was never multiplied into the colours.
-        orientation: EXIF orientation, 1..8; 1 is upright.
-        lossy: Whether the compression may change pixels.
-        maximum: The value of white where the file declares it (PNM), else None.
-        pages: Number of pictures in the file.
-        inverted: Whether 0 is white.
-        patches: (offset, bytes) to overwrite before OpenCV decodes the file, so that it gives the
-            samples as they are stored.
-        start: Offset of the first pixel, in a PNM.
-        uncompressed: Whether the pixels are stored as they are, so that no check of the format
-            tells whether they are all there.
-        bottom_up: Whether the last row is stored first.
-        ends_in_zeros: Whether the compressed data of a WebP ends in many zeros.
-    """
-
-    container: str
-    width: int
+    container: str  # "PNG", "JPEG", "TIFF", "PNM", "BMP", "WebP" or "JPEG 2000"
+    width: int  # as stored, before it is turned upright
     height: int
-    bits: int
-    colour: str
-    alpha: bool = False
-    orientation: int = 1
-    lossy: bool = False
-    maximum: int | None = None
-    pages: int = 1
-    inverted: bool = False
+    bits: int  # of each sample, all alike; unsigned
+    colour: str  # "grey", "RGB" or "palette"
+    alpha: bool = False  # there is an alpha channel, not multiplied into the colours
+    orientation: int = 1  # EXIF orientation, 1..8; 1 is upright
+    lossy: bool = False  # whether the compression may change pixels
+    maximum: int | None = None  # the value of white where the file declares it (PNM), else None
+    pages: int = 1  # number of pictures in the file
+    inverted: bool = False  # whether 0 is white
+    # (offset, bytes) to overwrite before OpenCV decodes the file, so that it gives the samples as
+    # they are stored.
     patches: tuple[tuple[int, bytes], ...] = ()
-    start: int = 0
-    uncompressed: bool = False
-    bottom_up: bool = False
-    ends_in_zeros: bool = False
+    start: int = 0  # offset of the first pixel, in a PNM
+    uncompressed: bool = False  # nothing in the file tells whether its pixels are all there
+    bottom_up: bool = False  # whether the last row is stored first
+    ends_in_zeros: bool = False  # whether the compressed data of a WebP ends in many zeros

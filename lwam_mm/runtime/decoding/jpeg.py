@@ -22,9 +22,6 @@ def read_jpeg(data: bytes) -> Header:
 
     The end marker of a thumbnail inside a segment does not count, and bytes that a camera appends
     behind the end do no harm.
-
-    Raises:
-        RefusedImageError: It is damaged or cut off, or of a kind that is not read.
     """
     frame = None
     scanned = False

@@ -16,9 +16,6 @@ def read_jpeg2000(data: bytes) -> Header:
 
     It counts as lossy even where its transformation is reversible, since that does not tell
     whether the encoder left bits out.
-
-    Raises:
-        RefusedImageError: It is damaged or cut off, or of a kind that is not read.
     """
     boxes = {b"jp2c": (0, len(data))}
     exif = b""

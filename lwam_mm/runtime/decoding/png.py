@@ -11,11 +11,7 @@ _COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey", 6: "RGB"}
 
 
 def read_png(data: bytes) -> Header:
-    """Read a PNG's header; every chunk up to the last has to be there.
-
-    Raises:
-        RefusedImageError: It is damaged or cut off.
-    """
+    """Read a PNG's header; every chunk up to the last has to be there."""
     length, kind, width, height, bits, colour = struct.unpack_from(">I4sIIBB", data, 8)
     if kind != b"IHDR" or length != 13 or colour not in _COLOURS:
         raise truncated("PNG", "its header is damaged")

@@ -14,11 +14,7 @@ _PIXELS = "its pixels are not as many as its header says"
 
 
 def read_pnm(data: bytes) -> Header:
-    """Read a PNM's header.
-
-    Raises:
-        RefusedImageError: It is damaged, a PAM or PFM, or its largest value is out of range.
-    """
+    """Read a PNM's header."""
     if data[1:2] == b"7":
         raise unsupported("is a PAM (P7), which is not read")
     found = (_BITMAP if data[1:2] in b"14" else _PIXMAP).match(data)
@@ -40,14 +36,7 @@ def read_pnm(data: bytes) -> Header:
 
 
 def pnm_pixels(data: bytes, header: Header) -> np.ndarray:
-    """Return a PNM's samples as they are stored, in a PBM 1 for white.
-
-    Returns:
-        uint8 or uint16, of shape (H, W), or (H, W, 3) in the order blue, green, red.
-
-    Raises:
-        RefusedImageError: It has too few or too many pixels, or a value above its largest.
-    """
+    """Return the samples as they are stored, (H, W) or (H, W, 3), BGR; in a PBM 1 is white."""
     values: np.ndarray
     shape = (header.height, header.width, 3 if header.colour == "RGB" else 1)
     if data[1:2] in b"123":

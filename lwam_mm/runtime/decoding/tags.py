@@ -22,20 +22,9 @@ class Tag(NamedTuple):
 def read_tags(
     data: bytes, order: str, offset: int, wanted: Collection[int], big: bool = False
 ) -> tuple[dict[int, Tag], int]:
-    """Read one directory of tags.
+    """Read the ``wanted`` tags of one directory; those that are no whole numbers are left out.
 
-    Args:
-        data: The TIFF or EXIF data.
-        order: "<" or ">", the byte order.
-        offset: Where the directory begins.
-        wanted: The tags to read; those whose values are no whole numbers are left out.
-        big: Whether it is a BigTIFF.
-
-    Returns:
-        The tags by number, and the offset of the next directory, 0 if there is none.
-
-    Raises:
-        struct.error: It reaches past the end of the data.
+    Returns the tags by number, and the offset of the next directory, 0 if there is none.
     """
     count_code, size_code, entry, inline = ("Q", "Q", 20, 8) if big else ("H", "I", 12, 4)
     (count,) = struct.unpack_from(order + count_code, data, offset)
@@ -66,11 +55,7 @@ def exif_tags(exif: bytes, wanted: Collection[int]) -> dict[int, Tag]:
 
 
 def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
-    """Return the EXIF orientation, 1..8, from an EXIF block or else from XMP.
-
-    Raises:
-        RefusedImageError: There is no such orientation.
-    """
+    """Return the EXIF orientation, 1..8, from an EXIF block or else from XMP."""
     found = re.search(rb'tiff:Orientation(?:="|>)\s*(\d+)', xmp)
     value = int(found[1]) if found else 1
     tag = exif_tags(exif.removeprefix(b"Exif\0\0"), {ORIENTATION}).get(ORIENTATION)

@@ -42,9 +42,6 @@ def read_tiff(data: bytes) -> Header:
 
     OpenCV multiplies alpha into 8-bit colours, and turns and inverts pixels depending on their
     kind. The patches of the header prevent this.
-
-    Raises:
-        RefusedImageError: It is damaged, cut off, or of a kind that is not read.
     """
     order = "<" if data.startswith(b"II") else ">"
     big = 43 in data[2:4]

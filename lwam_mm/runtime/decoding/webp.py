@@ -10,11 +10,7 @@ _ZEROS = bytes(64)
 
 
 def read_webp(data: bytes) -> Header:
-    """Read a WebP's header.
-
-    Raises:
-        RefusedImageError: It is damaged or cut off.
-    """
+    """Read a WebP's header."""
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
         raise truncated("WebP", f"it has {len(data)} of {end} bytes")

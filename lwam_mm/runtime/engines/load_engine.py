@@ -1,47 +1,24 @@
-"""Loads the inference engine that a bundle names; only that one is imported."""
+"""Loads the inference engine that a bundle names."""
 
 from collections.abc import Callable
 
 from lwam_mm.runtime.bundle import Bundle
 from lwam_mm.runtime.engines.engine import Engine
+from lwam_mm.runtime.engines.ncnn_engine import NcnnEngine
+from lwam_mm.runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from lwam_mm.runtime.engines.openvino_engine import OpenVinoEngine
 from lwam_mm.runtime.errors import BundleError, EngineError, SettingError
 
-
-def _load_onnxruntime(bundle: Bundle, threads: int | None) -> Engine:
-    from lwam_mm.runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
-
-    return OnnxRuntimeEngine(bundle, threads)
-
-
-def _load_openvino(bundle: Bundle, threads: int | None) -> Engine:
-    from lwam_mm.runtime.engines.openvino_engine import OpenVinoEngine
-
-    return OpenVinoEngine(bundle, threads)
-
-
-def _load_ncnn(bundle: Bundle, threads: int | None) -> Engine:
-    from lwam_mm.runtime.engines.ncnn_engine import NcnnEngine
-
-    return NcnnEngine(bundle, threads)
-
-
-# Each loader imports its engine when it is called: the others may not be installed.
+# Each imports its engine when it is called: the others may not be installed.
 ENGINE_LOADERS: dict[str, Callable[[Bundle, int | None], Engine]] = {
-    "onnxruntime": _load_onnxruntime,
-    "openvino": _load_openvino,
-    "ncnn": _load_ncnn,
+    "onnxruntime": OnnxRuntimeEngine,
+    "openvino": OpenVinoEngine,
+    "ncnn": NcnnEngine,
 }
 
 
 def load_engine(bundle: Bundle, threads: int | None = None) -> Engine:
     """Load a bundle's model into the engine that the bundle names.
-
-    Args:
-        bundle: A verified bundle.
-        threads: CPU threads that one prediction may use; None leaves it to the engine.
-
-    Returns:
-        The loaded model.
 
     Raises:
         BundleError: The engine is unknown, or the model is not what the manifest says.

@@ -11,17 +11,7 @@ from lwam_mm.runtime.errors import BundleError, EngineError
 
 
 class NcnnEngine:
-    """An `Engine` that uses ncnn.
-
-    Args:
-        bundle: A verified bundle whose model is NAME.param, its weights NAME.bin beside it.
-        threads: CPU threads; None leaves it to ncnn.
-
-    Raises:
-        ImportError: ncnn is not installed.
-        BundleError: The model cannot be loaded, or its inputs and outputs are not what the
-            manifest says.
-    """
+    """An `Engine` that uses ncnn, for NAME.param with its weights NAME.bin beside it."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         import ncnn
@@ -39,14 +29,12 @@ class NcnnEngine:
             raise BundleError(f"{weights} is not listed in bundle.json: export the bundle again")
         self._ncnn = ncnn
         self._net = ncnn.Net()
-        half = manifest.precision == "float16"
-        self._net.opt.use_fp16_packed = half
-        self._net.opt.use_fp16_storage = half
+        options = self._net.opt
+        options.use_fp16_packed = options.use_fp16_storage = manifest.precision == "float16"
         # Sums of thousands of products need more than 11 bits.
-        self._net.opt.use_fp16_arithmetic = False
-        self._net.opt.use_bf16_storage = False
+        options.use_fp16_arithmetic = options.use_bf16_storage = False
         if threads is not None:
-            self._net.opt.num_threads = threads
+            options.num_threads = threads
         self._load(self._model_path, self._net.load_param)
         self._load(weights, self._net.load_model)
         self._input = _known(bundle, "input.name", manifest.input.name, self._net.input_names())
@@ -55,7 +43,7 @@ class NcnnEngine:
         )
 
     def __call__(self, batch: np.ndarray) -> Output:
-        """See `Engine.__call__`."""
+        """Run the model."""
         extractor = self._net.create_extractor()
         # Cloned, because ncnn.Mat refers to numpy's memory, which need not be aligned as its own.
         status = extractor.input(self._input, self._ncnn.Mat(batch[0]).clone())

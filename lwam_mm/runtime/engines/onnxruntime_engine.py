@@ -11,27 +11,11 @@ from lwam_mm.runtime.errors import BundleError, EngineError
 
 _LOG_ERRORS_ONLY = 3  # on ONNX Runtime's scale
 
-_DTYPES = {
-    "tensor(float)": "float32",
-    "tensor(double)": "float64",
-    "tensor(int32)": "int32",
-    "tensor(int64)": "int64",
-    "tensor(uint8)": "uint8",
-}
+_DTYPES = {"float": "float32", "double": "float64"}  # the others are called as in numpy
 
 
 class OnnxRuntimeEngine:
-    """An `Engine` that uses ONNX Runtime's CPU provider.
-
-    Args:
-        bundle: A verified bundle whose model is an ONNX file.
-        threads: CPU threads inside one operator; None leaves it to ONNX Runtime.
-
-    Raises:
-        ImportError: ONNX Runtime is not installed.
-        BundleError: The model cannot be loaded, or its inputs and outputs are not what the
-            manifest says.
-    """
+    """An `Engine` that uses ONNX Runtime's CPU provider."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         import onnxruntime
@@ -57,7 +41,7 @@ class OnnxRuntimeEngine:
         self._model_path = bundle.model_path
 
     def __call__(self, batch: np.ndarray) -> Output:
-        """See `Engine.__call__`."""
+        """Run the model."""
         try:
             return Output(*self._session.run(self._outputs, {self._input: batch}))
         except Exception as error:  # its exception classes have no other common base
@@ -68,10 +52,9 @@ class OnnxRuntimeEngine:
 
 
 def _ports(nodes: list[Any]) -> dict[str, Port]:
-    return {
-        node.name: Port(
-            dtype=_DTYPES.get(node.type, node.type),
-            shape=tuple(side if isinstance(side, int) else None for side in node.shape),
-        )
-        for node in nodes
-    }
+    ports = {}
+    for node in nodes:
+        dtype = node.type.removeprefix("tensor(").removesuffix(")")
+        shape = (side if isinstance(side, int) else None for side in node.shape)
+        ports[node.name] = Port(_DTYPES.get(dtype, dtype), tuple(shape))
+    return ports

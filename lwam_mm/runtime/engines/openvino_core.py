@@ -1,7 +1,5 @@
 """The only OpenVINO core of a process."""
 
-from __future__ import annotations
-
 import functools
 from typing import Any
 
@@ -17,12 +15,6 @@ def openvino_core() -> Any:
     order of their creation, the thread is left with a freed stack. The next signal that has a
     handler, such as SIGCHLD under torch's ``DataLoader``, then crashes the process with a
     segmentation fault. A core that is never destroyed keeps the first stack valid.
-
-    Returns:
-        The ``openvino.Core``.
-
-    Raises:
-        ImportError: OpenVINO is not installed.
     """
     with no_telemetry():
         import openvino

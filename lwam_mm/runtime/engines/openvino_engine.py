@@ -13,17 +13,7 @@ from lwam_mm.runtime.errors import BundleError, EngineError
 
 
 class OpenVinoEngine:
-    """An `Engine` that uses OpenVINO's CPU plugin.
-
-    Args:
-        bundle: A verified bundle whose model is an OpenVINO IR (.xml and .bin) or an ONNX file.
-        threads: CPU threads; None leaves it to OpenVINO.
-
-    Raises:
-        ImportError: OpenVINO is not installed.
-        BundleError: The model cannot be loaded, or its inputs and outputs are not what the
-            manifest says.
-    """
+    """An `Engine` that uses OpenVINO's CPU plugin, for an OpenVINO IR or an ONNX file."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         with no_telemetry():
@@ -37,26 +27,22 @@ class OpenVinoEngine:
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = str(threads)
         try:
-            core = openvino_core()
-            model = core.read_model(bundle.model_path)
-            compiled = core.compile_model(model, "CPU", settings)
+            model = openvino_core().read_model(bundle.model_path)
+            compiled = openvino_core().compile_model(model, "CPU", settings)
         except Exception as error:  # RuntimeError or another, depending on the version
             raise BundleError(
                 f"{bundle.model_path} cannot be loaded by OpenVINO {openvino.__version__}: {error}"
             ) from error
         check_signature(bundle, _ports(model.inputs), _ports(model.outputs))
         self._request = compiled.create_infer_request()
-        self._tensors = [
-            next(port for port in compiled.outputs if name in port.get_names())
-            for name in bundle.manifest.output.names
-        ]
+        self._outputs = bundle.manifest.output.names
         self._model_path = bundle.model_path
 
     def __call__(self, batch: np.ndarray) -> Output:
-        """See `Engine.__call__`; the arrays are OpenVINO's own memory."""
+        """Run the model; the arrays are OpenVINO's own memory."""
         try:
             self._request.infer([batch], share_outputs=True)
-            return Output(*(self._request.get_tensor(port).data for port in self._tensors))
+            return Output(*(self._request.get_tensor(name).data for name in self._outputs))
         except Exception as error:  # RuntimeError or another, depending on the version
             raise EngineError(
                 f"{self._model_path} failed in OpenVINO on an input of shape {batch.shape}: {error}"
@@ -64,12 +50,10 @@ class OpenVinoEngine:
 
 
 def _ports(nodes: list[Any]) -> dict[str, Port]:
-    return {
-        node.get_any_name(): Port(
-            dtype=np.dtype(node.get_element_type().to_dtype()).name,
-            shape=tuple(
-                side.get_length() if side.is_static else None for side in node.get_partial_shape()
-            ),
-        )
-        for node in nodes
-    }
+    ports = {}
+    for node in nodes:
+        dtype = np.dtype(node.get_element_type().to_dtype()).name
+        sides = node.get_partial_shape()
+        shape = tuple(side.get_length() if side.is_static else None for side in sides)
+        ports[node.get_any_name()] = Port(dtype, shape)
+    return ports

@@ -10,30 +10,17 @@ from lwam_mm.runtime.errors import BundleError
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of a loaded model.
+    """An input or output of a loaded model."""
 
-    Attributes:
-        dtype: "float32", "uint8", ...
-        shape: One entry per dimension: its length, or None where the model takes any.
-    """
-
-    dtype: str
+    dtype: str  # as numpy names it
+    # One entry per dimension: its length, or None where the model takes any.
     shape: tuple[int | None, ...]
 
 
 def check_signature(
     bundle: Bundle, inputs: Mapping[str, Port], outputs: Mapping[str, Port]
 ) -> None:
-    """Check that the model agrees with the manifest, as far as its shapes are fixed.
-
-    Args:
-        bundle: The bundle.
-        inputs: The model's inputs by name.
-        outputs: The model's outputs by name.
-
-    Raises:
-        BundleError: A name, type, size or the number of classes disagrees.
-    """
+    """Refuse a model that contradicts the manifest, as far as its shapes are fixed."""
     manifest = bundle.manifest
     spec = manifest.input
     classes = len(manifest.classes)
@@ -68,10 +55,9 @@ def check_signature(
 
 
 def _fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:
-    """Compare a model's shape with the expected one, in which None means any length.
+    """Tell whether a model's shape is as expected, where None means any length.
 
-    A dimension that the model leaves open fits everything. A fixed one fits its own length only,
-    so that a model of fixed size is refused where the manifest promises any size.
+    A fixed length does not fit None: the manifest promises any size there.
     """
     return len(shape) == len(expected) and all(
         side is None or side == want for side, want in zip(shape, expected, strict=True)

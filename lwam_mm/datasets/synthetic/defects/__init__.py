@@ -1,15 +1,9 @@
-"""The defects, one module each.
+"""The defects: a function ``draw(canvas, scene, shape_rng, lifetime)`` in each module.
 
-Every module has a function ``draw(canvas, scene, shape_rng, lifetime)``. It draws the defect on the
-canvas, in place. ``scene`` is the geometry of the build; ``shape_rng`` draws what stays the same
-over the layers of the defect, ``lifetime.rng`` what is new in each.
+``shape_rng`` draws what stays the same over a defect's layers, ``lifetime.rng`` the rest.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-
-import numpy as np
 
 from lwam_mm.datasets.synthetic.defects import (
     hopping,
@@ -18,18 +12,9 @@ from lwam_mm.datasets.synthetic.defects import (
     streaking,
     super_elevation,
 )
-from lwam_mm.datasets.synthetic.defects.lifetime import Lifetime
-from lwam_mm.datasets.synthetic.scene import (
-    HOPPING,
-    INCOMPLETE,
-    LATTICE,
-    STREAKING,
-    SUPER,
-    Canvas,
-    Scene,
-)
+from lwam_mm.datasets.synthetic.scene import HOPPING, INCOMPLETE, LATTICE, STREAKING, SUPER
 
-DRAW: dict[int, Callable[[Canvas, Scene, np.random.Generator, Lifetime], None]] = {
+DRAW: dict[int, Callable[..., None]] = {
     INCOMPLETE: incomplete_spreading.draw,
     STREAKING: streaking.draw,
     HOPPING: hopping.draw,
@@ -37,5 +22,3 @@ DRAW: dict[int, Callable[[Canvas, Scene, np.random.Generator, Lifetime], None]] 
     LATTICE: lattice.draw,
 }
 """Drawing functions by class index, in the order of drawing: powder first, then metal on it."""
-
-__all__ = ["DRAW", "Lifetime"]

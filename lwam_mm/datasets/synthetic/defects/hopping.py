@@ -1,12 +1,9 @@
 """Recoater hopping: the blade hits a part and chatters over the powder behind it."""
 
-from __future__ import annotations
-
 import numpy as np
 
-from lwam_mm.datasets.synthetic.defects.lifetime import Lifetime
 from lwam_mm.datasets.synthetic.noise import smooth_noise
-from lwam_mm.datasets.synthetic.scene import HOPPING, Canvas, Part, Scene, smoothstep
+from lwam_mm.datasets.synthetic.scene import HOPPING, Canvas, Lifetime, Part, Scene, smoothstep
 
 RIPPLE_CONTRAST = (0.03, 0.06)
 RIDGE_CONTRAST = (0.025, 0.04)

@@ -1,13 +1,10 @@
 """Incomplete spreading: too little powder leaves the layer below bare."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 
-from lwam_mm.datasets.synthetic.defects.lifetime import Lifetime
 from lwam_mm.datasets.synthetic.noise import smooth_noise
-from lwam_mm.datasets.synthetic.scene import INCOMPLETE, Canvas, Scene, smoothstep
+from lwam_mm.datasets.synthetic.scene import INCOMPLETE, Canvas, Lifetime, Scene, smoothstep
 
 SHORT_FEED_CONTRAST = (0.35, 0.51)
 BARE_PLATE_CONTRAST = (0.31, 0.34)

@@ -1,12 +1,9 @@
 """Lattice: the fine regular grid of a lattice part's fused struts shows through the powder."""
 
-from __future__ import annotations
-
 import numpy as np
 
-from lwam_mm.datasets.synthetic.defects.lifetime import Lifetime
 from lwam_mm.datasets.synthetic.noise import smooth_noise
-from lwam_mm.datasets.synthetic.scene import LATTICE, Canvas, Scene, smoothstep
+from lwam_mm.datasets.synthetic.scene import LATTICE, Canvas, Lifetime, Scene, smoothstep
 
 STRUT_CONTRAST = (0.45, 0.8)
 _GAP_CONTRAST = -0.06
@@ -23,8 +20,7 @@ def draw(canvas: Canvas, scene: Scene, shape_rng: np.random.Generator, lifetime:
     for index in chosen:
         part = scene.lattices[index]
         window, away = part.distance(scene.size, margin=2)
-        y = np.arange(window[0].start, window[0].stop, dtype=np.float32)[:, None] - part.y
-        x = np.arange(window[1].start, window[1].stop, dtype=np.float32)[None, :] - part.x
+        y, x = part.offsets(window)
         if diagonal:
             x, y = (x + y) / np.float32(np.sqrt(2)), (x - y) / np.float32(np.sqrt(2))
         # A unit cell's cross-section moves with the height of the layer.

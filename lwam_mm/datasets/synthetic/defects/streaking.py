@@ -1,12 +1,9 @@
 """Recoater streaking: a nicked blade or a dragged particle ploughs straight lines."""
 
-from __future__ import annotations
-
 import numpy as np
 
-from lwam_mm.datasets.synthetic.defects.lifetime import Lifetime
 from lwam_mm.datasets.synthetic.noise import smooth_noise
-from lwam_mm.datasets.synthetic.scene import STREAKING, Canvas, Scene, smoothstep
+from lwam_mm.datasets.synthetic.scene import STREAKING, Canvas, Lifetime, Scene, smoothstep
 
 WIDTH = (3.0, 16.0)
 LENGTH = (0.5, 1.0)

@@ -1,13 +1,10 @@
 """Super-elevation: a part's surface or edge rises above the powder and shows through it."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 
-from lwam_mm.datasets.synthetic.defects.lifetime import Lifetime
 from lwam_mm.datasets.synthetic.noise import smooth_noise, standardize
-from lwam_mm.datasets.synthetic.scene import SUPER, Canvas, Part, Scene, smoothstep
+from lwam_mm.datasets.synthetic.scene import SUPER, Canvas, Lifetime, Part, Scene, smoothstep
 
 BRIGHT_CONTRAST = (0.50, 0.79)
 DARK_CONTRAST = (-0.45, -0.25)
@@ -75,7 +72,7 @@ def draw(canvas: Canvas, scene: Scene, shape_rng: np.random.Generator, lifetime:
     # Neighbours rise together: they share a load case and a position in the gas flow.
     corner = scene.parts[int(shape_rng.integers(len(scene.parts)))]
     near = sorted(scene.parts, key=lambda p: np.hypot(p.x - corner.x, p.y - corner.y))
-    growth = 0.4 + 0.6 * lifetime.progress
+    growth = 0.4 + 0.6 * ((lifetime.age + 1) / lifetime.duration)
     angle = lifetime.layer * _SCAN_TURN
     for part in near[:count]:
         window, away = part.distance(scene.size, margin=scene.px(6, 2))
