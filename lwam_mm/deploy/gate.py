@@ -119,7 +119,7 @@ class GateReport:
             class that no mask shows.
         differences: Each pair of stages.
         failures: The limits that were exceeded; empty if the bundle may be written.
-        remembered: mIoU of the validation in training and its number of images, if known.
+        remembered: The mIoU of the validation in training and its number of images, if known.
     """
 
     images: int

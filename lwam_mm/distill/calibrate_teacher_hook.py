@@ -63,7 +63,7 @@ def augmented_images(dataset: Dataset, preprocessor: nn.Module, count: int) -> l
         dataset: The training set, with its pipeline.
         preprocessor: The model's data preprocessor.
         count: The largest number of images. There are fewer if the set is smaller, or if sizes
-            differ: only images of the first one's size are kept.
+            differ, because only images of the first one's size are kept.
 
     Returns:
         Normalized images, (1, 3, H, W), on the CPU.

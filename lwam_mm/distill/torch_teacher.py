@@ -23,7 +23,7 @@ class TorchTeacher:
         images: An example batch, (N, 3, H, W).
 
     Raises:
-        TeacherEngineError: torch cannot export the teacher.
+        TeacherEngineError: Torch cannot export the teacher.
     """
 
     def __init__(self, teacher: RecordedTeacher, images: Tensor) -> None:

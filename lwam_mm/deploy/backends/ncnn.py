@@ -176,7 +176,7 @@ class NcnnWrapper(BaseWrapper):
         param_file: The network.
         bin_file: Its weights.
         output_names: The outputs to return; None for all.
-        fp16: store weights and feature maps in 16 bits where the processor can.
+        fp16: Store weights and feature maps in 16 bits where the processor can.
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -66,7 +66,7 @@ def find_errors(
     Only counts and the worst images so far are kept, so memory does not grow with the data set.
 
     Args:
-        segmentors: mmseg's segmentors by the name to show, in eval mode.
+        segmentors: Segmentors of mmseg by the name to show, in eval mode.
         judged: Name of the segmentor whose worst images are kept.
         dataset: Samples of a test with truth, as mmseg's data sets return them.
         classes: Names of the classes, in the order of the outputs.

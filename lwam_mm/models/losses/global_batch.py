@@ -21,8 +21,8 @@ def sum_over_processes(x: Tensor) -> Tensor:
 
     Args:
         x: A sum over this process's share of the batch, of any shape. It must not be computed
-            from another such sum, unless detached: every process has the gradient of its share
-            alone.
+            from another such sum, unless detached, because every process has the gradient of
+            its share alone.
 
     Returns:
         The sum over the global batch. Its gradient is that of ``x`` times the number of processes,

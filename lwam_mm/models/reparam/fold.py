@@ -37,10 +37,10 @@ class FoldableConv(BaseModule):
         with_1x1: Whether there is a 1x1 branch.
         with_identity: Whether there is an identity branch if input and output agree in channels
             and size.
-        norm_cfg: mmcv config of the norm layers, by default ``dict(type='BN')``. They must be
+        norm_cfg: Config of the norm layers, by default ``dict(type='BN')``. They must be
             batch norms with running statistics, since nothing else folds.
         deploy: Build the folded form, for checkpoints of a folded model.
-        init_cfg: mmengine's initialization config.
+        init_cfg: Initialization config of mmengine.
 
     Raises:
         TypeError: ``norm_cfg`` does not build such batch norms.

@@ -23,7 +23,7 @@ class RepConv(FoldableConv):
     Attributes:
         fuses_branches: Whether the training step is a single
             :class:`~lwam_mm.models.reparam.fused_branches.FusedBranches`: the same function in
-            less memory and time. The branches still run one by one where that does not apply: on
+            less memory and time. The branches still run one by one where that does not apply, as on
             GPUs, in mixed precision, in a layout other than channels-last, with hooks inside the
             block, with frozen, synchronized or non-affine norms, with groups, or without a 1x1
             branch.

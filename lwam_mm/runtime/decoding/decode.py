@@ -28,7 +28,8 @@ _READERS = (
 )
 # OpenCV's own limits; environment variables such as OPENCV_IO_MAX_IMAGE_PIXELS change them.
 _LIMITS = {"WIDTH": 1 << 20, "HEIGHT": 1 << 20, "PIXELS": 1 << 30}
-_ZERO_ROWS = 2
+# So many zeros at the end, in whole rows, are a broken copy.
+_ZERO_ROWS, _ZERO_PIXELS = 2, 64
 # OpenCV 5 moved its log functions into a module of their own.
 _LOGGING = getattr(cv2.utils, "logging", cv2)
 _LOG_SILENT = 0
@@ -190,7 +191,8 @@ def _refuse_zero_fill(pixels: np.ndarray, header: Header) -> None:
     the missing part would be called free of defects.
     """
     zero = np.iinfo(pixels.dtype).max if header.inverted else 0
-    last = pixels[:_ZERO_ROWS] if header.bottom_up else pixels[-_ZERO_ROWS:]
+    rows = max(_ZERO_ROWS, -(-_ZERO_PIXELS // header.width))
+    last = pixels[:rows] if header.bottom_up else pixels[-rows:]
     if (last == zero).all() and (pixels != zero).any():
         raise RefusedImageError(
             f"ends in zeros, as after a copy that broke off; an uncompressed {header.container} "
