@@ -133,7 +133,7 @@ def test_probabilities_instead_of_classes_are_an_error():
 @pytest.mark.parametrize(
     ("confusion", "message"),
     [
-        (np.ones((2, 3), int), "shape"),
+        (np.ones((2, 3), int), "A confusion matrix has shape"),
         (np.ones((2, 2)), "integer"),
         (np.zeros((2, 2), int), "No pixel was counted"),
     ],

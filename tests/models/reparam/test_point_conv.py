@@ -23,6 +23,13 @@ def test_it_is_a_1x1_convolution(stride, groups, size):
     torch.testing.assert_close(found, expected)
 
 
+def test_defaults_are_torchs():
+    plain, ours = nn.Conv2d(4, 6, 1), PointConv2d(4, 6)
+    ours.load_state_dict(plain.state_dict(), strict=True)
+    x = torch.randn(2, 4, 5, 5)
+    assert torch.equal(ours(x), plain(x))
+
+
 def test_torch_never_sees_the_stride(monkeypatch):
     """A strided 1x1 convolution's backward pass corrupts memory in torch 2.13."""
     seen = []
