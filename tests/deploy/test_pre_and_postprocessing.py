@@ -88,6 +88,8 @@ def test_a_frame_of_any_size_is_prepared_as_mmseg_does(net, exported, run, size)
     expected = by_torch(net, frame, 16)
     np.testing.assert_allclose(logits, expected, atol=1e-4)
     assert labels.dtype == np.uint8
+    named = [[d.dim_param for d in o.type.tensor_type.shape.dim] for o in model.graph.output]
+    assert named == [["", "", "height", "width"], ["", "height", "width"]]
     np.testing.assert_array_equal(labels, logits.argmax(axis=1))
 
 
@@ -132,8 +134,7 @@ def test_of_equal_logits_the_first_class_wins(exported, run):
     np.testing.assert_array_equal(labels, logits.argmax(axis=1))
 
 
-@pytest.mark.parametrize("classes", [1, 256])
-def test_classes_have_to_fit_into_a_byte(classes):
+def identity(classes):
     node = helper.make_node("Identity", ["input"], ["output"])
     sides = [1, classes, 8, 8]
     model = helper.make_model(
@@ -146,8 +147,21 @@ def test_classes_have_to_fit_into_a_byte(classes):
         opset_imports=[helper.make_opsetid("", 17)],
         ir_version=8,
     )
+    return model
+
+
+@pytest.mark.parametrize("classes", [1, 256])
+def test_classes_have_to_fit_into_a_byte(classes):
     with pytest.raises(GraphError, match=f"has {classes} classes: .* 2 to 255"):
-        add_labels(model)
+        add_labels(identity(classes))
+
+
+@pytest.mark.parametrize("classes", [2, 255])
+def test_the_fewest_and_the_most_classes(classes):
+    logits = np.random.default_rng(0).normal(size=(1, classes, 8, 8)).astype(np.float32)
+    session = onnxruntime.InferenceSession(add_labels(identity(classes)).SerializeToString())
+    labels = session.run(["labels"], {"input": logits})[0]
+    np.testing.assert_array_equal(labels, logits.argmax(axis=1))
 
 
 def test_what_gives_no_logits_is_refused():
