@@ -9,10 +9,11 @@ from lwam_mm.utils.atomic_files import remove_unfinished, replacing, write_atomi
 
 
 def test_file_and_folder_are_made(tmp_path):
-    write_atomically(tmp_path / "new" / "a.txt", b"one")
-    write_atomically(tmp_path / "new" / "a.txt", b"two")
-    assert (tmp_path / "new" / "a.txt").read_bytes() == b"two"
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.txt"]
+    path = tmp_path / "new" / "folder" / "a.txt"
+    write_atomically(path, b"one")
+    write_atomically(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert [found.name for found in path.parent.iterdir()] == ["a.txt"]
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
@@ -53,6 +54,7 @@ def test_durable_waits_for_the_content_and_then_for_the_name(tmp_path, monkeypat
     assert waited == []
     path.unlink()
     write_atomically(path, b"1", durable=True)
+    assert not [link for link in Path("/proc/self/fd").iterdir() if link.resolve() == tmp_path]
     (content, there), name = waited
     assert content.startswith(".a.")
     assert not there

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from mmengine.dist import all_gather_object
@@ -11,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
+from torch import nn
 
 from lwam_mm.engine.distributed import any_process
 from lwam_mm.utils.errors import UserError
@@ -33,11 +33,10 @@ class FiniteLossHook(Hook):
 
     def __init__(self) -> None:
         self._batch: Any = None
-        self._undo: Callable[[], None] | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Wrap the model's ``parse_losses``, which adds up the losses."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = _unwrap(runner.model)
         stock = model.parse_losses
 
         def parse_losses(losses: dict) -> tuple:
@@ -50,7 +49,6 @@ class FiniteLossHook(Hook):
             return total, by_name
 
         model.parse_losses = parse_losses
-        self._undo = lambda: model.__dict__.pop("parse_losses", None)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Remember the batch for the message."""
@@ -59,8 +57,11 @@ class FiniteLossHook(Hook):
     def after_train(self, runner: Runner) -> None:
         """Restore the model's own ``parse_losses``."""
         self._batch = None
-        if self._undo is not None:
-            self._undo()
+        _unwrap(runner.model).__dict__.pop("parse_losses", None)
+
+
+def _unwrap(model: nn.Module) -> nn.Module:
+    return model.module if is_model_wrapper(model) else model
 
 
 def _message(runner: Runner, found: list[tuple[str, list[str]]]) -> str:

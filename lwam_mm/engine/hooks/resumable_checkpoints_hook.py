@@ -60,7 +60,7 @@ class ResumableCheckpointsHook(CheckpointHook):
     def after_val(self, runner: Runner) -> None:
         """Write this step's checkpoint again, now with the scores."""
         runner.message_hub.update_info(VALIDATED, runner.iter)
-        if self._saved_iter is not None and self._saved_iter == runner.iter:
+        if self._saved_iter == runner.iter:
             step = runner.epoch if self.by_epoch else runner.iter
             meta = dict(epoch=runner.epoch, iter=runner.iter)
             self._save_checkpoint_with_step(runner, step, meta)

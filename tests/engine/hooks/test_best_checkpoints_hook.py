@@ -133,3 +133,7 @@ def test_keeping_none_is_an_error_when_built(keep):
 def test_anything_but_one_metric_is_an_error_when_built(save_best):
     with pytest.raises(ValueError, match=r"save_best=.*name one metric"):
         HOOKS.build(hook() | dict(save_best=save_best, rule=None))
+
+
+def test_one_is_kept_by_default():
+    assert HOOKS.build({k: v for k, v in hook().items() if k != "max_keep_best"}).max_keep_best == 1

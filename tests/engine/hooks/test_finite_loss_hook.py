@@ -10,7 +10,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import HOOKS
 
 from lwam_mm.engine.hooks import finite_loss_hook
-from lwam_mm.engine.hooks.finite_loss_hook import NonFiniteLossError
+from lwam_mm.engine.hooks.finite_loss_hook import FiniteLossHook, NonFiniteLossError
 from lwam_mm.engine.launch import train
 from lwam_mm.engine.runners.resumable_runner import ResumableRunner
 
@@ -104,3 +104,15 @@ def test_model_is_left_as_it_was(small_config, monkeypatch):
     )
     train(small_config("iter", "work", **{"train_cfg.max_iters": 1}))
     assert "parse_losses" not in vars(seen[0][0].model)
+
+
+def test_wrapped_model():
+    """Under DDP the losses are added up by the model inside."""
+    model = GivenLosses(0.0)
+    runner = SimpleNamespace(model=torch.nn.DataParallel(model), iter=0, work_dir="work")
+    hook = FiniteLossHook()
+    hook.before_train(runner)
+    with pytest.raises(NonFiniteLossError, match="iteration 1: loss inf"):
+        model.parse_losses(dict(loss=torch.tensor(float("inf"))))
+    hook.after_train(runner)
+    assert "parse_losses" not in vars(model)

@@ -193,3 +193,12 @@ def test_hooks_are_called_as_upstream_calls_them(small_config, kind):
     train(small_config(kind, "work", [dict(type="StagesHook")], **end))
     epoch = ["before_epoch", *["iter"] * 4, "after_epoch"]
     assert StagesHook.seen == ["before_train", *epoch, "after_train"]
+
+
+@pytest.mark.parametrize("kind", ["epoch", "iter"])
+def test_a_training_without_validation(small_config, kind):
+    end = {"train_cfg.max_epochs": 1} if kind == "epoch" else {"train_cfg.max_iters": 4}
+    config = small_config(kind, "work", **end)
+    config.val_dataloader = config.val_cfg = config.val_evaluator = None
+    config.default_hooks.pop("early_stopping", None)
+    assert train(config).name == ("epoch_1.pth" if kind == "epoch" else "iter_4.pth")
