@@ -19,6 +19,6 @@ if importlib.util.find_spec("mmdeploy") is None:
     )
 
 compat.apply()
-compat.export_by_torchscript()
+
 
 from lwam_mm.deploy import backends, codebase  # noqa: E402, F401  register over MMDeploy's own

@@ -41,7 +41,8 @@ class ClusterQueue:
     Args:
         cluster: ``"slurm"``, or ``"local"`` for processes of this machine.
         folder: Folder for submitit's scripts and logs, which every node must see.
-        parameters: Parameters of submitit, such as ``dict(slurm_partition="gpu", timeout_min=240)``.
+        parameters: Parameters of submitit, such as
+            ``dict(slurm_partition="gpu", timeout_min=240)``.
 
     Raises:
         ClusterError: If submitit is not installed, or does not know a parameter.
