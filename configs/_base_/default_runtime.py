@@ -21,7 +21,7 @@ runner_type = "ResumableRunner"  # for MMSegmentation's own tools
 custom_hooks = [
     dict(type="StrictCheckpointHook"),
     dict(type="FiniteLossHook"),
-    dict(type="JointProcessesHook"),
+    dict(type="AverageOverProcessesHook"),
     dict(type="KeepMemoryHook"),  # faster on CPUs
     dict(type="CurvesHook"),
     dict(type="CalibrateTeacherHook"),  # does nothing unless model.teacher_engine="openvino-int8"
