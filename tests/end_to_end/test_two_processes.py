@@ -24,7 +24,7 @@ pytestmark = pytest.mark.end_to_end
 SCRIPT = Path(__file__).parents[1] / "helpers" / "several_tools.py"
 SECONDS = 300
 """After which two processes that wait for one another are taken to hang."""
-KEPT = ("StrictCheckpointHook", "FiniteLossHook", "JointProcessesHook", "PreemptionHook")
+KEPT = ("StrictCheckpointHook", "FiniteLossHook", "AverageOverProcessesHook", "PreemptionHook")
 
 
 @pytest.fixture(scope="module")
