@@ -54,7 +54,9 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
         DatasetError: If the files or the class list cannot be used as they are.
     """
 
-    METAINFO: ClassVar[dict] = dict(classes=CLASSES, palette=[list(colour) for colour in PALETTE])
+    METAINFO: ClassVar[dict] = dict(
+        classes=CLASSES, palette=[list(colour) for colour in PALETTE], white_level=65535
+    )
 
     def __init__(
         self,
@@ -85,6 +87,9 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
             metainfo=metainfo,
             **kwargs,
         )
+        if white_level is not None:
+            # Checkpoints remember it with the classes.
+            self._metainfo["white_level"] = white_level
 
     @classmethod
     def get_label_map(cls, new_classes: Sequence[str] | None = None) -> None:

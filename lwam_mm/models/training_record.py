@@ -95,6 +95,7 @@ class TrainingRecord:
         classes: Class names, in the order of the output channels.
         palette: RGB colour (0 to 255) of each class.
         preprocessing: How the images were prepared.
+        white_level: The value in 16-bit image files that became 255.
         scores: Validation scores of these weights by name; means of a segmentation in percent.
         images: Number of images that the scores were measured on.
     """
@@ -102,6 +103,7 @@ class TrainingRecord:
     classes: tuple[str, ...] | None = None
     palette: tuple[tuple[int, ...], ...] | None = None
     preprocessing: Preprocessing | None = None
+    white_level: int | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     images: int | None = None
 
@@ -126,9 +128,11 @@ class TrainingRecord:
             return cls()
         if isinstance(meta.get(META_KEY), Mapping):
             return cls._from_plain(meta[META_KEY])
-        classes, palette = _classes_and_palette(meta.get("dataset_meta") or meta)
+        dataset_meta = meta.get("dataset_meta") or meta
+        classes, palette = _classes_and_palette(dataset_meta)
         preprocessing = _preprocessing_of(_parse_config(meta.get("cfg")))
-        return cls(classes, palette, preprocessing, _last_miou(checkpoint.get("message_hub")))
+        scores = _last_miou(checkpoint.get("message_hub"))
+        return cls(classes, palette, preprocessing, _white_level(dataset_meta), scores)
 
     @classmethod
     def of_config(cls, config: Mapping[str, Any], side: str = "test") -> TrainingRecord:
@@ -139,15 +143,17 @@ class TrainingRecord:
             side: The data set whose classes count: ``train``, ``val`` or ``test``.
         """
         loader = config.get(f"{side}_dataloader") or {}
-        classes, palette = _classes_and_palette(_metainfo(loader.get("dataset")))
-        return cls(classes, palette, _preprocessing_of(config))
+        metainfo = _metainfo(loader.get("dataset"))
+        classes, palette = _classes_and_palette(metainfo)
+        return cls(classes, palette, _preprocessing_of(config), _white_level(metainfo))
 
     @classmethod
     def of_run(cls, model: nn.Module, dataset: Any) -> TrainingRecord:
         """Read what a built model and data set expect of a checkpoint."""
-        classes, palette = _classes_and_palette(getattr(dataset, "metainfo", None))
-        preprocessor = getattr(model, "data_preprocessor", None)
-        return cls(classes, palette, Preprocessing.of_module(preprocessor))
+        metainfo = getattr(dataset, "metainfo", None)
+        classes, palette = _classes_and_palette(metainfo)
+        preprocessing = Preprocessing.of_module(getattr(model, "data_preprocessor", None))
+        return cls(classes, palette, preprocessing, _white_level(metainfo))
 
     def as_plain(self) -> dict[str, Any]:
         """Return the record in plain values, which load with ``weights_only=True``."""
@@ -162,7 +168,7 @@ class TrainingRecord:
             known |= {name: tuple(known[name]) for name in ("mean", "std")}
             preprocessing = Preprocessing(**known)
         scores, images = values.get("scores") or {}, values.get("images")
-        return cls(classes, palette, preprocessing, scores, images)
+        return cls(classes, palette, preprocessing, _white_level(values), scores, images)
 
 
 def check_training_record(
@@ -212,6 +218,7 @@ def _differences(record: TrainingRecord, expected: TrainingRecord) -> Iterator[s
     pairs = [
         ("classes", record.classes, expected.classes, ", ".join),
         ("preprocessing", record.preprocessing, expected.preprocessing, str),
+        ("white level", record.white_level, expected.white_level, str),
     ]
     if record.classes == expected.classes:  # else the colours differ with the classes
         pairs.append(("palette", record.palette, expected.palette, lambda p: str(list(p))))
@@ -244,7 +251,16 @@ def _metainfo(dataset: Any) -> Any:
     kind = dataset.get("type")
     kind = DATASETS.get(kind) if isinstance(kind, str) else kind
     load = getattr(kind, "_load_metainfo", None)
-    return None if load is None else load(dataset.get("metainfo"))
+    if load is None:
+        return None
+    metainfo = load(dataset.get("metainfo"))
+    if dataset.get("white_level") is not None:
+        metainfo["white_level"] = dataset["white_level"]
+    return metainfo
+
+
+def _white_level(meta: Any) -> int | None:
+    return meta.get("white_level") if isinstance(meta, Mapping) else None
 
 
 def _preprocessing_of(config: Mapping[str, Any]) -> Preprocessing | None:

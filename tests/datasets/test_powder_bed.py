@@ -122,6 +122,8 @@ def test_the_white_level_of_a_12_bit_camera(tiny_root):
         Image.fromarray(values).save(tiny_root / "images" / "train" / f"{stem}.png")
     pipeline = [dict(type="LoadCheckedImage"), dict(type="LoadIndexMask")]
     data = build(tiny_root, white_level=4095, pipeline=pipeline)
+    assert data.metainfo["white_level"] == 4095  # which checkpoints remember
+    assert build(tiny_root).metainfo["white_level"] == 65535
     wanted = np.rint(values * (255.0 / 4095)).astype(np.uint8)
     np.testing.assert_array_equal(data[0]["img"][..., 0], wanted)
     # What another sample is mixed with is read alike.

@@ -30,6 +30,7 @@ RECORD = TrainingRecord(
     palette=((0, 0, 0), (255, 0, 255)),
     preprocessing=PREPROCESSING,
     scores=dict(mIoU=58.8, aAcc=91.0),
+    white_level=4095,
     images=12,
 )
 DATASET_META = dict(classes=("Powder", "Defect"), palette=[[0, 0, 0], [255, 0, 255]])
@@ -150,7 +151,11 @@ def test_config_of_a_segmentor_and_of_a_distillation(repository):
         "lwrnet/lwrnet-w64_1xb4-2000e_powder-bed-1024x1024",
         "distill/kd-unetpp-w32_lwrnet-w64_1xb8-2000e_powder-bed-1024x1024",
     ):
-        record = TrainingRecord.of_config(Config.fromfile(repository / f"configs/{name}.py"))
+        config = Config.fromfile(repository / f"configs/{name}.py")
+        record = TrainingRecord.of_config(config)
+        assert record.white_level == 65535
+        config.test_dataloader.dataset.white_level = 4095
+        assert TrainingRecord.of_config(config).white_level == 4095
         assert record.classes[1] == "Super"
         assert record.palette[1] == (255, 0, 255)
         assert record.preprocessing == PREPROCESSING
@@ -192,6 +197,7 @@ DIFFERENT = {
         "std [58.395, 57.12, 57.375]",
         "std [1, 1, 1]",
     ),
+    "white level": (dict(white_level=65535), "white level", "4095", "65535"),
     "channels": (
         dict(preprocessing=Preprocessing(PREPROCESSING.mean, PREPROCESSING.std, "BGR")),
         "preprocessing",
