@@ -98,6 +98,25 @@ def test_a_scale_of_one_number_is_a_square(config):
     check_deployable(config, tested_size(config))
 
 
+def test_width_and_height_are_not_confused(config):
+    set_pipelines(config, lambda pipeline: pipeline[1].update(scale=(96, 64)))
+    assert tested_size(config) == (64, 96)
+    check_deployable(config, (64, 96))
+    assert "takes 64x96" in refusal(config, (96, 64))
+    config.model.data_preprocessor.test_cfg.size_divisor = 64
+    assert "pads nothing" in refusal(config, (64, 96))
+    for scale in ((100, 64), (64, 100)):
+        config.test_pipeline[1].scale = scale
+        with pytest.raises(ExportError, match="no multiple of 16"):
+            tested_size(config)
+
+
+def test_a_preprocessor_need_not_say_more_than_it_does(config):
+    config.model.data_preprocessor.pop("pad_val")
+    config.model.data_preprocessor.std = [0.5, 0.5, 0.5]
+    check_deployable(config, None)
+
+
 def test_a_scale_that_depends_on_the_image_fixes_no_size(config):
     set_pipelines(config, lambda pipeline: pipeline[1].update(scale=None, scale_factor=0.5))
     with pytest.raises(ExportError, match="--dynamic"):
