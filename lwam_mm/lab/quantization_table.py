@@ -13,6 +13,7 @@ from lwam_mm.deploy.deploy_config import load_deploy_config
 from lwam_mm.deploy.deployable import tested_size
 from lwam_mm.deploy.exporter import export_bundle
 from lwam_mm.deploy.gate import FLOAT, INT8
+from lwam_mm.lab.pages.table import MISSING, markdown_table
 from lwam_mm.quantization.quantize import QuantizationError
 from lwam_mm.runtime import Bundle
 
@@ -94,13 +95,19 @@ def to_markdown(rows: Sequence[QuantizedScores], *, title: str, facts: Sequence[
         facts: Lines about how it was measured, above the table.
     """
     classes = list(next(row.iou for row in rows if row.iou))
-    head = ["student", "model", *classes, "MB", ""]
-    lines = [f"# {title}", "", *facts, "", _line(head), _line(["---"] * len(head))]
-    for row in rows:
-        scores = ["-" if row.iou.get(c) is None else f"{row.iou[c]:.2f}" for c in classes]
-        size = "-" if row.megabytes is None else f"{row.megabytes:.2f}"
-        lines.append(_line([row.student, row.model, *scores, size, row.note]))
-    return "\n".join(lines) + "\n"
+    cells = [
+        [
+            row.student,
+            row.model,
+            *(_two_digits(row.iou.get(name)) for name in classes),
+            _two_digits(row.megabytes),
+            row.note,
+        ]
+        for row in rows
+    ]
+    headings = ["student", "model", *classes, "MB", "note"]
+    table = markdown_table(headings, cells, left=["model", "note"])
+    return "\n".join([f"# {title}", "", *facts, "", table, ""])
 
 
 def _export(
@@ -135,5 +142,5 @@ def _row(
     return QuantizedScores(student.name, model, figures["gate"]["stages"][stage], size, note)
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def _two_digits(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.2f}"
