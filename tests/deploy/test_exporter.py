@@ -128,14 +128,17 @@ def test_manifest_says_what_the_runtime_needs(static_bundle, student_config):
     assert manifest.provenance["folded"] is True
 
 
-def test_the_white_level_of_the_validation_data_is_in_the_bundle(
-    student_config, student_checkpoint
+@pytest.mark.parametrize("white_level", [None, 4095])
+def test_the_white_level_of_the_test_data_is_in_the_bundle(
+    student_config, student_checkpoint, tmp_path, white_level
 ):
     config = Config.fromfile(student_config)
-    described = (load_deploy_config("onnxruntime", False), student_checkpoint, None, (64, 64))
-    assert exporter._manifest(config, *described).input.white_level is None
-    config.val_dataloader.dataset.white_level = 4095
-    assert exporter._manifest(config, *described).input.white_level == 4095
+    dataset = config.test_dataloader.dataset
+    dataset.white_level = white_level
+    config.test_dataloader.dataset = dict(type="RepeatDataset", times=1, dataset=dataset)
+    deploy_config = load_deploy_config("onnxruntime", (64, 64))
+    made = exporter.Exporter(config, student_checkpoint, deploy_config, tmp_path)
+    assert made.manifest.input.white_level == white_level
 
 
 def test_export_of_other_weights_is_caught(

@@ -98,7 +98,7 @@ def test_differences_are_noticed(small_config, tmp_path):
     found = list(differences(tmp_path / "one", other))
     assert len(found) == 2
     assert any("iter_12.pth: state_dict." in line for line in found)
-    assert any("iter_12.pth: optimizer.param_groups[0].lr" in line for line in found)
+    assert any("iter_12.pth: optimizer.param_groups.0.lr" in line for line in found)
 
 
 def test_no_image_is_read_again(small_config, monkeypatch):
