@@ -159,7 +159,11 @@ def test_training_side(wheel, tiny_data, tmp_path):
     zipfile.ZipFile(wheel).extractall(site)
     # The packages that it stands on, without installing gigabytes again. Only lines that begin
     # with "import" are run in a .pth, so the checkout's editable install stays out.
-    (site / "dependencies.pth").write_text(f"{Path(torch.__file__).parent.parent}\n")
+    # mmengine needs distutils, which setuptools provides by its own .pth file from 3.12 on.
+    (site / "dependencies.pth").write_text(
+        f"{Path(torch.__file__).parent.parent}\n"
+        "import _distutils_hack; _distutils_hack.add_shim()\n"
+    )
     mim = site / "lwam_mm" / ".mim"
     (config,) = (mim / "configs" / "demo").glob("lwrnet-*.py")
     empty = tmp_path / "empty"
