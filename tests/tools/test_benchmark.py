@@ -54,9 +54,8 @@ def test_two_rows_side_by_side(repository, configs, tmp_path):
     with (out / "benchmark.csv").open() as file:
         rows = {row["key"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["folded", "onnxruntime", "products-torch", "products-onnxruntime"]
-    for key, row in rows.items():
-        # On a busy machine matrix products take seconds and skip rounds.
-        assert row["calls"] in ({*"123"} if key.startswith("products") else {"3"})
+    for row in rows.values():
+        assert row["calls"] == "3"
         assert float(row["p50_ms"]) > 0
         assert row["notes"] == ""
     assert float(rows["onnxruntime"]["share_of_ceiling"]) > 0
