@@ -7,6 +7,7 @@ local executor starts everything at once and does not pin processes to cores.
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,7 @@ class Preemptible:
 
     def checkpoint(self) -> Any:
         """Return what submitit starts after a time-out or preemption: the same job."""
-        from submitit.helpers import DelayedSubmission
-
-        return DelayedSubmission(self)
+        return _import_submitit().helpers.DelayedSubmission(self)
 
 
 class ClusterQueue:
@@ -50,7 +49,7 @@ class ClusterQueue:
 
     def __init__(self, cluster: str, folder: Path, parameters: dict[str, Any]) -> None:
         try:
-            import submitit
+            submitit = _import_submitit()
         except ImportError as error:
             raise ClusterError(
                 f"--cluster {cluster}: submitit is not installed; pip install 'lwam-mm[cluster]'"
@@ -67,6 +66,20 @@ class ClusterQueue:
 
     def close(self) -> None:
         """Do nothing: jobs on a cluster outlive this process."""
+
+
+def _import_submitit() -> Any:
+    # Configuring its logging on import would close every log file that is open in this process.
+    # For this import alone: the jobs inherit the environment.
+    level = os.environ.pop("SUBMITIT_LOG_LEVEL", None)
+    os.environ["SUBMITIT_LOG_LEVEL"] = "NOCONFIG"
+    try:
+        import submitit.helpers
+    finally:
+        del os.environ["SUBMITIT_LOG_LEVEL"]
+        if level is not None:
+            os.environ["SUBMITIT_LOG_LEVEL"] = level
+    return submitit
 
 
 def parse_parameters(texts: Sequence[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from functools import partial
@@ -25,8 +26,18 @@ def test_a_missing_submitit_is_said(tmp_path, monkeypatch):
         ClusterQueue("slurm", tmp_path, {})
 
 
+def test_log_files_of_this_process_stay_open(tmp_path):
+    code = f"""
+import logging
+log = logging.FileHandler({str(tmp_path / "run.log")!r})
+from lwam_mm.lab.studies.cluster import ClusterQueue
+ClusterQueue("local", {str(tmp_path)!r}, {{}})
+assert log.stream is not None
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_jobs_run_by_submitit_and_fail_alone(tmp_path):
-    pytest.importorskip("submitit")
     queue = ClusterQueue("local", tmp_path / "cluster", dict(timeout_min=1))
     good = queue.submit(partial(Path.write_text, tmp_path / "good", "run\n"))
     bad = queue.submit(partial(int, "out of light"))
@@ -40,13 +51,11 @@ def test_jobs_run_by_submitit_and_fail_alone(tmp_path):
 
 
 def test_a_preempted_job_is_submitted_again_unchanged():
-    pytest.importorskip("submitit")
     job = Preemptible(print)
     again = job.checkpoint()
     assert again.function is job
 
 
 def test_an_unknown_parameter_is_an_error(tmp_path):
-    pytest.importorskip("submitit")
     with pytest.raises(ClusterError, match="slurm_partitoin"):
         ClusterQueue("local", tmp_path, dict(slurm_partitoin="gpu"))
