@@ -48,35 +48,15 @@ class OpenVinoTeacher:
         example = images[:1].float().contiguous()
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
             expected = teacher(example)
-            self.structure = teacher.structure
-            for tensor in expected:
-                if not tensor.dim() or len(tensor) != 1:
-                    raise TeacherEngineError(
-                        f"a teacher recorder keeps a tensor of shape {tuple(tensor.shape)} for one "
-                        "image, so a batch cannot be processed image by image; use "
-                        "model.teacher_engine='torch'"
-                    )
-            try:
-                model = _convert(openvino, teacher, example)
-                if calibration is not None:
-                    model.reshape(list(calibration[0].shape))
-                    model = _quantize(model, calibration)
-                model.reshape(list(example.shape))
-                settings = {
-                    "PERFORMANCE_HINT": "LATENCY",
-                    "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
-                    "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
-                    # Its threads share the cores with those of torch.
-                    "ENABLE_CPU_PINNING": False,
-                }
-                compiled = openvino_core().compile_model(model, "CPU", settings)
-            except TeacherEngineError:
-                raise
-            except Exception as error:  # its type depends on the version
+            compiled = _compile(openvino, teacher, example, bfloat16, calibration)
+        for tensor in expected:
+            if not tensor.dim() or len(tensor) != 1:
                 raise TeacherEngineError(
-                    f"OpenVINO {openvino.__version__} cannot run this teacher ({error}); use "
+                    f"a teacher recorder keeps a tensor of shape {tuple(tensor.shape)} for one "
+                    "image, so a batch cannot be processed image by image; use "
                     "model.teacher_engine='torch'"
-                ) from error
+                )
+        self.structure = teacher.structure
         self._tensor_type = openvino.Tensor
         self._request = compiled.create_infer_request()
         self._shapes = [tuple(port.shape) for port in compiled.outputs]
@@ -117,6 +97,36 @@ def _import_openvino() -> Any:
             "pip install openvino, or use model.teacher_engine='torch'"
         ) from error
     return openvino
+
+
+def _compile(
+    openvino: Any,
+    teacher: RecordedTeacher,
+    example: Tensor,
+    bfloat16: bool,
+    calibration: Sequence[Tensor] | None,
+) -> Any:
+    try:
+        model = _convert(openvino, teacher, example)
+        if calibration is not None:
+            model.reshape(list(calibration[0].shape))
+            model = _quantize(model, calibration)
+        model.reshape(list(example.shape))
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+            "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
+            # Its threads share the cores with those of torch.
+            "ENABLE_CPU_PINNING": False,
+        }
+        return openvino_core().compile_model(model, "CPU", settings)
+    except TeacherEngineError:
+        raise
+    except Exception as error:  # its type depends on the version
+        raise TeacherEngineError(
+            f"OpenVINO {openvino.__version__} cannot run this teacher ({error}); use "
+            "model.teacher_engine='torch'"
+        ) from error
 
 
 def _convert(openvino: Any, teacher: RecordedTeacher, example: Tensor) -> Any:
