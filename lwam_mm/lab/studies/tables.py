@@ -109,10 +109,6 @@ class StudyTables:
         runs = self.by_arm.get(arm, [])
         return {run.seed: run.metrics[metric] for run in runs if metric in run.metrics}
 
-    def class_values(self, arm: str, name: str) -> dict[int, float]:
-        """Return an arm's IoU of a class by seed, for the seeds where it is defined."""
-        return self.values(arm, _CLASS + name)
-
     def main(self) -> str:
         """Return the table of the main figure with its differences, and how each was made."""
         main = self.metrics[0]
@@ -145,14 +141,14 @@ class StudyTables:
 
     def others(self) -> str:
         """Return the table of the other figures, mean and spread."""
-        return self._figures("arm", {metric: metric for metric in self.metrics[1:]})
+        return self._figures("arm", self.metrics[1:])
 
     def by_class(self) -> str:
         """Return the table of each class's IoU, mean and spread."""
-        return self._figures("IoU of", {name: _CLASS + name for name in self.classes})
+        return self._figures("IoU of", self.classes, _CLASS)
 
-    def _figures(self, corner: str, columns: dict[str, str]) -> str:
-        rows = [[arm, *(self._figure(arm, m) for m in columns.values())] for arm in self.by_arm]
+    def _figures(self, corner: str, columns: Sequence[str], prefix: str = "") -> str:
+        rows = [[arm, *(self._figure(arm, prefix + c) for c in columns)] for arm in self.by_arm]
         return markdown_table([corner, *columns], rows)
 
     def _figure(self, arm: str, metric: str) -> str:
@@ -161,8 +157,9 @@ class StudyTables:
 
 def _command(runs: Sequence[RunResult]) -> str:
     study, seeds = str(runs[0].facts["study"]), [str(run.seed) for run in runs]
-    arm = ["--arms", runs[0].arm, "--seeds", *seeds]
-    return shlex.join(["python", "tools/ablate.py", study, *arm])
+    return shlex.join(
+        ["python", "tools/ablate.py", study, "--arms", runs[0].arm, "--seeds", *seeds]
+    )
 
 
 def _unique(values: Iterable[object]) -> str:
