@@ -70,8 +70,8 @@ def draw(
     if record.is_file():
         found = json.loads(record.read_text(encoding="utf-8"))
         if {key: found.get(key) for key in wanted} != wanted:
-            remedy = "remove the folder or choose another --work-dir."
             what = "holds a synthetic data set of other images."
+            remedy = "remove the folder or choose another --work-dir."
             raise error_for(Problem("other data", folder, what, remedy))
         progress(f"{folder} is left from an earlier run")
     else:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lwam_mm.datasets.classes import IGNORE_INDEX
+
 STEPS = 1000
 """Thresholds are 0, 1/STEPS, ... 1."""
 
@@ -50,12 +52,10 @@ class PrecisionRecall:
 
     Args:
         num_classes: Number of classes C.
-        ignore_index: Label of pixels that are not counted.
     """
 
-    def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
+    def __init__(self, num_classes: int) -> None:
         self.num_classes = num_classes
-        self.ignore_index = ignore_index
         self._all = np.zeros((num_classes, STEPS + 1), np.int64)
         self._right = np.zeros((num_classes, STEPS + 1), np.int64)
 
@@ -64,7 +64,7 @@ class PrecisionRecall:
 
         Args:
             probabilities: Floats in 0..1 of shape (C, H, W).
-            label: Class indices of shape (H, W).
+            label: Class indices of shape (H, W); 255 is not counted.
 
         Raises:
             ValueError: If the shapes do not fit, or a value is no probability.
@@ -74,7 +74,7 @@ class PrecisionRecall:
                 f"probabilities of shape {probabilities.shape} do not fit {self.num_classes} "
                 f"classes and a label of shape {label.shape}"
             )
-        counted = label != self.ignore_index
+        counted = label != IGNORE_INDEX
         truth = label[counted]
         for index in range(self.num_classes):
             values = probabilities[index][counted]
@@ -90,8 +90,8 @@ class PrecisionRecall:
 
     def curve(self, index: int) -> Curve | None:
         """Return a class's curve; None if no counted pixel belongs to it."""
-        right = _at_least(self._right[index])
-        found = _at_least(self._all[index])
+        # The counts of each bin and all above it.
+        right, found = (np.cumsum(c[index, ::-1])[::-1] for c in (self._right, self._all))
         if right[0] == 0:
             return None
         nothing = np.full(found.shape, np.nan)
@@ -100,8 +100,3 @@ class PrecisionRecall:
             precision=np.divide(right, found, out=nothing, where=found > 0),
             recall=right / right[0],
         )
-
-
-def _at_least(counts: np.ndarray) -> np.ndarray:
-    """Sum the counts of each bin and all above it."""
-    return np.cumsum(counts[::-1])[::-1]

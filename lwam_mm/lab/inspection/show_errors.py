@@ -99,12 +99,9 @@ def load_student_and_teacher(
     *,
     fold: bool = False,
 ) -> tuple[nn.Module, nn.Module | None]:
-    """Build the networks with their weights, in eval mode, on the available device.
+    """Build the student (or the only segmentor) and the teacher or None; see :func:`show_errors`.
 
-    Arguments and errors are those of :func:`show_errors`.
-
-    Returns:
-        The student, or the only segmentor, and the teacher or None.
+    They have their weights and are in eval mode, on the available device.
     """
     model = _load(config, checkpoint)
     own_teacher = None

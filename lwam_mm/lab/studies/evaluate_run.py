@@ -42,11 +42,8 @@ def evaluate_run(
 ) -> dict[str, object]:
     """Evaluate a run's net as it is deployed: the student alone, and folded.
 
-    Args:
-        config_file: The config that was trained.
-        folder: The run's folder, which the student of a distillation is written to.
-        which: The checkpoint, ``"last"`` or ``"best"``.
-        evaluators: Metrics besides the config's own.
+    ``evaluators`` are metrics besides the config's own. The student of a distillation is written to
+    the run's folder.
 
     Returns:
         ``checkpoint`` (its file's name), ``best_epoch`` (of the best validation; the iteration if

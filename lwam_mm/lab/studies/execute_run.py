@@ -46,12 +46,9 @@ def execute_run(
 ) -> None:
     """Train a run, or resume its training, then evaluate it and write its result.
 
-    Args:
-        run: The run, with an absolute folder and its config written.
-        study: The study's file, as results name it.
-        config: The config that the arm starts from, as results name it.
-        threads: Threads for OpenMP; None leaves it to the environment.
-        processes: The running processes, for whoever wants to stop them.
+    The run's folder is absolute, and its config is written. Results name the files ``study`` and
+    ``config`` as they are given here. ``threads`` are those of OpenMP, the environment's if None;
+    ``processes`` lets the caller stop the run.
 
     Raises:
         RunError: If a process failed (its message is in ``failure.txt``), was told to stop, or

@@ -50,14 +50,9 @@ class Exports:
         self._known: dict[bytes, list[Candidate]] = {}
 
     def candidates(self, name: str, config: Config) -> list[Candidate]:
-        """Export a network and return its candidates, or those of an equal network.
+        """Export a network, or take an equal one; return a row for each precision.
 
-        Args:
-            name: Its name, which must be unique.
-            config: Its config.
-
-        Returns:
-            One row for each precision; a row that cannot be made has a note with the reason.
+        A row that cannot be made has a note with the reason. ``name`` must be unique.
         """
         planned = [Candidate(f"{name}, {precision}", name) for precision in PRECISIONS]
         made: list[Candidate] = []
