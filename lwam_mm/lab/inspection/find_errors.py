@@ -21,36 +21,23 @@ from lwam_mm.utils.errors import UserError
 
 @dataclass(frozen=True)
 class WorstImage:
-    """An image that is segmented badly.
+    """An image that is segmented badly."""
 
-    Attributes:
-        score: Mean IoU in percent over the classes in its truth or in its prediction.
-        iou: IoU in percent by class, float64 of shape (C,); NaN for a class in neither.
-        sample: Image, truth and the predictions by the segmentor's name.
-    """
-
-    score: float
-    iou: np.ndarray
-    sample: Sample
+    score: float  # mean IoU in percent over the classes in its truth or in its prediction
+    iou: np.ndarray  # in percent by class, float64 of shape (C,); NaN for a class in neither
+    sample: Sample  # image, truth and the predictions by the segmentor's name
 
 
 @dataclass
 class Findings:
-    """The errors on a data set.
+    """The errors on a data set."""
 
-    Attributes:
-        images: Number of images.
-        confusion: Labelled pixels by the segmentor's name, int64 of shape (C, C), row = truth.
-        precision_recall: The same pixels by probability.
-        unlabelled: Number of images without a labelled pixel, which have no score.
-        worst: The worst images, worst first.
-    """
-
-    images: int
+    images: int  # their number
+    # Labelled pixels by the segmentor's name, int64 of shape (C, C), row = truth.
     confusion: dict[str, np.ndarray]
-    precision_recall: dict[str, PrecisionRecall]
-    unlabelled: int = 0
-    worst: list[WorstImage] = field(default_factory=list)
+    precision_recall: dict[str, PrecisionRecall]  # the same pixels by probability
+    unlabelled: int = 0  # number of images without a labelled pixel, which have no score
+    worst: list[WorstImage] = field(default_factory=list)  # worst first
 
 
 def find_errors(

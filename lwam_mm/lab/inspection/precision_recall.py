@@ -16,17 +16,13 @@ STEPS = 1000
 class Curve:
     """Precision and recall of one class, all in 0..1.
 
-    A pixel counts as found if the class's probability reaches the threshold.
-
-    Attributes:
-        thresholds: Thresholds from 0 to 1, ascending, float64 of shape (T,).
-        precision: Correct share of the found pixels, float64 of shape (T,); NaN if none is found.
-        recall: Found share of the class's pixels, float64 of shape (T,).
+    A pixel counts as found if the class's probability reaches the threshold. Arrays are float64 of
+    shape (T,).
     """
 
-    thresholds: np.ndarray
-    precision: np.ndarray
-    recall: np.ndarray
+    thresholds: np.ndarray  # from 0 to 1, ascending
+    precision: np.ndarray  # correct share of the found pixels; NaN if none is found
+    recall: np.ndarray  # found share of the class's pixels
 
     @property
     def average_precision(self) -> float:
@@ -48,11 +44,7 @@ class Curve:
 
 
 class PrecisionRecall:
-    """Counter of pixels by class and probability, whose memory does not grow with the images.
-
-    Args:
-        num_classes: Number of classes C.
-    """
+    """Counter of pixels by class and probability, whose memory does not grow with the images."""
 
     def __init__(self, num_classes: int) -> None:
         self.num_classes = num_classes

@@ -56,7 +56,12 @@ def execute_run(
     """
     with _locked(run.folder) as lock:
         run.failure_file.unlink(missing_ok=True)
-        start = partial(_start, run.folder / "train.log", lock, threads, processes or Processes())
+        start = partial(
+            (processes or Processes()).run,
+            log=run.folder / "train.log",
+            lock=lock,
+            threads=threads,
+        )
         try:
             attempts = _train(run, start)
             found = _evaluate(run, start)
@@ -107,27 +112,6 @@ def _evaluate(run: Run, start: Callable[[Sequence[str]], None]) -> dict:
     return json.loads(metrics.read_text())
 
 
-def _start(
-    log: Path, lock: int, threads: int | None, processes: Processes, arguments: Sequence[str]
-) -> None:
-    environment = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
-    with log.open("ab") as output:
-        begin = output.tell()
-        status = processes.run(
-            [sys.executable, *arguments],
-            env=os.environ | environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            pass_fds=(lock,),
-        )
-    if status == INTERRUPTED:
-        raise InterruptedRunError("interrupted and saved; continue with --resume")
-    if status:
-        text = log.read_bytes()[begin:].decode(errors="replace")
-        raise RunError(f"{_last_error(text, status)} (see {_shown(log)})")
-
-
 class Processes:
     """The running processes, so that all of them can be told to stop."""
 
@@ -136,25 +120,39 @@ class Processes:
         self._stopped = False
         self._lock = threading.Lock()
 
-    def run(self, command: Sequence[str], **options: object) -> int:
-        """Run a command and return its exit status, negative for a signal.
+    def run(self, arguments: Sequence[str], *, log: Path, lock: int, threads: int | None) -> None:
+        """Run Python until it ends; it inherits the file ``lock`` and writes to ``log``.
 
         Raises:
+            RunError: If it failed, with its last error line.
             InterruptedRunError: If :meth:`stop` was called before or meanwhile.
         """
-        with self._lock:
-            self._refuse_if_stopped()
-            # In its own session: Ctrl-C in the terminal reaches only this process, which then
-            # asks the training to save and stop.
-            process = subprocess.Popen(command, start_new_session=True, **options)
-            self._running.add(process)
-        try:
-            status = process.wait()
-        finally:
+        environment = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+        with log.open("ab") as output:
+            begin = output.tell()
             with self._lock:
-                self._running.discard(process)
+                self._refuse_if_stopped()
+                process = subprocess.Popen(
+                    [sys.executable, *arguments],
+                    env=os.environ | environment,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=(lock,),
+                    # Ctrl-C in the terminal reaches only this process, which then asks the
+                    # training to save and stop.
+                    start_new_session=True,
+                )
+                self._running.add(process)
+            status = process.wait()
+        with self._lock:
+            self._running.discard(process)
         self._refuse_if_stopped()
-        return status
+        if status == INTERRUPTED:
+            raise InterruptedRunError("interrupted and saved; continue with --resume")
+        if status:
+            text = log.read_bytes()[begin:].decode(errors="replace")
+            raise RunError(f"{_last_error(text, status)} (see {_shown(log)})")
 
     def stop(self) -> None:
         """Send SIGTERM to all running processes and start no further ones."""

@@ -19,38 +19,22 @@ _SUFFIX = "_latency.csv"
 
 @dataclass(frozen=True)
 class ArmLatency:
-    """The latency of one arm's network in one precision; None stands for "not measured".
+    """The latency of one arm's network in one precision; None stands for "not measured"."""
 
-    Attributes:
-        arm: The arm's name in the study that is reported.
-        precision: One of :data:`PRECISIONS`.
-        ms, p95_ms: Median and 95th percentile of the time of one image, in milliseconds.
-        calls: Number of calls.
-        macs: Multiply-accumulates of one image.
-        note: The reason why there is no time; empty if there is one.
-        engine: Name and version of the inference engine.
-        size: Height and width of the image in pixels.
-        threads: Number of the engine's threads.
-        processor: Name of the processor.
-        versions: Versions of the packages that take part.
-        date: The day.
-        command: The command that repeats the measurement.
-    """
-
-    arm: str
-    precision: str
-    ms: float | None
-    p95_ms: float | None
+    arm: str  # in the study that is reported
+    precision: str  # one of PRECISIONS
+    ms: float | None  # median time of one image, in milliseconds
+    p95_ms: float | None  # 95th percentile of the times
     calls: int | None
-    macs: int | None
-    note: str
-    engine: str
-    size: int
+    macs: int | None  # multiply-accumulates of one image
+    note: str  # the reason why there is no time; empty if there is one
+    engine: str  # name and version
+    size: int  # height and width of the image in pixels
     threads: int
     processor: str
-    versions: str
+    versions: str  # of the packages that take part
     date: str
-    command: str
+    command: str  # repeats the measurement
 
 
 _COLUMNS = tuple(ArmLatency.__dataclass_fields__)

@@ -100,7 +100,10 @@ def run_all(
                 continue
             waiting.remove(run)
             try:
-                running[run] = submit(make_job(run, _weights(teacher)))
+                weights = None
+                if teacher is not None:
+                    weights = checkpoint_of(teacher.folder, run.arm.study.checkpoint).resolve()
+                running[run] = submit(make_job(run, weights))
                 say(f"started  {run.name}")
             except UserError as error:
                 failed[run] = str(error)
@@ -117,9 +120,3 @@ def run_all(
         if running:
             time.sleep(pause)
     return failed
-
-
-def _weights(teacher: Run | None) -> Path | None:
-    if teacher is None:
-        return None
-    return checkpoint_of(teacher.folder, teacher.arm.study.checkpoint).resolve()

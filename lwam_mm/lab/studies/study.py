@@ -32,24 +32,16 @@ class StudyError(UserError):
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """One of the trainings that a study compares.
+    """One of the trainings that a study compares."""
 
-    Attributes:
-        name: Its name in the study that was read.
-        study: The study that its runs belong to; another one if the arm is shared.
-        original: Its name in that study.
-        teacher: Name of the arm of ``study`` that teaches it, or None.
-        teacher_seed: Seed of that teacher; the run's own if None.
-    """
-
-    name: str
-    study: Study = field(repr=False)
-    original: str
+    name: str  # in the study that was read
+    study: Study = field(repr=False)  # which its runs belong to; another one if the arm is shared
+    original: str  # its name in that study
     config: Path
     overrides: Mapping[str, Any]
     remove: Sequence[str]
-    teacher: str | None
-    teacher_seed: int | None
+    teacher: str | None  # the arm of that study that teaches it
+    teacher_seed: int | None  # None for the run's own
 
 
 @dataclass(frozen=True)
