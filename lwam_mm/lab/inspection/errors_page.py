@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -106,11 +107,11 @@ def draw_precision_recall(title: str, curves: Mapping[str, Curve], share: float)
     ``title`` is for readers who cannot see the picture; ``share``, 0..1, is the class's share of
     all pixels, which is the precision of guessing.
     """
-    first, *others = curves.values()
+    first = next(iter(curves.values()))
     lines = [("guess", _points(np.array([0, 1]), np.array([share, share])))]
-    # The first line is drawn last, on top of the others.
-    for kind, curve in [*(("curve other", other) for other in reversed(others)), ("curve", first)]:
+    for curve in reversed(curves.values()):  # the first line on top of the others
         known = ~np.isnan(curve.precision)
+        kind = "curve" if curve is first else "curve other"
         lines.append((kind, _points(curve.recall[known], curve.precision[known])))
     best = _place(first.recall[first.best], first.precision[first.best])
     return render(
@@ -120,10 +121,9 @@ def draw_precision_recall(title: str, curves: Mapping[str, Curve], share: float)
 
 
 def _points(recall: np.ndarray, precision: np.ndarray) -> str:
-    points = np.round(np.stack(_place(recall, precision), axis=1), 1)
+    places = np.stack(_place(recall, precision), axis=1).round(1)
     # Thresholds at the same tenth of a pixel as the one before only make the page larger.
-    fresh = np.append(True, np.any(points[1:] != points[:-1], axis=1))
-    return " ".join(f"{x:g},{y:g}" for x, y in points[fresh])
+    return " ".join(text for text, _ in groupby(f"{x:g},{y:g}" for x, y in places))
 
 
 def _place(recall, precision):
