@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,15 +11,16 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 from prettytable import PrettyTable
 
-from lwam_mm.evaluation.class_metric import ClassMetric, labelled_pairs
+from lwam_mm.evaluation.class_metric import ClassMetric
 from lwam_mm.evaluation.regions import PREDICTED, TRUE, count_regions
+from lwam_mm.evaluation.scores import check_same_size
 
 
 @METRICS.register_module()
 class RegionMetric(ClassMetric):
     """Share of the defect regions that are found, and number of false regions per image.
 
-    A region is a connected set of pixels of one class other than the background, diagonal
+    A region is a connected set of pixels of one class other than class 0, the background, diagonal
     neighbours included, of at least ``min_area`` pixels. Ignored pixels do not count. At a share s,
 
     - a **true region is found** if at least s of its pixels are predicted as its class, and
@@ -36,8 +38,6 @@ class RegionMetric(ClassMetric):
     Args:
         shares: Shares s, each greater than 0 and at most 1.
         min_area: Smallest region that counts, in pixels of the ground truth.
-        background: Index of the class that has no regions.
-        ignore_index: Ground-truth value of pixels that are not counted.
         **kwargs: Those of :class:`~lwam_mm.evaluation.class_metric.ClassMetric`.
 
     Raises:
@@ -48,84 +48,49 @@ class RegionMetric(ClassMetric):
     """
 
     def __init__(
-        self,
-        shares: Sequence[float] = (0.1, 0.5),
-        min_area: int = 1,
-        background: int = 0,
-        ignore_index: int = 255,
-        **kwargs: Any,
+        self, shares: Sequence[float] = (0.1, 0.5), min_area: int = 1, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         if not shares or not all(0 < share <= 1 for share in shares):
             raise ValueError(
-                f"shares={shares!r}: give one or more, each greater than 0 and at most 1, such as "
+                f"shares={shares!r}: name one or more, each greater than 0 and at most 1, such as "
                 "0.5 for half of a region's pixels"
             )
         if min_area < 1:
             raise ValueError(f"min_area={min_area}: a region has at least 1 pixel")
         self.shares = tuple(shares)
         self.min_area = min_area
-        self.background = background
-        self.ignore_index = ignore_index
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Count the regions of one batch.
-
-        Args:
-            data_batch: Ignored.
-            data_samples: As those of
-                :meth:`~lwam_mm.evaluation.segmentation_metric.SegmentationMetric.process`.
-
-        Raises:
-            ValueError: Sizes differ or a sample has no ground truth; the message names the file.
-        """
-        for pair in labelled_pairs(data_samples):
-            if pair.truth.shape != pair.prediction.shape:
-                raise ValueError(
-                    f"{pair.truth_name} has shape {pair.truth.shape}, but the prediction for "
-                    f"{pair.image_name} has {pair.prediction.shape}. Predict at the ground "
-                    "truth's size."
-                )
-            self.results.append(
-                count_regions(
-                    pair.truth,
-                    pair.prediction,
-                    len(self.classes),
-                    self.shares,
-                    background=self.background,
-                    ignore_index=self.ignore_index,
-                    min_area=self.min_area,
-                )
-            )
+    def count(
+        self, truth: np.ndarray, prediction: np.ndarray, truth_name: str, image_name: str
+    ) -> np.ndarray:
+        """Count an image's regions; see :func:`~lwam_mm.evaluation.regions.count_regions`."""
+        check_same_size(truth, prediction, truth_name, image_name)
+        return count_regions(
+            truth,
+            prediction,
+            len(self.classes),
+            self.shares,
+            ignore_index=self.ignore_index,
+            min_area=self.min_area,
+        )
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
-        """Sum the counts of all images, log a table and return the scores.
-
-        Args:
-            results: One array of :func:`~lwam_mm.evaluation.regions.count_regions` for each image.
-
-        Returns:
-            The scores by name (see the class), without undefined ones.
-        """
+        """Sum the counts of all images, log a table and return the scores (see the class)."""
         counts = np.sum(results, axis=0, dtype=np.int64)
-        *classes, any_defect = counts
-        named = {
-            name: count
-            for index, (name, count) in enumerate(zip(self.classes, classes, strict=True))
-            if index != self.background
-        }
-        figures: dict[str, float | None] = {}
+        named = dict(zip(self.classes[1:], counts[1:-1], strict=True))
+        any_defect = counts[-1]
+        scores: dict[str, float] = {}
         for index, share in enumerate(self.shares, start=1):
             percent = f"{100 * share:g}"
             for what, count in (("Region", sum(named.values())), ("Defect", any_defect)):
-                figures[f"{what}Recall{percent}"] = _recall(count, index)
-                figures[f"False{what}s{percent}"] = _false(count, index) / len(results)
+                scores[f"{what}Recall{percent}"] = _recall(count, index)
+                scores[f"False{what}s{percent}"] = _false(count, index) / len(results)
             for name, count in named.items():
-                figures[f"RegionRecall{percent}.{name}"] = _recall(count, index)
-                figures[f"FalseRegions{percent}.{name}"] = _false(count, index) / len(results)
-        self.forget([key for key, value in figures.items() if value is None])
+                scores[f"RegionRecall{percent}.{name}"] = _recall(count, index)
+                scores[f"FalseRegions{percent}.{name}"] = _false(count, index) / len(results)
         print_log(f"regions:\n{self._table(named, any_defect, len(results))}", logger="current")
-        return {key: value for key, value in figures.items() if value is not None}
+        return self.defined(scores)
 
     def _table(self, named: dict[str, np.ndarray], any_defect: np.ndarray, images: int) -> str:
         headings = [
@@ -144,9 +109,9 @@ class RegionMetric(ClassMetric):
         return table.get_string()
 
 
-def _recall(count: np.ndarray, index: int) -> float | None:
+def _recall(count: np.ndarray, index: int) -> float:
     regions, found = count[TRUE, 0], count[TRUE, index]
-    return float(100 * found / regions) if regions else None
+    return float(100 * found / regions) if regions else math.nan
 
 
 def _false(count: np.ndarray, index: int) -> float:

@@ -10,9 +10,6 @@ import numpy as np
 TRUE, PREDICTED = 0, 1
 """Indices of the counts: regions of the ground truth, and of the prediction."""
 
-# A share is the quotient of two integers; its rounding must not decide.
-_ROUNDING = 1e-9
-
 
 def count_regions(
     truth: np.ndarray,
@@ -20,7 +17,6 @@ def count_regions(
     num_classes: int,
     shares: Sequence[float],
     *,
-    background: int = 0,
     ignore_index: int = 255,
     min_area: int = 1,
 ) -> np.ndarray:
@@ -34,16 +30,16 @@ def count_regions(
     Args:
         truth: Labels, integers (H, W); ``ignore_index`` marks pixels that are not counted.
         prediction: Predicted classes, integers (H, W).
-        num_classes: Number of classes C.
+        num_classes: Number of classes C; class 0 is the background, which has no regions.
         shares: S shares, each greater than 0 and at most 1.
-        background: The class that has no regions.
         ignore_index: Label of pixels that are not counted.
-        min_area: Smallest area in pixels that counts.
+        min_area: Smallest area in pixels that counts, 1 or more.
 
     Returns:
-        int64 array (C + 1, 2, 1 + S): for each class, and finally for "any defect" (all classes
-        but the background as one), and for ground truth and prediction (:data:`TRUE`,
-        :data:`PREDICTED`), the number of regions and how many of them are covered to each share.
+        int64 array (C + 1, 2, 1 + S): for each class (0 for the background), and finally for "any
+        defect" (all classes but the background as one), and for ground truth and prediction
+        (:data:`TRUE`, :data:`PREDICTED`), the number of regions and how many of them are covered
+        to each share.
 
     Example:
         >>> truth = np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 1]])
@@ -55,34 +51,22 @@ def count_regions(
         [1, 1, 0]
     """
     counted = truth != ignore_index
-    masks = [(truth == index, prediction == index) for index in range(num_classes)]
-    masks[background] = (np.zeros_like(counted), np.zeros_like(counted))
-    masks.append((counted & (truth != background), prediction != background))
-    return np.array(
-        [
-            [
-                _count(true, predicted, counted, shares, min_area),
-                _count(predicted, true, counted, shares, min_area),
-            ]
-            for true, predicted in masks
-        ],
-        np.int64,
-    )
+    masks = [(truth == index, prediction == index) for index in range(1, num_classes)]
+    masks.append((counted & (truth != 0), prediction != 0))
+    counts = np.zeros((num_classes + 1, 2, 1 + len(shares)), np.int64)
+    for index, (true, predicted) in enumerate(masks, start=1):
+        counts[index, TRUE] = _count(true, predicted, counted, shares, min_area)
+        counts[index, PREDICTED] = _count(predicted, true, counted, shares, min_area)
+    return counts
 
 
-def _count(
-    mask: np.ndarray,
-    other: np.ndarray,
-    counted: np.ndarray,
-    shares: Sequence[float],
-    min_area: int,
-) -> list[int]:
-    if not mask.any():
+def _count(mask, other, counted, shares: Sequence[float], min_area: int) -> list[int]:
+    if not mask.any():  # most classes are on few images
         return [0] * (1 + len(shares))
     # Ignored pixels too: they do not separate the regions on both sides of them.
     count, numbers = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     areas = np.bincount(numbers[counted], minlength=count)[1:]
     covered = np.bincount(numbers[counted & other], minlength=count)[1:]
-    large = areas >= max(min_area, 1)
+    large = areas >= min_area
     share = covered[large] / areas[large]
-    return [int(large.sum()), *(int((share >= s - _ROUNDING).sum()) for s in shares)]
+    return [int(large.sum()), *(int((share >= s).sum()) for s in shares)]

@@ -27,12 +27,8 @@ class SegmentationScores:
 
     Attributes:
         accuracy: Share of the counted pixels that are correct, mmseg's ``aAcc``.
-        iou: Per class, float64 (C,).
-        dice: Per class, float64 (C,).
-        precision: Per class, float64 (C,).
-        recall: Per class, float64 (C,).
-        truth_pixels: Ground-truth pixels per class, int64 (C,).
-        predicted_pixels: Predicted pixels per class, int64 (C,).
+        iou, dice, precision, recall: Per class, float64 (C,).
+        truth_pixels, predicted_pixels: Pixels per class, int64 (C,).
     """
 
     accuracy: float
@@ -96,11 +92,7 @@ def confusion_matrix(
                 f"{name}: class numbers must be integers, got {array.dtype}. "
                 "Take the argmax of scores or probabilities first."
             )
-    if label.shape != prediction.shape:
-        raise ValueError(
-            f"{label_name} has shape {label.shape}, but the prediction for {prediction_name} has "
-            f"{prediction.shape}. Predict at the ground truth's size."
-        )
+    check_same_size(label, prediction, label_name, prediction_name)
     counted = label != ignore_index
     _check_range(
         label[counted],
@@ -120,15 +112,23 @@ def confusion_matrix(
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
+def check_same_size(
+    label: np.ndarray, prediction: np.ndarray, label_name: str, prediction_name: str
+) -> None:
+    """Raise a ValueError if ground truth and prediction differ in shape."""
+    if label.shape != prediction.shape:
+        raise ValueError(
+            f"{label_name} has shape {label.shape}, but the prediction for {prediction_name} has "
+            f"{prediction.shape}. Predict at the ground truth's size."
+        )
+
+
 def confusion_to_metrics(confusion: np.ndarray) -> SegmentationScores:
     """Turn a confusion matrix into scores.
 
     Args:
         confusion: Integers (C, C), row = true class, column = predicted class; the sum of
             :func:`confusion_matrix` over images.
-
-    Returns:
-        Per-class scores and means in percent.
 
     Raises:
         ValueError: The matrix is not square, not of integers, or counts no pixel.

@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 from prettytable import PrettyTable
 
-from lwam_mm.evaluation.class_metric import ClassMetric, labelled_pairs
+from lwam_mm.evaluation.class_metric import ClassMetric
 from lwam_mm.evaluation.scores import SegmentationScores, confusion_matrix, confusion_to_metrics
 from lwam_mm.utils.atomic_files import write_atomically
 
@@ -36,7 +36,6 @@ class SegmentationMetric(ClassMetric):
     Counts are int64 throughout; processes exchange one (C, C) matrix for each image.
 
     Args:
-        ignore_index: Ground-truth value of pixels that are not counted.
         output_dir: Folder for the predicted masks, single-channel PNGs of class indices under the
             images' names; created if missing. None writes nothing.
         keep_results: Ignored; mmseg's ``test.py --out DIR`` sets it together with ``output_dir``.
@@ -48,13 +47,11 @@ class SegmentationMetric(ClassMetric):
 
     def __init__(
         self,
-        ignore_index: int = 255,
         output_dir: str | Path | None = None,
         keep_results: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.ignore_index = ignore_index
         self.output_dir = None if output_dir is None else Path(output_dir)
         # Set by PredictionPicturesHook: names then start below this folder.
         self.image_root: Path | None = None
@@ -62,40 +59,27 @@ class SegmentationMetric(ClassMetric):
         if self.output_dir is not None:
             self.output_dir.mkdir(parents=True, exist_ok=True)
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Count one batch.
-
-        Args:
-            data_batch: Ignored.
-            data_samples: For each image a dict with ``pred_sem_seg`` and ``gt_sem_seg``, whose
-                ``data`` is an integer tensor (1, H, W), and with ``img_path`` and ``seg_map_path``
-                if known.
-
-        Raises:
-            ValueError: A value is not a class, sizes differ or a sample has no ground truth; the
-                message names the file.
-        """
-        for pair in labelled_pairs(data_samples):
-            self.results.append(
-                confusion_matrix(
-                    pair.truth,
-                    pair.prediction,
-                    len(self.classes),
-                    self.ignore_index,
-                    label_name=pair.truth_name,
-                    prediction_name=pair.image_name,
-                )
-            )
-            if self.output_dir is not None:
-                _write_mask(self._mask_file(pair.image_name), pair.prediction)
+    def count(
+        self, truth: np.ndarray, prediction: np.ndarray, truth_name: str, image_name: str
+    ) -> np.ndarray:
+        """Count an image's pixels, int64 (C, C), and write its mask if there is a folder for it."""
+        counts = confusion_matrix(
+            truth,
+            prediction,
+            len(self.classes),
+            self.ignore_index,
+            label_name=truth_name,
+            prediction_name=image_name,
+        )
+        if self.output_dir is not None:
+            _write_mask(self._mask_file(image_name), prediction)
+        return counts
 
     def _mask_file(self, image_name: str) -> Path:
-        image = Path(image_name)
+        name = Path(image_name).name
         if self.image_root is not None:
-            image = Path(os.path.relpath(image, self.image_root))
-        else:
-            image = Path(image.name)
-        file = self.output_dir / image.with_suffix(".png")
+            name = os.path.relpath(image_name, self.image_root)
+        file = (self.output_dir / name).with_suffix(".png")
         if self._written.setdefault(file, image_name) != image_name:
             raise ValueError(
                 f"{image_name}: its predicted mask would overwrite {file}, which is that of "
@@ -105,13 +89,7 @@ class SegmentationMetric(ClassMetric):
         return file
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
-        """Sum the counts of all images, log a table and return the scores.
-
-        Args:
-            results: One int64 array (C, C) for each image.
-
-        Returns:
-            Scores in percent, without undefined ones (see the class).
+        """Sum the counts of all images, log a table and return the scores (see the class).
 
         Raises:
             ValueError: No pixel was counted.
@@ -120,7 +98,6 @@ class SegmentationMetric(ClassMetric):
         scores = confusion_to_metrics(confusion)
         print_log(f"scores in percent:\n{_table(scores, self.classes)}", logger="current")
         self._log_undefined(scores)
-
         per_class = {
             f"{name}.{class_name}": float(values[index])
             for index, class_name in enumerate(self.classes)
@@ -131,34 +108,31 @@ class SegmentationMetric(ClassMetric):
                 ("Recall", scores.recall),
             )
         }
-        undefined = [key for key, value in per_class.items() if np.isnan(value)]
-        self.forget(undefined)
-        defined = {key: value for key, value in per_class.items() if key not in undefined}
-        return {**scores.means, **defined}
+        return {**scores.means, **self.defined(per_class)}
 
     def _log_undefined(self, scores: SegmentationScores) -> None:
-        in_truth, in_prediction = scores.truth_pixels > 0, scores.predicted_pixels > 0
-        self._log_classes(
-            ~in_truth & ~in_prediction,
-            "in neither ground truth nor predictions, so left out of all means",
-            logging.WARNING,
-        )
-        self._log_classes(
-            ~in_truth & in_prediction,
-            "not in the ground truth but predicted: IoU 0, left out of mRecall and mAcc",
-            logging.WARNING,
-        )
-        # Not a warning: this is normal in the first epochs.
-        self._log_classes(
-            in_truth & ~in_prediction,
-            "never predicted: IoU 0, left out of mPrecision",
-            logging.INFO,
-        )
-
-    def _log_classes(self, selected: np.ndarray, what: str, level: int) -> None:
-        names = [name for name, chosen in zip(self.classes, selected, strict=True) if chosen]
-        if names:
-            print_log(f"class(es) {', '.join(names)} {what}", logger="current", level=level)
+        true, predicted = scores.truth_pixels > 0, scores.predicted_pixels > 0
+        for selected, what, level in (
+            (
+                ~true & ~predicted,
+                "in neither ground truth nor predictions, so left out of all means",
+                logging.WARNING,
+            ),
+            (
+                ~true & predicted,
+                "not in the ground truth but predicted: IoU 0, left out of mRecall and mAcc",
+                logging.WARNING,
+            ),
+            # Not a warning: this is normal in the first epochs.
+            (
+                true & ~predicted,
+                "never predicted: IoU 0, left out of mPrecision",
+                logging.INFO,
+            ),
+        ):
+            if selected.any():
+                names = ", ".join(np.array(self.classes)[selected])
+                print_log(f"class(es) {names} {what}", logger="current", level=level)
 
 
 def _write_mask(path: Path, mask: np.ndarray) -> None:

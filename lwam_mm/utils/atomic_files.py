@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -46,6 +47,11 @@ def write_atomically(path: str | Path, data: bytes, durable: bool = False) -> No
     """
     with replacing(path, durable) as unfinished:
         unfinished.write_bytes(data)
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write ``value`` to ``path`` as indented JSON; see :func:`write_atomically`."""
+    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def remove_unfinished(folder: str | Path) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lwam_mm.lab.studies import execute_run
+from lwam_mm.lab.studies.latency import ArmLatency
 from lwam_mm.lab.studies.study import Study, read_study
 
 _PLAIN = "model = dict(type='Plain', width=4, parts=[1, 2, 3])\nrandomness = dict(seed=7)\n"
@@ -16,6 +17,21 @@ _DISTILLATION = (
     "model = dict(type='Distil', architecture=dict(width=4), teacher=dict(type='Old'),\n"
     "    teacher_ckpt=None, losses=dict(loss_a=dict(weight=1.0), loss_b=dict(weight=2.0)))\n"
 )
+
+LATENCY_SETTING = dict(
+    engine="OpenVINO 2026.2",
+    size=256,
+    threads=2,
+    processor="Quick, (R) 9",
+    versions="lwam_mm 0.1.0, torch 2.9",
+    date="2026-10-01",
+    command="python tools/measure_latency.py configs/ablations/x.py --size 256",
+)
+
+
+def make_latency(arm, precision, ms=None, p95_ms=None, calls=None, macs=None, note="", **setting):
+    """The latency of an arm, measured as :data:`LATENCY_SETTING` says if nothing else does."""
+    return ArmLatency(arm, precision, ms, p95_ms, calls, macs, note, **(LATENCY_SETTING | setting))
 
 
 @pytest.fixture

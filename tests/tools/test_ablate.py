@@ -9,7 +9,7 @@ import signal
 import pytest
 import study_fixtures
 
-from lwam_mm.lab.studies.prepare_run import BegunRunsError
+from lwam_mm.lab.studies.study import StudyError
 
 stub_tools, write_study = study_fixtures.stub_tools, study_fixtures.write_study
 
@@ -38,7 +38,7 @@ def test_one_failure_is_named_and_the_rest_is_there(
     page = tmp_path / "work_dirs" / "ablations" / "small" / "small.md"
     assert re.search(r"\| a +\| +50.00 \|", page.read_text())
 
-    with pytest.raises(BegunRunsError, match="seed-0 \\(finished\\)"):
+    with pytest.raises(StudyError, match="seed-0 \\(finished\\)"):
         ablate(study, "--seeds", "0")
     (traces / "mended").touch()
     (traces / "a-seed-0").unlink()

@@ -11,19 +11,12 @@ from statistics import median
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
-from mmseg.registry import DATASETS, MODELS
 from torch import nn
 
-from lwam_mm.datasets.decode import decode_mask, read_bytes
-from lwam_mm.datasets.layout import Pair, pair_files
-from lwam_mm.datasets.splits import splits_from_root
-from lwam_mm.engine.launch import evaluate
+from lwam_mm.deploy.compared_models import ValidationImages, load_multi_branch, torch_stage
 from lwam_mm.evaluation.scores import confusion_matrix, confusion_to_metrics
-from lwam_mm.lab.demo.data import DemoData
 from lwam_mm.lab.pages.pictures import Sample
 from lwam_mm.lab.pages.table import ModelScores
-from lwam_mm.models.checkpoint import load_weights
 from lwam_mm.models.reparam.fold import reparameterize
 from lwam_mm.runtime import Predictor, read_image
 
@@ -42,87 +35,64 @@ class TrainedModel:
 
     def build(self) -> nn.Module:
         """Build the model as it is compared, in eval mode."""
-        model = MODELS.build(self.config.model).eval()
-        load_weights(model, self.checkpoint)
+        model, _ = load_multi_branch(self.config, self.checkpoint)
         return reparameterize(model, inplace=True) if self.folded else model
 
 
 def compare(
-    trained: Sequence[TrainedModel], exported: str, bundle: Path, data: DemoData, size: int
+    trained: Sequence[TrainedModel], exported: str, bundle: Path, classes: Sequence[str], size: int
 ) -> tuple[list[ModelScores], list[Sample]]:
     """Evaluate and time the trained models and the exported one on the held-out split.
 
-    Args:
-        trained: The torch models; the last one is the one that was exported.
-        exported: The exported model's name in the report.
-        bundle: The exported model.
-        data: The data set.
-        size: Height and width in pixels of the image that the torch models are timed on.
+    The last of the ``trained`` models is the one that was exported, as ``bundle``; ``exported`` is
+    its name in the report. The torch models are timed on an image of ``size`` x ``size`` pixels.
 
     Returns:
         The scores of each model, the exported one last, and held-out layers that together show as
         many classes as possible.
     """
-    pairs = _held_out_pairs(data)
-    truths = {pair: _truth(pair, len(data.classes)) for pair in pairs}
+    # The gate's reader, with the held-out split in place of the validation set.
+    layers = ValidationImages(Config(dict(val_dataloader=trained[-1].config.test_dataloader)))
     predictor = Predictor(bundle)
-    labels = {pair: predictor(pair.image).labels for pair in pairs}
-    confusion = sum(
-        confusion_matrix(
-            truths[pair],
-            labels[pair],
-            len(data.classes),
-            label_name=str(pair.mask),
-            prediction_name=str(pair.image),
-        )
-        for pair in pairs
-    )
-    tested = {
-        model.name: evaluate(model.config, model.checkpoint, fold=model.folded) for model in trained
-    }
     nets = {model.name: model.build() for model in trained}
-    image = read_image(pairs[0].image)
+    stages = {name: torch_stage(net) for name, net in nets.items()}
+    stages[exported] = lambda layer: predictor(layer.path)
+    confusions = {name: np.zeros((len(classes),) * 2, np.int64) for name in stages}
+    for layer in layers:
+        for name, segment in stages.items():
+            confusions[name] += confusion_matrix(
+                layer.truth, segment(layer).labels, len(classes), prediction_name=str(layer.path)
+            )
+    image = read_image(layers[0].path)
     milliseconds = measure_in_turn(
         {name: _forward(net, size) for name, net in nets.items()}
         | {exported: lambda: predictor(image)}
     )
     parameters = {name: sum(p.numel() for p in net.parameters()) for name, net in nets.items()}
     parameters[exported] = parameters[trained[-1].name]
-    scores = {
-        name: (found["mIoU"], [found.get(f"IoU.{class_name}") for class_name in data.classes])
-        for name, found in tested.items()
-    }
-    metrics = confusion_to_metrics(confusion)
-    scores[exported] = metrics.means["mIoU"], list(metrics.iou)
-    shown = _choose_layers(truths)
-    predictions = {
-        model.name: _predict(nets[model.name], model.config, shown)
-        for model in trained
-        if model.shown
-    }
-    predictions[exported] = labels
+    scores = {name: confusion_to_metrics(confusion) for name, confusion in confusions.items()}
+    shown = [*(model.name for model in trained if model.shown), exported]
+    chosen = choose_layers([layer.truth for layer in layers])
     return [
-        ModelScores(name, *found, parameters[name], milliseconds[name])
+        ModelScores(
+            name, found.means["mIoU"], list(found.iou), parameters[name], milliseconds[name]
+        )
         for name, found in scores.items()
     ], [
         Sample(
-            pair.image.name,
-            read_image(pair.image),
-            truths[pair],
-            {name: by_pair[pair] for name, by_pair in predictions.items()},
+            layer.path.name,
+            read_image(layer.path),
+            layer.truth,
+            {name: stages[name](layer).labels for name in shown},
         )
-        for pair in shown
+        for layer in map(layers.__getitem__, chosen)
     ]
 
 
 def measure_in_turn(
     runs: Mapping[str, Callable[[], object]], *, rounds: int = 20, warm_up: int = 3
 ) -> dict[str, float]:
-    """Time functions in turn, so that a noisy machine slows all alike.
-
-    Returns:
-        Median milliseconds of a call by name, over the rounds after the warm-up.
-    """
+    """Time functions in turn, so that a noisy machine slows all alike; return median ms by name."""
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(warm_up + rounds):
         for name, run in runs.items():
@@ -130,17 +100,6 @@ def measure_in_turn(
             run()
             taken[name].append(1000 * (time.perf_counter() - start))
     return {name: median(times[warm_up:]) for name, times in taken.items()}
-
-
-def _held_out_pairs(data: DemoData) -> list[Pair]:
-    for split in splits_from_root(data.root, data.suffixes):
-        if split.name == data.held_out:
-            return pair_files(split)[0]
-    raise FileNotFoundError(f"{data.root}: has no split named {data.held_out}")
-
-
-def _truth(pair: Pair, num_classes: int) -> np.ndarray:
-    return decode_mask(read_bytes(pair.mask), pair.mask, num_classes)
 
 
 def _forward(model: nn.Module, size: int) -> Callable[[], None]:
@@ -153,28 +112,13 @@ def _forward(model: nn.Module, size: int) -> Callable[[], None]:
     return run
 
 
-def _predict(net: nn.Module, config: Config, pairs: Sequence[Pair]) -> dict[Pair, np.ndarray]:
-    """Return the labels of some layers, after the same pipeline as in a test."""
-    dataset = DATASETS.build(config.test_dataloader.dataset)
-    indices = {
-        Path(dataset.get_data_info(at)["img_path"]).resolve(): at for at in range(len(dataset))
-    }
-    labels = {}
-    for pair in pairs:
-        batch = pseudo_collate([dataset[indices[pair.image.resolve()]]])
-        with torch.inference_mode():
-            (sample,) = net.test_step(batch)
-        labels[pair] = sample.pred_sem_seg.data[0].numpy().astype(np.uint8)
-    return labels
-
-
-def _choose_layers(truths: Mapping[Pair, np.ndarray]) -> list[Pair]:
+def choose_layers(truths: Sequence[np.ndarray]) -> list[int]:
     """Choose the layers to show: each adds as many classes as possible, the richest first."""
-    classes = {pair: set(np.unique(truth).tolist()) - {0, 255} for pair, truth in truths.items()}
-    chosen: list[Pair] = []
+    classes = {at: set(np.unique(truth).tolist()) - {0, 255} for at, truth in enumerate(truths)}
+    chosen: list[int] = []
     seen: set[int] = set()
     while classes and len(chosen) < _SHOWN:
-        best = max(classes, key=lambda pair: (len(classes[pair] - seen), len(classes[pair])))
+        best = max(classes, key=lambda at: (len(classes[at] - seen), len(classes[at])))
         chosen.append(best)
         seen |= classes.pop(best)
     return chosen

@@ -20,23 +20,14 @@ from lwam_mm.runtime.images import IMAGE_SUFFIXES
 
 @dataclass(frozen=True)
 class DemoData:
-    """A data set in the released layout that has passed the check.
-
-    Attributes:
-        root: Its folder.
-        classes: Class names in index order.
-        palette: One (R, G, B) of 0..255 a class.
-        suffixes: Suffixes of its images.
-        held_out: The split that the demo reports on: ``test``, or ``val`` if there is no test.
-        class_weight: One weight a class for the loss; the configs' own if None.
-    """
+    """A data set in the released layout that has passed the check."""
 
     root: Path
-    classes: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
-    suffixes: tuple[str, ...]
-    held_out: str
-    class_weight: tuple[float, ...] | None = None
+    classes: tuple[str, ...]  # names in index order
+    palette: tuple[tuple[int, int, int], ...]  # one (R, G, B) of 0..255 a class
+    suffixes: tuple[str, ...]  # of its images
+    held_out: str  # the split that the demo reports on: test, or val if there is no test
+    class_weight: tuple[float, ...] | None = None  # for the loss; the configs' own if None
 
     def point(self, config: Config) -> None:
         """Set a config to train, validate and test on this data set."""
@@ -70,8 +61,8 @@ def draw(
     if record.is_file():
         found = json.loads(record.read_text(encoding="utf-8"))
         if {key: found.get(key) for key in wanted} != wanted:
-            remedy = "remove the folder or choose another --work-dir."
             what = "holds a synthetic data set of other images."
+            remedy = "remove the folder or choose another --work-dir."
             raise error_for(Problem("other data", folder, what, remedy))
         progress(f"{folder} is left from an earlier run")
     else:

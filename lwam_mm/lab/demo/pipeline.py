@@ -15,9 +15,9 @@ from lwam_mm.engine.launch import load_config, train
 from lwam_mm.lab.demo.compare import TrainedModel, compare
 from lwam_mm.lab.demo.data import DemoData, adopt, draw
 from lwam_mm.lab.demo.report import write_report
-from lwam_mm.lab.pages.pictures import overlays
+from lwam_mm.lab.pages.pictures import Sample, overlays
 from lwam_mm.lab.pages.sheet import write_sheet
-from lwam_mm.lab.pages.table import models_table, text_table
+from lwam_mm.lab.pages.table import ModelScores, models_table, text_table
 from lwam_mm.runtime import Predictor
 from lwam_mm.runtime.predict_files import predict_files
 from lwam_mm.utils.paths import configs_folder
@@ -58,7 +58,11 @@ class Demo:
             lwam_mm.datasets.problem.DatasetError: If the user's data cannot be used as it is.
         """
         self._announce("data")
-        data = self._prepare_data()
+        if self._own_data is not None:
+            data = adopt(self._own_data, self._classes, progress=print)
+        else:
+            folder = self._work_dir / "data"
+            data = draw(folder, images=IMAGES, size=SIZE, seed=SEED, progress=print)
         teacher = self._train("teacher", TEACHER, data)
         student = self._train("student", STUDENT, data)
         distillation = self._train(
@@ -69,28 +73,55 @@ class Demo:
 
         self._announce("fold and export")
         bundle = self._work_dir / "bundle"
-        export_bundle(
-            self._config(STUDENT, data),
-            distilled,
-            bundle,
-            overwrite=True,
-            progress=lambda line: print(line, flush=True),
-        )
+        export_bundle(self._config(STUDENT, data), distilled, bundle, overwrite=True, progress=_say)
 
         self._announce("evaluate on the held-out layers")
+        config = self._config(STUDENT, data)
         trained = [
             TrainedModel("teacher", self._config(TEACHER, data), teacher, shown=True),
-            TrainedModel("student", self._config(STUDENT, data), student, shown=True),
-            TrainedModel("distilled student", self._config(STUDENT, data), distilled),
-            TrainedModel("distilled, folded", self._config(STUDENT, data), distilled, folded=True),
+            TrainedModel("student", config, student, shown=True),
+            TrainedModel("distilled student", config, distilled),
+            TrainedModel("distilled, folded", config, distilled, folded=True),
         ]
-        models, samples = compare(trained, "distilled, exported", bundle, data, SIZE)
+        models, samples = compare(trained, "distilled, exported", bundle, data.classes, SIZE)
 
         self._announce("predict and report")
         layers = data.root / "images" / data.held_out
         predict_files(Predictor(bundle), [layers], self._work_dir / "predictions")
-        drawn = self._own_data is None
-        shown = "synthetic layers of builds that training never saw" if drawn else data.root.name
+        report = self._report(data, bundle, models, samples)
+        pictures = [overlays(sample, data.palette) for sample in samples]
+        headings = ["layer", *list(pictures[0])[1:]]
+        write_sheet(
+            self._work_dir / "layers.png", headings, [list(row.values()) for row in pictures]
+        )
+        print(f"\n{text_table(*models_table(models, data.classes))}\n")
+        return report
+
+    def _config(self, name: str, data: DemoData, options: dict[str, str] | None = None) -> Config:
+        path = configs_folder() / "demo" / name
+        config = load_config(path, work_dir=self._work_dir / path.stem, options=options)
+        data.point(config)
+        if self._iterations is not None:
+            config.train_cfg.update(max_iters=self._iterations, val_interval=self._iterations)
+            config.default_hooks.checkpoint.interval = self._iterations
+        return config
+
+    def _train(
+        self, what: str, name: str, data: DemoData, options: dict[str, str] | None = None
+    ) -> Path:
+        self._announce(f"train the {what}")
+        return train(self._config(name, data, options))
+
+    def _report(
+        self,
+        data: DemoData,
+        bundle: Path,
+        models: Sequence[ModelScores],
+        samples: Sequence[Sample],
+    ) -> Path:
+        shown, command = "synthetic layers of builds that training never saw", "make demo"
+        if self._own_data is not None:
+            shown, command = data.root.name, f"make demo DATA={data.root}"
         report = self._work_dir / "report.html"
         write_report(
             report,
@@ -112,46 +143,18 @@ class Demo:
                 "torch": torch.__version__,
                 "whole run": f"{self._elapsed()} (minutes:seconds)",
             },
-            commands=[
-                "make demo" if drawn else f"make demo DATA={data.root}",
-                f"python tools/predict.py {bundle} IMAGES --out DIR",
-            ],
+            commands=[command, f"python tools/predict.py {bundle} IMAGES --out DIR"],
         )
-        pictures = [overlays(sample, data.palette) for sample in samples]
-        headings = ["layer", *list(pictures[0])[1:]]
-        write_sheet(
-            self._work_dir / "layers.png", headings, [list(row.values()) for row in pictures]
-        )
-        print(f"\n{text_table(*models_table(models, data.classes))}\n")
         return report
 
     def _announce(self, stage: str) -> None:
         self._stage += 1
-        print(f"\n=== {self._stage}/{_STAGES} {stage} ({self._elapsed()} so far) ===", flush=True)
+        _say(f"\n=== {self._stage}/{_STAGES} {stage} ({self._elapsed()} so far) ===")
 
     def _elapsed(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
         return f"{minutes}:{seconds:02d}"
 
-    def _prepare_data(self) -> DemoData:
-        if self._own_data is not None:
-            return adopt(self._own_data, self._classes, progress=print)
-        return draw(self._work_dir / "data", images=IMAGES, size=SIZE, seed=SEED, progress=print)
 
-    def _config(self, name: str, data: DemoData, options: dict[str, str] | None = None) -> Config:
-        config = load_config(
-            configs_folder() / "demo" / name,
-            work_dir=self._work_dir / Path(name).stem,
-            options=options,
-        )
-        data.point(config)
-        if self._iterations is not None:
-            config.train_cfg.update(max_iters=self._iterations, val_interval=self._iterations)
-            config.default_hooks.checkpoint.interval = self._iterations
-        return config
-
-    def _train(
-        self, what: str, name: str, data: DemoData, options: dict[str, str] | None = None
-    ) -> Path:
-        self._announce(f"train the {what}")
-        return train(self._config(name, data, options))
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -28,21 +28,14 @@ def write_report(
 ) -> None:
     """Write the report. All texts are shown as they are, never read as HTML.
 
-    Args:
-        path: The HTML file to write.
-        models: The models in the order to show them, the teacher first and the deployed one last.
-        samples: Images to show with truth and predictions beside each other.
-        classes: Class names in index order; class 0 is the background, which is not coloured.
-        palette: One (R, G, B) of 0..255 a class.
-        texts: ``title``, and if wanted ``notes`` below the table, ``facts`` by name and
-            ``commands`` that made the report.
+    The first of the ``models`` is the teacher, the last one the deployed model. The ``texts`` are
+    ``title``, and if wanted ``notes`` below the table, ``facts`` by name and ``commands``.
     """
-    predicted_by = list(dict.fromkeys(name for sample in samples for name in sample.predictions))
+    predicted_by = dict.fromkeys(name for sample in samples for name in sample.predictions)
     pictures = []
     for sample in samples:
-        drawn = overlays(sample, palette)
-        shown = ("image", "truth", *predicted_by)
-        uris = {name: as_data_uri(drawn[name]) if name in drawn else None for name in shown}
+        uris = dict.fromkeys(("image", "truth", *predicted_by))
+        uris |= {what: as_data_uri(drawn) for what, drawn in overlays(sample, palette).items()}
         pictures.append((sample.name, uris))
     write_page(
         path,
@@ -62,19 +55,15 @@ def write_report(
 def _cards(teacher: ModelScores, deployed: ModelScores) -> list[dict[str, str]]:
     """Return the known figures of the deployed model, each beside the teacher's if it is known."""
     cards = []
-    for what, unit, *figures in (
-        ("mean IoU", " %", *(format_percent(model.miou) for model in (deployed, teacher))),
-        ("parameters", "", *(format_parameters(m.parameters) for m in (deployed, teacher))),
-        (
-            "per image (median)",
-            " ms",
-            *(format_amount(m.milliseconds) for m in (deployed, teacher)),
-        ),
+    for what, unit, show, name in (
+        ("mean IoU", " %", format_percent, "miou"),
+        ("parameters", "", format_parameters, "parameters"),
+        ("per image (median)", " ms", format_amount, "milliseconds"),
     ):
         # A number and its unit must not be separated by a line break.
         own, against = (
             "" if figure == MISSING else f"{figure}{unit}".replace(" ", "\N{NO-BREAK SPACE}")
-            for figure in figures
+            for figure in (show(getattr(model, name)) for model in (deployed, teacher))
         )
         if own:
             cards.append(dict(figure=own, what=what, teacher=against))

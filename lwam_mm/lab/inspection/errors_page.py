@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -41,25 +42,18 @@ def write_errors_page(
 ) -> None:
     """Write the page. All texts are shown as they are, never read as HTML.
 
-    Args:
-        path: The HTML file to write.
-        findings: The errors to show.
-        judged: Name of the model whose errors are shown.
-        models: The models, for the table at the top.
-        classes: Class names in index order; class 0 is the background.
-        palette: One (R, G, B) of 0..255 a class.
-        texts: ``title``, and if wanted ``notes`` below the table, ``facts`` by name and
-            ``commands`` that made the page.
+    ``judged`` is the model whose errors are shown; the table at the top has all ``models``. The
+    ``texts`` are ``title``, and if wanted ``notes`` below the table, ``facts`` by name and
+    ``commands``.
     """
     worst = findings.worst
-    judged_first = sorted(findings.precision_recall, key=lambda name: name != judged)
-    counted = {name: findings.precision_recall[name] for name in judged_first}
+    counted = {judged: findings.precision_recall[judged], **findings.precision_recall}
     pictures = _encode([_pictures(judged, image.sample, palette) for image in worst])
     write_page(
         path,
         "errors.html",
         judged=judged,
-        others=judged_first[1:],
+        others=list(counted)[1:],
         table=models_table(models, classes),
         classes=classes,
         palette=palette,
@@ -88,10 +82,10 @@ def write_errors_page(
 def _curve(index: int, name: str, models: Mapping[str, PrecisionRecall]) -> dict[str, object]:
     """Return the plot of one class and its key figures; no plot without pixels of the class."""
     curves = {model: counted.curve(index) for model, counted in models.items()}
-    if any(curve is None for curve in curves.values()):
+    if None in curves.values():
         return dict(name=name, plot=None)
-    first = next(iter(curves))
-    curve, at = curves[first], curves[first].best
+    first, curve = next(iter(curves.items()))
+    at = curve.best
     average = ", ".join(
         f"{model} {100 * each.average_precision:.1f} %" for model, each in curves.items()
     )
@@ -107,20 +101,17 @@ def _curve(index: int, name: str, models: Mapping[str, PrecisionRecall]) -> dict
 
 
 def draw_precision_recall(title: str, curves: Mapping[str, Curve], share: float) -> Markup:
-    """Draw the precision over recall of one class as SVG.
+    """Draw the precision over recall of one class, by the segmentor's name, as SVG.
 
-    The first curve has a solid line, with a dot at its best F-score; the others are dashed.
-
-    Args:
-        title: A description for readers who cannot see the picture.
-        curves: One or more curves by the segmentor's name.
-        share: The class's share of all pixels, 0..1: the precision of guessing.
+    The first curve has a solid line, with a dot at its best F-score; the others are dashed. The
+    ``title`` is for readers who cannot see the picture; ``share``, 0..1, is the class's share of
+    all pixels, which is the precision of guessing.
     """
-    first, *others = curves.values()
+    first = next(iter(curves.values()))
     lines = [("guess", _points(np.array([0, 1]), np.array([share, share])))]
-    # The first line is drawn last, on top of the others.
-    for kind, curve in [*(("curve other", other) for other in reversed(others)), ("curve", first)]:
+    for curve in reversed(curves.values()):  # the first line on top of the others
         known = ~np.isnan(curve.precision)
+        kind = "curve" if curve is first else "curve other"
         lines.append((kind, _points(curve.recall[known], curve.precision[known])))
     best = _place(first.recall[first.best], first.precision[first.best])
     return render(
@@ -130,10 +121,9 @@ def draw_precision_recall(title: str, curves: Mapping[str, Curve], share: float)
 
 
 def _points(recall: np.ndarray, precision: np.ndarray) -> str:
-    points = np.round(np.stack(_place(recall, precision), axis=1), 1)
+    places = np.stack(_place(recall, precision), axis=1).round(1)
     # Thresholds at the same tenth of a pixel as the one before only make the page larger.
-    fresh = np.append(True, np.any(points[1:] != points[:-1], axis=1))
-    return " ".join(f"{x:g},{y:g}" for x, y in points[fresh])
+    return " ".join(text for text, _ in groupby(f"{x:g},{y:g}" for x, y in places))
 
 
 def _place(recall, precision):

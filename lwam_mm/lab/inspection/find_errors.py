@@ -21,36 +21,23 @@ from lwam_mm.utils.errors import UserError
 
 @dataclass(frozen=True)
 class WorstImage:
-    """An image that is segmented badly.
+    """An image that is segmented badly."""
 
-    Attributes:
-        score: Mean IoU in percent over the classes in its truth or in its prediction.
-        iou: IoU in percent by class, float64 of shape (C,); NaN for a class in neither.
-        sample: Image, truth and the predictions by the segmentor's name.
-    """
-
-    score: float
-    iou: np.ndarray
-    sample: Sample
+    score: float  # mean IoU in percent over the classes in its truth or in its prediction
+    iou: np.ndarray  # in percent by class, float64 of shape (C,); NaN for a class in neither
+    sample: Sample  # image, truth and the predictions by the segmentor's name
 
 
 @dataclass
 class Findings:
-    """The errors on a data set.
+    """The errors on a data set."""
 
-    Attributes:
-        images: Number of images.
-        confusion: Labelled pixels by the segmentor's name, int64 of shape (C, C), row = truth.
-        precision_recall: The same pixels by probability.
-        unlabelled: Number of images without a labelled pixel, which have no score.
-        worst: The worst images, worst first.
-    """
-
-    images: int
+    images: int  # their number
+    # Labelled pixels by the segmentor's name, int64 of shape (C, C), row = truth.
     confusion: dict[str, np.ndarray]
-    precision_recall: dict[str, PrecisionRecall]
-    unlabelled: int = 0
-    worst: list[WorstImage] = field(default_factory=list)
+    precision_recall: dict[str, PrecisionRecall]  # the same pixels by probability
+    unlabelled: int = 0  # number of images without a labelled pixel, which have no score
+    worst: list[WorstImage] = field(default_factory=list)  # worst first
 
 
 def find_errors(
@@ -65,13 +52,9 @@ def find_errors(
 
     Only counts and the worst images so far are kept, so memory does not grow with the data set.
 
-    Args:
-        segmentors: Segmentors of mmseg by the name to show, in eval mode.
-        judged: Name of the segmentor whose worst images are kept.
-        dataset: Samples of a test with truth, as mmseg's data sets return them.
-        classes: Names of the classes, in the order of the outputs.
-        worst: How many images to keep, 0 or more.
-        progress: Called with the number of finished images and of all.
+    The ``segmentors`` of mmseg, in eval mode, have the names to show; the ``worst`` images of the
+    one called ``judged`` are kept, 0 or more. The ``dataset`` is one of mmseg's for a test, with
+    truth. ``progress`` is called with the number of finished images and of all.
 
     Raises:
         UserError: If there are no images, an image has no truth, or a segmentor does not have one
@@ -87,7 +70,12 @@ def find_errors(
     for index in range(len(dataset)):
         item = dataset[index]
         path = Path(item["data_samples"].img_path)
-        truth = _truth(item, path)
+        if "gt_sem_seg" not in item["data_samples"]:
+            raise UserError(
+                f"{path}: has no truth to compare with; name the folder of masks (seg_map_path) in "
+                "the config's test_dataloader and load them in its pipeline"
+            )
+        truth = item["data_samples"].gt_sem_seg.data[0].numpy().astype(np.uint8)
         labels, confusions = {}, {}
         for name, segmentor in segmentors.items():
             labels[name], probabilities = _segment(segmentor, item, name, classes)
@@ -110,15 +98,6 @@ def find_errors(
             findings.worst.sort(key=lambda image: image.score)
             del findings.worst[worst:]
     return findings
-
-
-def _truth(item: dict[str, Any], path: Path) -> np.ndarray:
-    if "gt_sem_seg" not in item["data_samples"]:
-        raise UserError(
-            f"{path}: has no truth to compare with; name the folder of masks (seg_map_path) in "
-            "the config's test_dataloader and load them in its pipeline"
-        )
-    return item["data_samples"].gt_sem_seg.data[0].numpy().astype(np.uint8)
 
 
 def _segment(

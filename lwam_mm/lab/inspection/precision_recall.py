@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lwam_mm.datasets.classes import IGNORE_INDEX
+
 STEPS = 1000
 """Thresholds are 0, 1/STEPS, ... 1."""
 
@@ -14,17 +16,13 @@ STEPS = 1000
 class Curve:
     """Precision and recall of one class, all in 0..1.
 
-    A pixel counts as found if the class's probability reaches the threshold.
-
-    Attributes:
-        thresholds: Thresholds from 0 to 1, ascending, float64 of shape (T,).
-        precision: Correct share of the found pixels, float64 of shape (T,); NaN if none is found.
-        recall: Found share of the class's pixels, float64 of shape (T,).
+    A pixel counts as found if the class's probability reaches the threshold. Arrays are float64 of
+    shape (T,).
     """
 
-    thresholds: np.ndarray
-    precision: np.ndarray
-    recall: np.ndarray
+    thresholds: np.ndarray  # from 0 to 1, ascending
+    precision: np.ndarray  # correct share of the found pixels; NaN if none is found
+    recall: np.ndarray  # found share of the class's pixels
 
     @property
     def average_precision(self) -> float:
@@ -46,16 +44,10 @@ class Curve:
 
 
 class PrecisionRecall:
-    """Counter of pixels by class and probability, whose memory does not grow with the images.
+    """Counter of pixels by class and probability, whose memory does not grow with the images."""
 
-    Args:
-        num_classes: Number of classes C.
-        ignore_index: Label of pixels that are not counted.
-    """
-
-    def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
+    def __init__(self, num_classes: int) -> None:
         self.num_classes = num_classes
-        self.ignore_index = ignore_index
         self._all = np.zeros((num_classes, STEPS + 1), np.int64)
         self._right = np.zeros((num_classes, STEPS + 1), np.int64)
 
@@ -64,7 +56,7 @@ class PrecisionRecall:
 
         Args:
             probabilities: Floats in 0..1 of shape (C, H, W).
-            label: Class indices of shape (H, W).
+            label: Class indices of shape (H, W); 255 is not counted.
 
         Raises:
             ValueError: If the shapes do not fit, or a value is no probability.
@@ -74,7 +66,7 @@ class PrecisionRecall:
                 f"probabilities of shape {probabilities.shape} do not fit {self.num_classes} "
                 f"classes and a label of shape {label.shape}"
             )
-        counted = label != self.ignore_index
+        counted = label != IGNORE_INDEX
         truth = label[counted]
         for index in range(self.num_classes):
             values = probabilities[index][counted]
@@ -90,8 +82,8 @@ class PrecisionRecall:
 
     def curve(self, index: int) -> Curve | None:
         """Return a class's curve; None if no counted pixel belongs to it."""
-        right = _at_least(self._right[index])
-        found = _at_least(self._all[index])
+        # The counts of each bin and all above it.
+        right, found = (np.cumsum(c[index, ::-1])[::-1] for c in (self._right, self._all))
         if right[0] == 0:
             return None
         nothing = np.full(found.shape, np.nan)
@@ -100,8 +92,3 @@ class PrecisionRecall:
             precision=np.divide(right, found, out=nothing, where=found > 0),
             recall=right / right[0],
         )
-
-
-def _at_least(counts: np.ndarray) -> np.ndarray:
-    """Sum the counts of each bin and all above it."""
-    return np.cumsum(counts[::-1])[::-1]

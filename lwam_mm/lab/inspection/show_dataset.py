@@ -68,33 +68,29 @@ def show_dataset(
 def choose_images(pixels: np.ndarray, count: int, seed: int = 0) -> list[int]:
     """Choose images so that every class is shown about equally often, rare ones first.
 
+    Among the images of a class, one of the half with most pixels of it is drawn.
+
     Args:
         pixels: Pixels of each class in each image, integers of shape (images, C); class 0, the
             background, does not count.
         count: How many images to choose; all of them if there are no more.
-        seed: Seed of the draw among images of the same class, from the half with most pixels of it.
-
-    Returns:
-        Indices of images, each once.
+        seed: Seed of the draw.
     """
     random = np.random.default_rng(seed)
     contains = pixels > 0
     rarity = contains.sum(axis=0)
-    shown = np.zeros(pixels.shape[1], int)
-    left = np.ones(len(pixels), bool)
-    chosen: list[int] = []
-    while len(chosen) < min(count, len(pixels)):
-        candidates = np.flatnonzero(left)
-        wanted = [c for c in range(1, pixels.shape[1]) if np.any(contains[left, c])]
+    left, chosen = list(range(len(pixels))), []
+    while left and len(chosen) < count:
+        shown = contains[chosen].sum(axis=0)
+        wanted = [c for c in range(1, pixels.shape[1]) if contains[left, c].any()]
+        candidates = left
         if wanted:
             rarest = min(wanted, key=lambda c: (shown[c], rarity[c]))
-            candidates = np.flatnonzero(left & contains[:, rarest])
-            by_size = candidates[np.argsort(-pixels[candidates, rarest], kind="stable")]
-            candidates = by_size[: (len(by_size) + 1) // 2]
-        index = int(random.choice(candidates))
-        chosen.append(index)
-        left[index] = False
-        shown += contains[index]
+            candidates = [index for index in left if contains[index, rarest]]
+            candidates.sort(key=lambda index: -pixels[index, rarest])
+            candidates = candidates[: (len(candidates) + 1) // 2]
+        chosen.append(int(random.choice(candidates)))
+        left.remove(chosen[-1])
     return chosen
 
 
@@ -102,11 +98,6 @@ def augmented_views(
     dataset: Sequence[dict[str, Any]], index: int, count: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Pass one image through a training set's pipeline several times.
-
-    Args:
-        dataset: The data set, as mmseg builds it from a config.
-        index: Index of the image.
-        count: How many views.
 
     Returns:
         Image, uint8 (H, W, 3) BGR, and mask, class indices uint8 (H, W), of each view.
@@ -156,12 +147,11 @@ def _contents(pixels: np.ndarray, size: int, classes: Sequence[str]) -> str:
 
 
 def _legend(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> list[Patch]:
-    colours = [tuple(channel / 255 for channel in colour) for colour in palette]
     return [
         Patch(facecolor="none", edgecolor="#282828", label=f"{classes[0]} (not coloured)"),
         *(
-            Patch(facecolor=colour, edgecolor="#282828", label=name)
-            for name, colour in zip(classes[1:], colours[1:], strict=True)
+            Patch(facecolor=np.array(colour) / 255, edgecolor="#282828", label=name)
+            for name, colour in zip(classes[1:], palette[1:], strict=True)
         ),
         Patch(facecolor="none", edgecolor="#808080", hatch="////", label="no label"),
     ]

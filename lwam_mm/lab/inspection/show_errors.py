@@ -8,17 +8,15 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import init_default_scope
 from mmrazor.models.algorithms import SingleTeacherDistill
-from mmseg.registry import DATASETS, MODELS
+from mmseg.registry import DATASETS
 from torch import nn
 
+from lwam_mm.deploy.compared_models import load_multi_branch
 from lwam_mm.evaluation.scores import confusion_to_metrics
 from lwam_mm.lab.inspection.errors_page import write_errors_page
 from lwam_mm.lab.inspection.find_errors import Findings, find_errors
 from lwam_mm.lab.pages.table import ModelScores
-from lwam_mm.models.checkpoint import load_weights
 from lwam_mm.models.reparam.fold import reparameterize
 from lwam_mm.version import __version__
 
@@ -56,7 +54,6 @@ def show_errors(
     segmentors = {judged: student}
     if its_teacher is not None:
         segmentors["teacher"] = its_teacher
-    init_default_scope(config.get("default_scope", "mmseg"))
     dataset = DATASETS.build(config.test_dataloader.dataset)
     classes = dataset.metainfo["classes"]
     findings = find_errors(segmentors, judged, dataset, classes, worst, progress)
@@ -99,12 +96,9 @@ def load_student_and_teacher(
     *,
     fold: bool = False,
 ) -> tuple[nn.Module, nn.Module | None]:
-    """Build the networks with their weights, in eval mode, on the available device.
+    """Build the student (or the only segmentor) and the teacher or None; see :func:`show_errors`.
 
-    Arguments and errors are those of :func:`show_errors`.
-
-    Returns:
-        The student, or the only segmentor, and the teacher or None.
+    They have their weights and are in eval mode, on the available device.
     """
     model = _load(config, checkpoint)
     own_teacher = None
@@ -118,7 +112,4 @@ def load_student_and_teacher(
 
 
 def _load(config: Config, checkpoint: Path) -> nn.Module:
-    init_default_scope(config.get("default_scope", "mmseg"))
-    model = MODELS.build(config.model)
-    load_weights(model, checkpoint)
-    return revert_sync_batchnorm(model).eval().to(get_device())
+    return load_multi_branch(config, checkpoint)[0].to(get_device())

@@ -12,11 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lwam_mm.utils.errors import UserError
-
-
-class ClusterError(UserError):
-    """The cluster or its parameters cannot be used."""
+from lwam_mm.lab.studies.study import StudyError
 
 
 class Preemptible:
@@ -44,21 +40,21 @@ class ClusterQueue:
             ``dict(slurm_partition="gpu", timeout_min=240)``.
 
     Raises:
-        ClusterError: If submitit is not installed, or does not know a parameter.
+        StudyError: If submitit is not installed, or does not know a parameter.
     """
 
     def __init__(self, cluster: str, folder: Path, parameters: dict[str, Any]) -> None:
         try:
             submitit = _import_submitit()
         except ImportError as error:
-            raise ClusterError(
+            raise StudyError(
                 f"--cluster {cluster}: submitit is not installed; pip install 'lwam-mm[cluster]'"
             ) from error
         try:
             self._executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
             self._executor.update_parameters(name="lwam-ablation", **parameters)
         except Exception as error:  # submitit's errors have no common base
-            raise ClusterError(f"--cluster {cluster}: {error}") from error
+            raise StudyError(f"--cluster {cluster}: {error}") from error
 
     def submit(self, job: Callable[..., None]) -> Any:
         """Submit a job; the result has the methods of a future."""
@@ -86,13 +82,13 @@ def parse_parameters(texts: Sequence[str]) -> dict[str, Any]:
     """Parse ``KEY=VALUE`` into submitit's parameters; numbers and lists as in Python.
 
     Raises:
-        ClusterError: If there is no ``=``.
+        StudyError: If there is no ``=``.
     """
     parameters = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not (key and equals):
-            raise ClusterError(f"{text!r}: use KEY=VALUE, such as slurm_partition=gpu")
+            raise StudyError(f"{text!r}: use KEY=VALUE, such as slurm_partition=gpu")
         try:
             parameters[key] = ast.literal_eval(value)
         except (SyntaxError, ValueError):

@@ -14,19 +14,15 @@ from pathlib import Path
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
 from lwam_mm.distill.extract_student import extract_student
 from lwam_mm.engine.launch import evaluate, load_config, run_tool
-from lwam_mm.utils.atomic_files import write_atomically
-from lwam_mm.utils.errors import UserError
-
-
-class UnfinishedRunError(UserError):
-    """A run does not have the checkpoint to evaluate yet."""
+from lwam_mm.lab.studies.study import StudyError
+from lwam_mm.utils.atomic_files import write_json
 
 
 def checkpoint_of(folder: Path, which: str) -> Path:
     """Find the checkpoint of a run's folder, ``"last"`` or ``"best"`` by validation.
 
     Raises:
-        UnfinishedRunError: If there is none.
+        StudyError: If there is none.
     """
     if which == "last":
         pointer = folder / "last_checkpoint"
@@ -34,7 +30,7 @@ def checkpoint_of(folder: Path, which: str) -> Path:
     else:
         path = max(folder.glob("best_*.pth"), key=_progress, default=None)
     if path is None or not path.is_file():
-        raise UnfinishedRunError(
+        raise StudyError(
             f"{folder}: has no {which} checkpoint; let the training validate and save one "
             "(train_cfg.val_interval, default_hooks.checkpoint)"
         )
@@ -46,11 +42,8 @@ def evaluate_run(
 ) -> dict[str, object]:
     """Evaluate a run's net as it is deployed: the student alone, and folded.
 
-    Args:
-        config_file: The config that was trained.
-        folder: The run's folder, which the student of a distillation is written to.
-        which: The checkpoint, ``"last"`` or ``"best"``.
-        evaluators: Metrics besides the config's own.
+    ``evaluators`` are metrics besides the config's own. The student of a distillation is written to
+    the run's folder.
 
     Returns:
         ``checkpoint`` (its file's name), ``best_epoch`` (of the best validation; the iteration if
@@ -58,7 +51,7 @@ def evaluate_run(
         auxiliary heads) and ``metrics``.
 
     Raises:
-        UnfinishedRunError: If training ended early, or there is no checkpoint.
+        StudyError: If training ended early, or there is no checkpoint.
     """
     config = load_config(config_file, work_dir=folder / "evaluation")
     checkpoint = weights = checkpoint_of(folder, which)
@@ -83,8 +76,7 @@ def evaluate_run(
 def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate a run and write its metrics."""
     config, folder, which, out, evaluators = sys.argv[1:] if argv is None else argv
-    found = evaluate_run(Path(config), Path(folder), which, json.loads(evaluators))
-    write_atomically(out, (json.dumps(found, indent=2) + "\n").encode())
+    write_json(out, evaluate_run(Path(config), Path(folder), which, json.loads(evaluators)))
     return 0
 
 
@@ -100,24 +92,19 @@ def _require_finished(train_cfg: dict, hooks: dict, checkpoint: Path) -> None:
     end = f"epoch_{epochs}.pth" if epochs else f"iter_{iterations}.pth"
     early_stopping = any("EarlyStopping" in str(hook.get("type")) for hook in hooks.values())
     if not early_stopping and checkpoint.name != end:
-        raise UnfinishedRunError(
+        raise StudyError(
             f"training stopped at {checkpoint.name}, before {end}; continue with --resume"
         )
 
 
 def _count_parameters(model: dict) -> int:
-    from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
     from lwam_mm.models.reparam.fold import reparameterize
 
-    init_default_scope("mmseg")
+    model = {key: value for key, value in model.items() if key != "auxiliary_head"}
     net = reparameterize(MODELS.build(model).eval(), inplace=True)
-    return sum(
-        value.numel()
-        for name, value in net.named_parameters()
-        if not name.startswith("auxiliary_head.")
-    )
+    return sum(parameter.numel() for parameter in net.parameters())
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lwam_mm.engine.hooks.preemption_hook import INTERRUPTED
 from lwam_mm.lab.studies.run import Run
-from lwam_mm.utils.atomic_files import write_atomically
+from lwam_mm.utils.atomic_files import write_atomically, write_json
 from lwam_mm.utils.errors import UserError
 from lwam_mm.utils.paths import configs_folder
 from lwam_mm.version import __version__
@@ -46,12 +46,9 @@ def execute_run(
 ) -> None:
     """Train a run, or resume its training, then evaluate it and write its result.
 
-    Args:
-        run: The run, with an absolute folder and its config written.
-        study: The study's file, as results name it.
-        config: The config that the arm starts from, as results name it.
-        threads: Threads for OpenMP; None leaves it to the environment.
-        processes: The running processes, for whoever wants to stop them.
+    The run's folder is absolute, and its config is written. Results name the files ``study`` and
+    ``config`` as they are given here. ``threads`` are those of OpenMP, the environment's if None;
+    ``processes`` lets the caller stop the run.
 
     Raises:
         RunError: If a process failed (its message is in ``failure.txt``), was told to stop, or
@@ -59,26 +56,44 @@ def execute_run(
     """
     with _locked(run.folder) as lock:
         run.failure_file.unlink(missing_ok=True)
-        start = partial(_start, run.folder / "train.log", lock, threads, processes or Processes())
+        start = partial(
+            (processes or Processes()).run,
+            log=run.folder / "train.log",
+            lock=lock,
+            threads=threads,
+        )
         try:
-            _train(run, start)
-            facts = dict(study=study, arm=run.arm.original, seed=run.seed, config=config)
-            _evaluate(run, start, facts)
+            attempts = _train(run, start)
+            found = _evaluate(run, start)
         except InterruptedRunError:
             raise
         except RunError as error:
             write_atomically(run.failure_file, f"{error}\n".encode())
             raise
+        seconds = [attempt["seconds"] for attempt in attempts]
+        facts = dict(
+            study=study,
+            arm=run.arm.original,
+            seed=run.seed,
+            config=config,
+            commit=", ".join(dict.fromkeys(attempt["commit"] for attempt in attempts)),
+            lwam_mm=__version__,
+            command=attempts[0]["command"],
+            read_at=run.arm.study.checkpoint,
+            seconds=None if None in seconds else sum(seconds),
+            pieces=len(attempts),
+        )
+        write_json(run.result_file, facts | found)
 
 
-def _train(run: Run, start: Callable[[Sequence[str]], None]) -> None:
+def _train(run: Run, start: Callable[[Sequence[str]], None]) -> list[dict]:
+    """Train a run and return all attempts; the seconds of one that was killed are None."""
     command = [str(TRAIN), str(run.config_file), "--work-dir", str(run.folder)]
     command += ["--amp"] * run.arm.study.amp
     attempts = json.loads(run.attempts_file.read_text()) if run.attempts_file.is_file() else []
-    # The seconds are known once the attempt has ended: a killed one leaves None.
     shown = shlex.join(map(_shown, ("python", *command)))
     attempts.append(dict(commit=_commit(), command=shown, seconds=None))
-    _write_json(run.attempts_file, attempts)
+    write_json(run.attempts_file, attempts)
     if (run.folder / "last_checkpoint").is_file():
         command.append("--resume")
     started = time.monotonic()
@@ -86,48 +101,15 @@ def _train(run: Run, start: Callable[[Sequence[str]], None]) -> None:
         start(command)
     finally:
         attempts[-1]["seconds"] = round(time.monotonic() - started, 1)
-        _write_json(run.attempts_file, attempts)
+        write_json(run.attempts_file, attempts)
+    return attempts
 
 
-def _evaluate(run: Run, start: Callable[[Sequence[str]], None], facts: dict) -> None:
+def _evaluate(run: Run, start: Callable[[Sequence[str]], None]) -> dict:
     study, metrics = run.arm.study, run.folder / "metrics.json"
-    arguments = (run.config_file, run.folder, study.checkpoint, metrics)
-    command = [*EVALUATE, *map(str, arguments), json.dumps(study.evaluators)]
-    start(command)
-    attempts = json.loads(run.attempts_file.read_text())
-    seconds = [attempt["seconds"] for attempt in attempts]
-    facts |= dict(
-        commit=", ".join(dict.fromkeys(attempt["commit"] for attempt in attempts)),
-        lwam_mm=__version__,
-        command=attempts[0]["command"],
-        read_at=study.checkpoint,
-        seconds=None if None in seconds else sum(seconds),
-        pieces=len(attempts),
-    )
-    _write_json(run.result_file, facts | json.loads(metrics.read_text()))
-
-
-def _start(
-    log: Path, lock: int, threads: int | None, processes: Processes, arguments: Sequence[str]
-) -> None:
-    environment = dict(os.environ)
-    if threads is not None:
-        environment["OMP_NUM_THREADS"] = str(threads)
-    with log.open("ab") as output:
-        begin = output.tell()
-        status = processes.run(
-            [sys.executable, *arguments],
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            pass_fds=(lock,),
-        )
-    if status == INTERRUPTED:
-        raise InterruptedRunError("interrupted and saved; continue with --resume")
-    if status:
-        text = log.read_bytes()[begin:].decode(errors="replace")
-        raise RunError(f"{_last_error(text, status)} (see {_shown(log)})")
+    arguments = map(str, (run.config_file, run.folder, study.checkpoint, metrics))
+    start([*EVALUATE, *arguments, json.dumps(study.evaluators)])
+    return json.loads(metrics.read_text())
 
 
 class Processes:
@@ -138,27 +120,39 @@ class Processes:
         self._stopped = False
         self._lock = threading.Lock()
 
-    def run(self, command: Sequence[str], **options: object) -> int:
-        """Run a command and return its exit status, negative for a signal.
+    def run(self, arguments: Sequence[str], *, log: Path, lock: int, threads: int | None) -> None:
+        """Run Python until it ends; it inherits the file ``lock`` and writes to ``log``.
 
         Raises:
+            RunError: If it failed, with its last error line.
             InterruptedRunError: If :meth:`stop` was called before or meanwhile.
         """
-        with self._lock:
-            if self._stopped:
-                raise InterruptedRunError("interrupted; continue with --resume")
-            # In its own session: Ctrl-C in the terminal reaches only this process, which then
-            # asks the training to save and stop.
-            process = subprocess.Popen(command, start_new_session=True, **options)
-            self._running.add(process)
-        try:
-            status = process.wait()
-        finally:
+        environment = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+        with log.open("ab") as output:
+            begin = output.tell()
             with self._lock:
-                self._running.discard(process)
-        if self._stopped:
-            raise InterruptedRunError("interrupted; continue with --resume")
-        return status
+                self._refuse_if_stopped()
+                process = subprocess.Popen(
+                    [sys.executable, *arguments],
+                    env=os.environ | environment,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=(lock,),
+                    # Ctrl-C in the terminal reaches only this process, which then asks the
+                    # training to save and stop.
+                    start_new_session=True,
+                )
+                self._running.add(process)
+            status = process.wait()
+        with self._lock:
+            self._running.discard(process)
+        self._refuse_if_stopped()
+        if status == INTERRUPTED:
+            raise InterruptedRunError("interrupted and saved; continue with --resume")
+        if status:
+            text = log.read_bytes()[begin:].decode(errors="replace")
+            raise RunError(f"{_last_error(text, status)} (see {_shown(log)})")
 
     def stop(self) -> None:
         """Send SIGTERM to all running processes and start no further ones."""
@@ -166,6 +160,10 @@ class Processes:
             self._stopped = True
             for process in self._running:
                 process.terminate()
+
+    def _refuse_if_stopped(self) -> None:
+        if self._stopped:
+            raise InterruptedRunError("interrupted; continue with --resume")
 
 
 @contextmanager
@@ -187,21 +185,13 @@ def _shown(path: str | Path) -> str:
     return str(path).removeprefix(f"{Path.cwd()}{os.sep}")
 
 
-def _write_json(path: Path, value: object) -> None:
-    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
-
-
 def _commit() -> str:
     """Return the commit of the code, with a + if files differ from it; "-" outside of git."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
+    command = ["git", "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+"]
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+        return subprocess.check_output(
+            command, cwd=Path(__file__).parent, text=True, stderr=subprocess.DEVNULL
+        ).strip()
     except (OSError, subprocess.CalledProcessError):
         return "-"
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lwam_mm.lab.studies.results import csv_text
-from lwam_mm.lab.studies.study import Study
-from lwam_mm.utils.errors import UserError
+from lwam_mm.lab.studies.study import Study, StudyError
 
 PRECISIONS = ("float32", "int8")
 """The precisions that each arm's network is measured in, as bundles name them."""
@@ -19,45 +17,30 @@ PRECISIONS = ("float32", "int8")
 _SUFFIX = "_latency.csv"
 
 
-class LatencyFileError(UserError):
-    """A CSV of latencies is damaged, or another study's."""
-
-
 @dataclass(frozen=True)
 class ArmLatency:
-    """The latency of one arm's network in one precision; None stands for "not measured".
+    """The latency of one arm's network in one precision; None stands for "not measured"."""
 
-    Attributes:
-        arm: The arm's name in the study that is reported.
-        precision: One of :data:`PRECISIONS`.
-        ms: Median time of one image in milliseconds.
-        p95_ms: 95th percentile of the times in milliseconds.
-        calls: Number of calls.
-        macs: Multiply-accumulates of one image.
-        note: The reason why there is no time; empty if there is one.
-        engine: Name and version of the inference engine.
-        size: Height and width of the image in pixels.
-        threads: Number of the engine's threads.
-        processor: Name of the processor.
-        versions: Versions of the packages that take part.
-        date: The day.
-        command: The command that repeats the measurement.
-    """
-
-    arm: str
-    precision: str
-    ms: float | None
-    p95_ms: float | None
+    arm: str  # in the study that is reported
+    precision: str  # one of PRECISIONS
+    ms: float | None  # median time of one image, in milliseconds
+    p95_ms: float | None  # 95th percentile of the times
     calls: int | None
-    macs: int | None
-    note: str
-    engine: str
-    size: int
+    macs: int | None  # multiply-accumulates of one image
+    note: str  # the reason why there is no time; empty if there is one
+    engine: str  # name and version
+    size: int  # height and width of the image in pixels
     threads: int
     processor: str
-    versions: str
+    versions: str  # of the packages that take part
     date: str
-    command: str
+    command: str  # repeats the measurement
+
+
+_COLUMNS = tuple(ArmLatency.__dataclass_fields__)
+_SETTING = _COLUMNS[_COLUMNS.index("engine") :]
+_AMOUNTS = dict(ms=float, p95_ms=float, calls=int, macs=int)
+_KINDS = dict(size=int, threads=int, **_AMOUNTS)
 
 
 @dataclass(frozen=True)
@@ -78,7 +61,7 @@ class StudyLatencies:
 
     def to_csv(self) -> str:
         """Return a CSV of one row an arm and precision; empty cells stand for "not measured"."""
-        return csv_text(list(_COLUMNS), map(asdict, self.arms))
+        return csv_text(_COLUMNS, map(asdict, self.arms))
 
 
 def latency_file(study_csv: Path) -> Path:
@@ -95,7 +78,7 @@ def read_latencies(study_csv: Path, study: Study) -> StudyLatencies | None:
     """Read the latencies beside a study's CSV, which need not exist yet; None if there are none.
 
     Raises:
-        LatencyFileError: If the file is damaged, or has arms that the study does not have.
+        StudyError: If the file is damaged, or has arms that the study does not have.
     """
     path = latency_file(study_csv)
     if not path.is_file():
@@ -107,10 +90,9 @@ def read_latencies(study_csv: Path, study: Study) -> StudyLatencies | None:
     try:
         latencies = _parse(path.read_text(encoding="utf-8"))
     except (ValueError, TypeError, csv.Error) as error:
-        raise LatencyFileError(f"{path}: is damaged ({error}); {remedy}") from error
-    unknown = {latency.arm for latency in latencies.arms} - set(study.arms)
-    if unknown:
-        raise LatencyFileError(
+        raise StudyError(f"{path}: is damaged ({error}); {remedy}") from error
+    if unknown := {latency.arm for latency in latencies.arms} - set(study.arms):
+        raise StudyError(
             f"{path}: has latencies of {', '.join(sorted(unknown))}, which {study.path} does not "
             f"have; {remedy}"
         )
@@ -121,16 +103,11 @@ def _parse(text: str) -> StudyLatencies:
     rows = list(csv.DictReader(io.StringIO(text)))
     if not rows:
         raise ValueError("there is no row")
-    missing = _COLUMNS.keys() - rows[0].keys()
-    if missing:
+    if missing := set(_COLUMNS) - rows[0].keys():
         raise ValueError(f"there is no column {', '.join(sorted(missing))}")
-    setting = list(_COLUMNS)[list(_COLUMNS).index("engine") :]
-    if len({tuple(row[name] for name in setting) for row in rows}) > 1:
+    if len({tuple(row[name] for name in _SETTING) for row in rows}) > 1:
         raise ValueError("its rows were not measured together, or the last is cut off")
-    arms = tuple(
-        ArmLatency(**{name: convert(row[name]) for name, convert in _COLUMNS.items()})
-        for row in rows
-    )
+    arms = tuple(ArmLatency(**{name: _value(name, row[name]) for name in _COLUMNS}) for row in rows)
     keys = {(latency.arm, latency.precision) for latency in arms}
     if len(keys) < len(arms):
         raise ValueError("an arm is there twice")
@@ -139,21 +116,10 @@ def _parse(text: str) -> StudyLatencies:
     return StudyLatencies(arms)
 
 
-def _amount(kind: Callable[[str], float]) -> Callable[[str], float | None]:
-    def convert(text: str) -> float | None:
-        if text == "":
-            return None
-        value = kind(text)
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{text} is no amount")
-        return value
-
-    return convert
-
-
-_COLUMNS: Mapping[str, Callable[[str], object]] = {
-    **dict.fromkeys(ArmLatency.__dataclass_fields__, str),
-    **dict(ms=_amount(float), p95_ms=_amount(float), calls=_amount(int), macs=_amount(int)),
-    **dict(size=int, threads=int),
-}
-"""The columns of the file, and how their texts are converted."""
+def _value(column: str, text: str) -> object:
+    if column in _AMOUNTS and text == "":
+        return None
+    value = _KINDS.get(column, str)(text)
+    if column in _AMOUNTS and not 0 <= value < math.inf:
+        raise ValueError(f"{text} is no amount")
+    return value

@@ -14,11 +14,10 @@ import onnx
 from mmengine.config import Config
 
 from lwam_mm.deploy.deployable import dataset_classes
-from lwam_mm.lab.benchmark.candidates import Candidate
+from lwam_mm.lab.benchmark.candidates import Candidate, failure_noted
 from lwam_mm.lab.benchmark.models import Network, draw_layers, pack_peer_int8
 from lwam_mm.lab.benchmark.report import cpu_model, versions
-from lwam_mm.lab.benchmark.timing import Timing, time_interleaved
-from lwam_mm.lab.benchmark.worker import describe_error
+from lwam_mm.lab.benchmark.timing import time_interleaved
 from lwam_mm.lab.studies.latency import PRECISIONS, ArmLatency, StudyLatencies
 from lwam_mm.lab.studies.run import Run, config_of
 from lwam_mm.lab.studies.study import Arm, Study, display_path
@@ -41,12 +40,8 @@ class Exports:
     """Networks exported for OpenVINO; those with equal graphs are measured once.
 
     Graphs are equal for students that were taught differently, for other losses, and for branches
-    that disappear by folding.
-
-    Args:
-        folder: An empty folder to write to.
-        size: Height and width of the image in pixels.
-        threads: Threads of each network.
+    that disappear by folding. Files go to the empty ``folder``; images have ``size`` pixels in
+    height and width; each network runs on ``threads`` threads.
     """
 
     def __init__(self, folder: Path, size: int, threads: int) -> None:
@@ -55,41 +50,32 @@ class Exports:
         self._known: dict[bytes, list[Candidate]] = {}
 
     def candidates(self, name: str, config: Config) -> list[Candidate]:
-        """Export a network and return its candidates, or those of an equal network.
+        """Export a network, or take an equal one; return a row for each precision.
 
-        Args:
-            name: Its name, which must be unique.
-            config: Its config.
-
-        Returns:
-            One row for each precision; a row that cannot be made has a note with the reason.
+        A row that cannot be made has a note with the reason. ``name`` must be unique.
         """
-        blank = [Candidate(f"{name}, {precision}", name) for precision in PRECISIONS]
+        planned = [Candidate(f"{name}, {precision}", name) for precision in PRECISIONS]
         made: list[Candidate] = []
-        try:
-            with warnings.catch_warnings():
-                # Advice on losses and samplers concerns training only.
-                warnings.simplefilter("ignore")
-                folder = self._folder / "networks" / name
-                network = Network(config, None, self._pictures, folder, self._size)
-                _, macs = network.count(folded=True)
-                blank = [replace(row, macs=macs) for row in blank]
-                exporter = network.exporter(dataset_classes(config)[0])
-                model = exporter.to_onnx()
-                graph = _without_weights(model)
-                if graph in self._known:
-                    return self._known[graph]
-                bundle = exporter.pack(model, frames=False)
-                made.append(replace(blank[0], task=self._task(bundle)))
-                spec = exporter.manifest.input
-                images = [to_batch(read_image(path), spec) for path in self._pictures]
-                # Quantized like peers, so that only the network makes the difference.
-                bundle = pack_peer_int8(exporter, model, images, _has_attention(model))
-                made.append(replace(blank[1], task=self._task(bundle)))
-                self._known[graph] = made
-        except Exception as error:
-            note = f"not measured: {describe_error(error)}"
-            made += [replace(row, note=note) for row in blank[len(made) :]]
+        with failure_noted(planned, made), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on losses and samplers, which training needs
+            folder = self._folder / "networks" / name
+            network = Network(config, None, self._pictures, folder, self._size)
+            _, macs = network.count(folded=True)
+            planned[:] = [replace(row, macs=macs) for row in planned]
+            exporter = network.exporter(dataset_classes(config)[0])
+            model = exporter.to_onnx()
+            graph = _without_weights(model)
+            if graph in self._known:
+                return self._known[graph]
+            bundle = exporter.pack(model, frames=False)
+            made.append(replace(planned[0], task=self._task(bundle)))
+            images = [
+                to_batch(read_image(path), exporter.manifest.input) for path in self._pictures
+            ]
+            # Quantized like peers, so that only the network makes the difference.
+            bundle = pack_peer_int8(exporter, model, images, _has_attention(model))
+            made.append(replace(planned[1], task=self._task(bundle)))
+            self._known[graph] = made
         return made
 
     def _task(self, bundle: Bundle) -> dict:
@@ -137,17 +123,30 @@ def measure(
         tasks = {row.key: row.task for made in rows.values() for row in made if row.task}
         timed = time_interleaved(tasks, threads, rounds, progress)
     setting = _setting(study, size, threads, rounds)
-    return StudyLatencies(
-        tuple(
-            _arm_latency(name, precision, row, timed.get(row.key), setting)
-            for name, made in rows.items()
-            for precision, row in zip(PRECISIONS, made, strict=True)
-        )
-    )
+    arms = []
+    for name, made in rows.items():
+        for precision, row in zip(PRECISIONS, made, strict=True):
+            timing = timed.get(row.key, row.timing)
+            arms.append(
+                ArmLatency(
+                    arm=name,
+                    precision=precision,
+                    ms=timing.median,
+                    p95_ms=timing.percentile(95),
+                    calls=len(timing.milliseconds) or None,
+                    macs=row.macs,
+                    note="; ".join(replace(row, timing=timing).notes),
+                    **setting,
+                )
+            )
+    return StudyLatencies(tuple(arms))
 
 
 def _setting(study: Study, size: int, threads: int, rounds: int) -> dict[str, object]:
-    options = ["--size", str(size), "--threads", str(threads), "--rounds", str(rounds)]
+    command = [
+        "python", "tools/measure_latency.py", display_path(study.path),
+        "--size", str(size), "--threads", str(threads), "--rounds", str(rounds),
+    ]  # fmt: skip
     found = versions()
     return dict(
         engine=f"OpenVINO {found['openvino']}",
@@ -156,29 +155,7 @@ def _setting(study: Study, size: int, threads: int, rounds: int) -> dict[str, ob
         processor=cpu_model(),
         versions=", ".join(f"{name} {version}" for name, version in found.items()),
         date=time.strftime("%Y-%m-%d"),
-        command=shlex.join(
-            ["python", "tools/measure_latency.py", display_path(study.path), *options]
-        ),
-    )
-
-
-def _arm_latency(
-    arm: str,
-    precision: str,
-    row: Candidate,
-    timing: Timing | None,
-    setting: dict[str, object],
-) -> ArmLatency:
-    measured = replace(row, timing=timing or Timing())
-    return ArmLatency(
-        arm=arm,
-        precision=precision,
-        ms=measured.timing.median,
-        p95_ms=measured.timing.percentile(95),
-        calls=len(measured.timing.milliseconds) or None,
-        macs=measured.macs,
-        note="; ".join(measured.notes),
-        **setting,
+        command=shlex.join(command),
     )
 
 

@@ -37,7 +37,7 @@ def draw_classes(tables: StudyTables) -> bytes:
         points = [
             (summary.mean, row)
             for row, name in enumerate(tables.classes)
-            if (summary := summarize(tables.class_values(arm, name).values()))
+            if (summary := summarize(tables.values(arm, f"IoU.{name}").values()))
         ]
         if points:
             axes.plot(

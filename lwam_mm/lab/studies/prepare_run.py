@@ -12,20 +12,15 @@ from mmengine.config import Config
 
 from lwam_mm.lab.studies.execute_run import execute_run
 from lwam_mm.lab.studies.run import Run, config_of
-from lwam_mm.lab.studies.study import Study, display_path
+from lwam_mm.lab.studies.study import Study, StudyError, display_path
 from lwam_mm.utils.atomic_files import write_atomically
-from lwam_mm.utils.errors import UserError
-
-
-class BegunRunsError(UserError):
-    """Runs have begun before, and --resume was not given."""
 
 
 def refuse_begun(study: Study, runs: Sequence[Run]) -> None:
     """Refuse runs whose folders exist, except finished ones of another study.
 
     Raises:
-        BegunRunsError: If there are any; names them and the remedies.
+        StudyError: If there are any; names them and the remedies.
     """
     begun = []
     for run in runs:
@@ -34,7 +29,7 @@ def refuse_begun(study: Study, runs: Sequence[Run]) -> None:
             begun.append(f"  {run.folder} ({'finished' if finished else 'begun'})")
     if begun:
         listed = "\n".join(begun)
-        raise BegunRunsError(
+        raise StudyError(
             f"{len(begun)} run(s) exist already:\n{listed}\nContinue with --resume (finished "
             "ones are kept), choose another --work-dir, or remove the folders."
         )

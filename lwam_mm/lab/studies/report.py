@@ -10,10 +10,9 @@ from lwam_mm.lab.studies.latency import StudyLatencies, read_latencies
 from lwam_mm.lab.studies.plots import draw_classes, draw_seeds
 from lwam_mm.lab.studies.results import RunResult, collect, read_csv, to_csv
 from lwam_mm.lab.studies.run import Run
-from lwam_mm.lab.studies.study import Study, display_path, read_study
+from lwam_mm.lab.studies.study import Study, StudyError, display_path, read_study
 from lwam_mm.lab.studies.tables import StudyTables
 from lwam_mm.utils.atomic_files import write_atomically
-from lwam_mm.utils.errors import UserError
 from lwam_mm.utils.paths import configs_folder
 
 _READ_AT = {
@@ -32,8 +31,7 @@ def write_report(study: Study, root: Path, out: Path) -> tuple[list[Path], list[
         The files in ``out``, and one line for each missing run of the study in ``root``.
 
     Raises:
-        lwam_mm.lab.studies.latency.LatencyFileError: If the latencies are damaged or another
-            study's.
+        StudyError: If the latencies are damaged or another study's.
     """
     runs = _known_runs(study, root)
     results = collect(runs, display_path(study.path))
@@ -54,7 +52,7 @@ def results_page(csv_files: Sequence[Path], page: Path) -> str:
 
     Raises:
         FileNotFoundError: If there is no such CSV, or the study that it names does not exist.
-        UserError: If a CSV is none of a study, or holds several, or the latencies beside it are
+        StudyError: If a CSV is none of a study, or holds several, or the latencies beside it are
             damaged or another study's.
     """
     parts = [
@@ -66,7 +64,7 @@ def results_page(csv_files: Sequence[Path], page: Path) -> str:
         results = read_csv(file)
         studies = {str(result.facts["study"]) for result in results}
         if len(studies) > 1:
-            raise UserError(f"{file}: holds several studies: {sorted(studies)}; split the file")
+            raise StudyError(f"{file}: holds several studies: {sorted(studies)}; split the file")
         study = read_study(configs_folder().parent / studies.pop())
         notes = [f"Study `{display_path(study.path)}`, runs in `{_relative(file, page)}`."]
         section, pictures = _section(study, results, file, page, notes)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lwam_mm.lab.studies.run import Run
-from lwam_mm.utils.errors import UserError
+from lwam_mm.lab.studies.study import StudyError
 
 _NUMBERS = dict(seed=int, best_epoch=int, pieces=int, parameters=int, seconds=float)
 _FACTS = {
@@ -72,7 +72,7 @@ def read_csv(path: str | Path) -> list[RunResult]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        UserError: If it is no such CSV, or has no row.
+        StudyError: If it is no such CSV, or has no row.
     """
     path = Path(path)
     if not path.is_file():
@@ -80,7 +80,7 @@ def read_csv(path: str | Path) -> list[RunResult]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if not rows or not _FACTS.keys() <= rows[0].keys():
-        raise UserError(
+        raise StudyError(
             f"{path}: is no CSV of a study, or has no row; tools/ablate.py STUDY.py --report "
             "writes one from what is finished"
         )

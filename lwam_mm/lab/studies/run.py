@@ -84,9 +84,8 @@ def runs_of(
     Raises:
         StudyError: If there is no such arm.
     """
-    names = list(study.arms) if arms is None else list(dict.fromkeys(arms))
-    unknown = [name for name in names if name not in study.arms]
-    if unknown:
+    names = list(dict.fromkeys(study.arms if arms is None else arms))
+    if unknown := [name for name in names if name not in study.arms]:
         raise StudyError(
             f"{study.path}: no arm {', '.join(unknown)}; it has {', '.join(study.arms)}"
         )
@@ -149,40 +148,27 @@ def override(
         StudyError: If a key does not exist; the message begins with ``where``.
     """
     for key in remove:
-        at = f"{where}: remove {key!r}"
-        node, last = _find(config, key, at)
-        _check(node, last, at)
+        node, last = _find(config, key, f"{where}: remove {key!r}", new=False)
         del node[last]
     for key, value in overrides.items():
-        at = f"{where}: override {key!r}"
-        node, last = _find(config, key, at)
-        if isinstance(node, list):
-            _check(node, last, at)
+        node, last = _find(config, key, f"{where}: override {key!r}", new=True)
         node[last] = copy.deepcopy(value)
 
 
-def _find(config: Config, key: str, where: str) -> tuple[Any, str | int]:
+def _find(config: Config, key: str, where: str, *, new: bool) -> tuple[Any, str | int]:
     """Return the dict or list that holds the last part of a key, and that part."""
     node: Any = config
-    *path, last = key.split(".")
-    for part in path:
-        part = _index(node, part)
-        _check(node, part, where)
+    parts = key.split(".")
+    for at, part in enumerate(parts):
+        is_last = at == len(parts) - 1
+        if isinstance(node, list):
+            if not (part.isdigit() and int(part) < len(node)):
+                raise StudyError(f"{where}: there is no {part}; it is a list of {len(node)}")
+            part = int(part)
+        elif not isinstance(node, dict | Config):
+            raise StudyError(f"{where}: {'.'.join(parts[:at])} is {node!r}, which has no keys")
+        elif part not in node and not (new and is_last):
+            raise StudyError(f"{where}: there is no {part!r}; there is {list(node.keys())}")
+        if is_last:
+            return node, part
         node = node[part]
-    if not isinstance(node, list | dict | Config):
-        raise StudyError(f"{where}: {'.'.join(path)} is {node!r}, which has no keys")
-    return node, _index(node, last)
-
-
-def _index(node: Any, part: str) -> str | int:
-    return int(part) if isinstance(node, list) and part.isdigit() else part
-
-
-def _check(node: Any, part: str | int, where: str) -> None:
-    """Refuse a part of a key that the node does not have."""
-    if isinstance(node, list):
-        if not (isinstance(part, int) and part < len(node)):
-            raise StudyError(f"{where}: there is no {part!r}; it is a list of {len(node)}")
-    elif not (isinstance(node, dict | Config) and part in node):
-        known = list(node.keys()) if isinstance(node, dict | Config) else repr(node)
-        raise StudyError(f"{where}: there is no {part!r}; there is {known}")

@@ -13,21 +13,18 @@ from pathlib import Path
 from lwam_mm.lab.studies.evaluate_run import checkpoint_of
 from lwam_mm.lab.studies.execute_run import Processes
 from lwam_mm.lab.studies.run import Run
+from lwam_mm.lab.studies.study import StudyError
 from lwam_mm.utils.errors import UserError
-
-
-class TooManyJobsError(UserError):
-    """There are not enough cores for the jobs."""
 
 
 def split_cores(cores: Sequence[int], jobs: int) -> list[tuple[int, ...]]:
     """Divide the numbers of cores into ``jobs`` shares of about equal size.
 
     Raises:
-        TooManyJobsError: If a share would be empty.
+        StudyError: If a share would be empty.
     """
     if jobs > len(cores):
-        raise TooManyJobsError(
+        raise StudyError(
             f"--jobs {jobs}: this process may use {len(cores)} core(s), and two trainings on one "
             f"core only slow each other down; use at most {len(cores)}"
         )
@@ -94,16 +91,19 @@ def run_all(
     while waiting or running:
         for run in list(waiting):
             teacher = run.teacher
-            ready = teacher is None or teacher.result_file.is_file()
-            if not ready and teacher not in waiting and teacher not in running:
-                waiting.remove(run)
-                failed[run] = f"not begun: its teacher {teacher.name} has no result"
+            if teacher is not None and not teacher.result_file.is_file():
+                if teacher not in waiting and teacher not in running:
+                    waiting.remove(run)
+                    failed[run] = f"not begun: its teacher {teacher.name} has no result"
                 continue
-            if not ready or (limit is not None and len(running) >= limit):
+            if limit is not None and len(running) >= limit:
                 continue
             waiting.remove(run)
             try:
-                running[run] = submit(make_job(run, _weights(teacher)))
+                weights = None
+                if teacher is not None:
+                    weights = checkpoint_of(teacher.folder, run.arm.study.checkpoint).resolve()
+                running[run] = submit(make_job(run, weights))
                 say(f"started  {run.name}")
             except UserError as error:
                 failed[run] = str(error)
@@ -120,9 +120,3 @@ def run_all(
         if running:
             time.sleep(pause)
     return failed
-
-
-def _weights(teacher: Run | None) -> Path | None:
-    if teacher is None:
-        return None
-    return checkpoint_of(teacher.folder, teacher.arm.study.checkpoint).resolve()

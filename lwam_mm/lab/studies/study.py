@@ -14,36 +14,34 @@ from lwam_mm.utils.errors import UserError
 from lwam_mm.utils.paths import configs_folder
 
 _METRICS = ("mIoU", "RegionRecall10", "RegionRecall50", "FalseRegions10", "FalseRegions50")
-_ARM_NAME = re.compile(r"\w[\w.+-]*")
 _REQUIRED = ("title", "arms", "seeds", "compare_with")
-_STUDY_KEYS = (*_REQUIRED, "base", "metrics", "checkpoint", "amp", "evaluators")
+_DEFAULTS = dict(
+    base=None,
+    metrics=_METRICS,
+    checkpoint="last",
+    amp=False,
+    evaluators=(dict(type="RegionMetric"),),
+)
+_ALLOWED = dict(checkpoint=["last", "best"], amp=[False, True])
 _ARM_KEYS = ("config", "overrides", "remove", "teacher", "teacher_seed", "study", "arm")
 
 
 class StudyError(UserError):
-    """A study's file is wrong."""
+    """A study's file, the state of its runs or its results do not allow what was asked."""
 
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """One of the trainings that a study compares.
+    """One of the trainings that a study compares."""
 
-    Attributes:
-        name: Its name in the study that was read.
-        study: The study that its runs belong to; another one if the arm is shared.
-        original: Its name in that study.
-        teacher: Name of the arm of ``study`` that teaches it, or None.
-        teacher_seed: Seed of that teacher; the run's own if None.
-    """
-
-    name: str
-    study: Study = field(repr=False)
-    original: str
+    name: str  # in the study that was read
+    study: Study = field(repr=False)  # which its runs belong to; another one if the arm is shared
+    original: str  # its name in that study
     config: Path
     overrides: Mapping[str, Any]
     remove: Sequence[str]
-    teacher: str | None
-    teacher_seed: int | None
+    teacher: str | None  # the arm of that study that teaches it
+    teacher_seed: int | None  # None for the run's own
 
 
 @dataclass(frozen=True)
@@ -84,10 +82,8 @@ def read_study(path: str | Path) -> Study:
 def display_path(path: Path) -> str:
     """Return the path of a study or config as results name it: configs/..., or relative."""
     path, configs = path.resolve(), configs_folder().resolve()
-    if path.is_relative_to(configs):
-        return (Path("configs") / path.relative_to(configs)).as_posix()
-    here = Path.cwd().resolve()
-    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
+    folder = configs.parent if path.is_relative_to(configs) else Path.cwd().resolve()
+    return (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
 
 
 def _read(path: Path, *, shared: bool) -> Study:
@@ -95,30 +91,25 @@ def _read(path: Path, *, shared: bool) -> Study:
         raise FileNotFoundError(f"{path}: there is no such study; see configs/ablations/")
     contents = Config.fromfile(path, import_custom_modules=False).to_dict()
     contents = {key: value for key, value in contents.items() if not key.startswith("_")}
-    _check_keys(contents, _STUDY_KEYS, f"{path}")
+    _check_keys(contents, (*_REQUIRED, *_DEFAULTS), f"{path}")
     for key in _REQUIRED:
         if not contents.get(key):
             raise StudyError(f"{path}: {key} is missing; see the docstring of lwam_mm.lab.studies")
-    for key, allowed in (("checkpoint", ("last", "best")), ("amp", (False, True))):
-        if contents.setdefault(key, allowed[0]) not in allowed:
-            raise StudyError(f"{path}: {key}={contents[key]!r}: use one of {list(allowed)}")
+    contents = _DEFAULTS | contents
+    for key, allowed in _ALLOWED.items():
+        if contents[key] not in allowed:
+            raise StudyError(f"{path}: {key}={contents[key]!r}: use one of {allowed}")
     if any(not isinstance(seed, int) for seed in contents["seeds"]):
         raise StudyError(f"{path}: seeds={contents['seeds']}: use whole numbers")
-    study = Study(
-        path=path,
-        title=contents["title"],
-        arms={},
-        seeds=tuple(dict.fromkeys(contents["seeds"])),
-        compare_with=contents["compare_with"],
-        metrics=tuple(contents.get("metrics", _METRICS)),
-        checkpoint=contents["checkpoint"],
-        amp=contents["amp"],
-        evaluators=tuple(contents.get("evaluators", [dict(type="RegionMetric")])),
-    )
-    for name, arm in contents["arms"].items():
+    arms, base = contents.pop("arms"), contents.pop("base")
+    for key in ("metrics", "evaluators"):
+        contents[key] = tuple(contents[key])
+    contents["seeds"] = tuple(dict.fromkeys(contents["seeds"]))
+    study = Study(path, arms={}, **contents)
+    for name, arm in arms.items():
         # Arms that a sharing study shares itself cannot be shared again.
         if not (shared and "study" in arm):
-            study.arms[name] = _arm(study, name, arm, contents.get("base"))
+            study.arms[name] = _arm(study, name, arm, base)
     for arm in study.arms.values():
         _check_teacher(arm, f"{path}: arm {arm.name!r}")
     return study
@@ -126,7 +117,7 @@ def _read(path: Path, *, shared: bool) -> Study:
 
 def _arm(study: Study, name: str, keys: dict, base: str | None) -> Arm:
     where = f"{study.path}: arm {name!r}"
-    if not _ARM_NAME.fullmatch(name):
+    if not re.fullmatch(r"\w[\w.+-]*", name):
         raise StudyError(f"{where}: use letters, digits and + - _ . only; it names a folder")
     _check_keys(keys, _ARM_KEYS, where)
     if "study" in keys:
@@ -137,14 +128,20 @@ def _arm(study: Study, name: str, keys: dict, base: str | None) -> Arm:
     path = study.path.parent / config
     if not path.is_file():
         raise StudyError(f"{where}: {config}: there is no such config; it is relative to the study")
-    optional = {key: keys.get(key) for key in ("teacher", "teacher_seed")}
-    overrides, remove = keys.get("overrides", {}), keys.get("remove", ())
-    return Arm(name, study, name, path, overrides, remove, **optional)
+    return Arm(
+        name,
+        study,
+        original=name,
+        config=path,
+        overrides=keys.get("overrides", {}),
+        remove=keys.get("remove", ()),
+        teacher=keys.get("teacher"),
+        teacher_seed=keys.get("teacher_seed"),
+    )
 
 
 def _shared_arm(study: Study, name: str, keys: dict, where: str) -> Arm:
-    others = set(keys) - {"study", "arm"}
-    if others:
+    if others := set(keys) - {"study", "arm"}:
         raise StudyError(
             f"{where}: shares the runs of another study, so remove {sorted(others)} from it"
         )
@@ -152,7 +149,7 @@ def _shared_arm(study: Study, name: str, keys: dict, where: str) -> Arm:
     original = keys.get("arm", name)
     if original not in other.arms:
         raise StudyError(
-            f"{where}: {other.path} has no arm {original!r} of its own; it has {list(other.arms)}"
+            f"{where}: {other.path} does not train {original!r}; it trains {list(other.arms)}"
         )
     for key in ("checkpoint", "amp", "evaluators"):
         mine, theirs = getattr(study, key), getattr(other, key)
@@ -178,6 +175,5 @@ def _check_teacher(arm: Arm, where: str) -> None:
 
 
 def _check_keys(found: Mapping, known: Sequence[str], where: str) -> None:
-    unknown = [key for key in found if key not in known]
-    if unknown:
+    if unknown := [key for key in found if key not in known]:
         raise StudyError(f"{where}: unknown {', '.join(unknown)}; known are {', '.join(known)}")

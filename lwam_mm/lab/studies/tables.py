@@ -79,12 +79,8 @@ def paired_difference(
 class StudyTables:
     """A study's results by arm, and their tables in Markdown.
 
-    Args:
-        results: The finished runs of one study.
-        arms: The arms in the order to show them; those without a result are left out.
-        compare_with: The arm that differences refer to.
-        metrics: Figures to show, the main one first.
-        latencies: The arms' latencies, or None.
+    Arms without a result are left out. Differences refer to the arm ``compare_with``; the first of
+    the ``metrics`` is the main one.
     """
 
     def __init__(
@@ -95,9 +91,8 @@ class StudyTables:
         metrics: Sequence[str],
         latencies: StudyLatencies | None = None,
     ) -> None:
-        self.by_arm = {
-            arm: found for arm in arms if (found := [r for r in results if r.arm == arm])
-        }
+        by_arm = {arm: [result for result in results if result.arm == arm] for arm in arms}
+        self.by_arm = {arm: runs for arm, runs in by_arm.items() if runs}
         self.compare_with = compare_with
         self.metrics = tuple(metrics)
         self.latencies = latencies
@@ -108,10 +103,6 @@ class StudyTables:
         """Return an arm's figure by seed, for the seeds where it is defined."""
         runs = self.by_arm.get(arm, [])
         return {run.seed: run.metrics[metric] for run in runs if metric in run.metrics}
-
-    def class_values(self, arm: str, name: str) -> dict[int, float]:
-        """Return an arm's IoU of a class by seed, for the seeds where it is defined."""
-        return self.values(arm, _CLASS + name)
 
     def main(self) -> str:
         """Return the table of the main figure with its differences, and how each was made."""
@@ -127,42 +118,39 @@ class StudyTables:
                 self.values(arm, main), self.values(self.compare_with, main)
             )
             seconds = summarize(run.facts["seconds"] for run in runs if run.facts["seconds"])
+            seeds = [str(run.seed) for run in runs]
+            command = ["python", "tools/ablate.py", str(runs[0].facts["study"])]
+            command += ["--arms", arm, "--seeds", *seeds]
             rows.append(
                 [
                     arm,
                     self._figure(arm, main),
                     MISSING if arm == self.compare_with or not difference else str(difference),
-                    ", ".join(str(run.seed) for run in runs),
+                    ", ".join(seeds),
                     format_parameters(runs[0].facts["parameters"]),
                     *(format_amount(self.latencies.ms(arm, p)) for p in PRECISIONS if latencies),
                     format_amount(seconds and seconds.mean / 60),
                     _unique(run.facts["config"] for run in runs),
                     _unique(run.facts["commit"] for run in runs),
-                    f"`{_command(runs)}`",
+                    f"`{shlex.join(command)}`",
                 ]
             )
         return markdown_table(headings, rows, left=("config", "commit", "command"))
 
     def others(self) -> str:
         """Return the table of the other figures, mean and spread."""
-        return self._figures("arm", {metric: metric for metric in self.metrics[1:]})
+        return self._figures("arm", self.metrics[1:])
 
     def by_class(self) -> str:
         """Return the table of each class's IoU, mean and spread."""
-        return self._figures("IoU of", {name: _CLASS + name for name in self.classes})
+        return self._figures("IoU of", self.classes, _CLASS)
 
-    def _figures(self, corner: str, columns: dict[str, str]) -> str:
-        rows = [[arm, *(self._figure(arm, m) for m in columns.values())] for arm in self.by_arm]
+    def _figures(self, corner: str, columns: Sequence[str], prefix: str = "") -> str:
+        rows = [[arm, *(self._figure(arm, prefix + c) for c in columns)] for arm in self.by_arm]
         return markdown_table([corner, *columns], rows)
 
     def _figure(self, arm: str, metric: str) -> str:
         return str(summarize(self.values(arm, metric).values()) or MISSING)
-
-
-def _command(runs: Sequence[RunResult]) -> str:
-    study, seeds = str(runs[0].facts["study"]), [str(run.seed) for run in runs]
-    arm = ["--arms", runs[0].arm, "--seeds", *seeds]
-    return shlex.join(["python", "tools/ablate.py", study, *arm])
 
 
 def _unique(values: Iterable[object]) -> str:

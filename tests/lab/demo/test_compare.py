@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lwam_mm.datasets.layout import Pair
-from lwam_mm.lab.demo.compare import _choose_layers, measure_in_turn
+from lwam_mm.lab.demo.compare import choose_layers, measure_in_turn
 
 
 def test_functions_take_turns():
@@ -25,9 +23,5 @@ def test_median_in_milliseconds(monkeypatch):
 
 def test_layers_are_shown_that_add_classes():
     contents = [[0], [0, 1], [0, 1, 2, 255], [0, 3], [0, 1]]
-    pairs = [Pair(str(at), Path(f"{at}.png"), None) for at in range(5)]
-    truths = {pair: np.array(found) for pair, found in zip(pairs, contents, strict=True)}
-    chosen = [pair.stem for pair in _choose_layers(truths)]
-    assert chosen == ["2", "3", "1", "4", "0"]
-    many = {Pair(str(at), Path(f"{at}.png"), None): np.array([0, 1]) for at in range(9)}
-    assert len(_choose_layers(many)) == 6
+    assert choose_layers([np.array(found) for found in contents]) == [2, 3, 1, 4, 0]
+    assert len(choose_layers([np.array([0, 1])] * 9)) == 6

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from lwam_mm.lab.studies.prepare_run import BegunRunsError, Preparation, refuse_begun
+from lwam_mm.lab.studies.prepare_run import Preparation, refuse_begun
 from lwam_mm.lab.studies.run import runs_of
+from lwam_mm.lab.studies.study import StudyError
 
 
 def begin(run, finished=False):
@@ -19,7 +20,7 @@ def test_runs_that_are_there_are_refused_by_name(make_study, tmp_path):
     refuse_begun(study, runs)
     begin(runs[1], finished=True)
     begin(runs[2])
-    with pytest.raises(BegunRunsError) as caught:
+    with pytest.raises(StudyError) as caught:
         refuse_begun(study, runs)
     assert f"{runs[1].folder} (finished)" in str(caught.value)
     assert f"{runs[2].folder} (begun)" in str(caught.value)
@@ -34,7 +35,7 @@ def test_another_studys_finished_runs_are_welcome(write_study, make_study, tmp_p
     begin(runs[0], finished=True)
     refuse_begun(study, runs)
     begin(runs[1])
-    with pytest.raises(BegunRunsError, match="1 run"):
+    with pytest.raises(StudyError, match="1 run"):
         refuse_begun(study, runs)
 
 

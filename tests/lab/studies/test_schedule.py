@@ -8,7 +8,8 @@ import pytest
 from lwam_mm.lab.studies import schedule
 from lwam_mm.lab.studies.prepare_run import Preparation
 from lwam_mm.lab.studies.run import runs_of, with_teachers
-from lwam_mm.lab.studies.schedule import LocalQueue, TooManyJobsError, run_all, split_cores
+from lwam_mm.lab.studies.schedule import LocalQueue, run_all, split_cores
+from lwam_mm.lab.studies.study import StudyError
 
 ARMS = {
     "t": dict(config="plain.py"),
@@ -20,7 +21,7 @@ ARMS = {
 def test_cores_are_shared_out_and_none_is_used_twice():
     assert split_cores([0, 1, 2, 3, 4], 2) == [(0, 1), (2, 3, 4)]
     assert split_cores([3, 7], 2) == [(3,), (7,)]
-    with pytest.raises(TooManyJobsError, match="--jobs 3: this process may use 2"):
+    with pytest.raises(StudyError, match="--jobs 3: this process may use 2"):
         split_cores([3, 7], 3)
 
 

@@ -75,5 +75,5 @@ def test_a_shared_arm_has_to_be_judged_alike_and_to_be_there(write_study):
     with pytest.raises(StudyError, match="checkpoint is 'last' here and 'best' in"):
         read_study(write_study(arms={"a": dict(study="other.py")}))
     write_study("other")
-    with pytest.raises(StudyError, match="has no arm 'z' of its own"):
+    with pytest.raises(StudyError, match="does not train 'z'"):
         read_study(write_study(arms={"a": dict(study="other.py", arm="z")}))
