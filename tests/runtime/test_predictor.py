@@ -322,7 +322,7 @@ def test_threads_take_turns(make_bundle, picture, by_hand, monkeypatch, probabil
 
 @pytest.fixture
 def tiled_predictor(make_bundle, new_manifest):
-    """A predictor with settings of its own, which refuses an image above 32 x 32 pixels."""
+    """A predictor with unusual settings, which refuses an image above 32 x 32 pixels."""
     halo = new_manifest(input=replace(new_manifest().input, halo=16))
     return Predictor(make_bundle(manifest=halo), threads=1, max_pixels=32 * 32)
 

@@ -24,6 +24,7 @@ from mmdeploy.utils.timer import TimeCounter
 from torch import Tensor
 
 from lwam_mm.deploy.backends.errors import BackendError, check_outputs, is_installed, require
+from lwam_mm.runtime.engines.ncnn_engine import new_net
 
 _NAME = "ncnn"
 _FP16 = {"FP32": False, "FP16": True}
@@ -61,7 +62,7 @@ class NcnnManager(BaseBackendManager):
             ir_files: The ONNX files.
             work_dir: Folder of the results, which are named as the ONNX files.
             deploy_cfg: The deploy config.
-            kwargs: Other arguments of MMDeploy; not used.
+            kwargs: Not used.
 
         Returns:
             The ``.param`` and the ``.bin`` path for each ONNX file, one after the other.
@@ -152,14 +153,7 @@ def _restore_names(param: Path, graph: onnx.GraphProto) -> None:
 
 
 def _load(param: Path, weights: Path, fp16: bool) -> Any:
-    import ncnn
-
-    net = ncnn.Net()
-    options = net.opt
-    options.use_vulkan_compute = False
-    options.use_fp16_packed = options.use_fp16_storage = fp16
-    options.use_fp16_arithmetic = False  # sums of thousands of products need more than 11 bits
-    options.use_bf16_packed = options.use_bf16_storage = False
+    net = new_net(fp16)
     for path, load in ((param, net.load_param), (weights, net.load_model)):
         if not path.is_file():
             raise FileNotFoundError(f"{path}: there is no such model file")

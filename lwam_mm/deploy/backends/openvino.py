@@ -6,7 +6,6 @@ import importlib.metadata
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -26,8 +25,7 @@ from lwam_mm.deploy.backends.errors import (
     is_installed,
     require,
 )
-from lwam_mm.runtime.engines.openvino_core import openvino_core
-from lwam_mm.runtime.engines.telemetry import no_telemetry
+from lwam_mm.runtime.engines.openvino_core import import_openvino, openvino_core
 
 _NAME = "openvino"
 
@@ -57,8 +55,8 @@ class OpenVINOManager(BaseBackendManager):
         Args:
             ir_files: The ONNX files.
             work_dir: Folder of the results, which are named as the ONNX files.
-            deploy_cfg: The deploy config; not used.
-            kwargs: Other arguments of MMDeploy; not used.
+            deploy_cfg: Not used.
+            kwargs: Not used.
 
         Returns:
             One ``.xml`` path for each ONNX file.
@@ -83,25 +81,16 @@ class OpenVINOManager(BaseBackendManager):
 
 
 def _convert(onnx_file: Path, folder: Path) -> str:
-    openvino = _import_openvino()
+    require("openvino")
     # The ONNX frontend of openvino.convert_model, without its telemetry.
     model = _read(openvino_core(), onnx_file)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".openvino-") as scratch:
         unfinished = Path(scratch) / f"{onnx_file.stem}.xml"
-        openvino.save_model(model, unfinished, compress_to_fp16=False)
+        import_openvino().save_model(model, unfinished, compress_to_fp16=False)
         for suffix in (".bin", ".xml"):
             unfinished.with_suffix(suffix).replace(folder / f"{onnx_file.stem}{suffix}")
     return str(folder / f"{onnx_file.stem}.xml")
-
-
-def _import_openvino() -> ModuleType:
-    """Import OpenVINO so that it sends nothing; by default it reports every import."""
-    require("openvino")
-    with no_telemetry():
-        import openvino
-
-    return openvino
 
 
 def _read(core: Any, path: Path) -> Any:
