@@ -143,12 +143,11 @@ class GateReport:
 
     def to_json(self) -> dict:
         """Return the figures as plain dicts and lists, for the bundle."""
-        return dict(
-            images=self.images,
-            stages=self.stages,
-            differences=[asdict(difference) for difference in self.differences],
-            **(dict(remembered=self.remembered) if self.remembered else {}),
-        )
+        figures = asdict(self)
+        del figures["failures"]
+        if not self.remembered:
+            del figures["remembered"]
+        return figures
 
 
 def run_gate(

@@ -58,14 +58,9 @@ class NcnnManager(BaseBackendManager):
         Inputs and outputs keep the names that they have in the ONNX file. ncnn fixes no sizes: the
         result takes every size that the network takes, whatever the ONNX file says.
 
-        Args:
-            ir_files: The ONNX files.
-            work_dir: Folder of the results, which are named as the ONNX files.
-            deploy_cfg: The deploy config.
-            kwargs: Not used.
-
         Returns:
-            The ``.param`` and the ``.bin`` path for each ONNX file, one after the other.
+            The ``.param`` and the ``.bin`` path for each ONNX file, one after the other: files in
+            ``work_dir`` that are named as the ONNX file.
 
         Raises:
             FileNotFoundError: There is no such ONNX file.
@@ -199,7 +194,7 @@ class NcnnWrapper(BaseWrapper):
         """Run the model.
 
         Args:
-            inputs: Tensors (N, C, H, W) by input name; all with the same N.
+            inputs: A tensor (N, C, H, W) by the input's name.
 
         Returns:
             float32 tensors (N, C, H, W) by output name, on the CPU.
@@ -207,33 +202,25 @@ class NcnnWrapper(BaseWrapper):
         Raises:
             BackendError: The model has no such input, or cannot run with what is given.
         """
-        arrays = {
-            name: np.ascontiguousarray(tensor.detach().cpu().numpy(), np.float32)
-            for name, tensor in inputs.items()
-        }
-        images = len(next(iter(arrays.values())))
-        results = [
-            self._execute({name: array[index] for name, array in arrays.items()})
-            for index in range(images)
-        ]
+        ((name, images),) = inputs.items()
+        array = np.ascontiguousarray(images.detach().cpu().numpy(), np.float32)
+        results = [self._execute(name, image) for image in array]
         return {
             name: torch.stack([result[name] for result in results]) for name in self.output_names
         }
 
     @TimeCounter.count_time(_NAME)
-    def _execute(self, inputs: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    def _execute(self, name: str, image: np.ndarray) -> dict[str, Tensor]:
         import ncnn
 
         extractor = self._net.create_extractor()
-        for name, array in inputs.items():
-            if extractor.input(name, ncnn.Mat(array)) != 0:
-                known = ", ".join(self._net.input_names())
-                raise BackendError(f"the model has no input {name}, only {known}")
+        if extractor.input(name, ncnn.Mat(image)) != 0:
+            known = ", ".join(self._net.input_names())
+            raise BackendError(f"the model has no input {name}, only {known}")
         found = {}
-        for name in self.output_names:
-            status, mat = extractor.extract(name)
+        for output in self.output_names:
+            status, mat = extractor.extract(output)
             if status != 0 or mat.empty():
-                shapes = {name: array.shape for name, array in inputs.items()}
-                raise BackendError(f"ncnn cannot run the model on inputs of shape {shapes}")
-            found[name] = torch.from_numpy(np.array(mat))
+                raise BackendError(f"ncnn cannot run the model on an input of shape {image.shape}")
+            found[output] = torch.from_numpy(np.array(mat))
         return found
