@@ -139,7 +139,7 @@ def _restore_names(param: Path, graph: onnx.GraphProto) -> None:
     names = {f"in{index}": name for index, name in enumerate(inputs)}
     names |= {f"out{index}": name for index, name in enumerate(outputs)}
     lines = param.read_text().splitlines()
-    for index, line in enumerate(lines[2:], 2):  # behind a magic number and the counts
+    for index, line in enumerate(lines[2:], 2):  # after a magic number and the counts
         kind, layer, bottoms, tops, *rest = line.split()
         blobs = int(bottoms) + int(tops)
         rest[:blobs] = [names.get(blob, blob) for blob in rest[:blobs]]
