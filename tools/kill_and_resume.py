@@ -14,7 +14,6 @@ CONFIG = (
     / "configs/demo/lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py"
 )
 SMALL = {
-    "train_cfg.max_iters": 400,
     "train_cfg.val_interval": 40,
     "default_hooks.checkpoint.interval": 10,
     "train_dataloader.batch_size": 2,

@@ -1,4 +1,4 @@
-"""Write a synthetic powder-bed data set: tools/make_synthetic.py OUT --images N --size S."""
+"""Draw powder-bed frames with all five defects and their masks; equal arguments, equal files."""
 
 import argparse
 import sys
@@ -6,21 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lwam_mm.datasets.synthetic import generate_dataset
-
-
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description="Draw powder-bed frames with all five defects and their masks. "
-        "Equal arguments give equal files."
-    )
-    parser.add_argument("out", type=Path, help="folder to write; absent or empty")
-    parser.add_argument("--images", type=int, default=120, help="number of frames (default: 120)")
-    parser.add_argument(
-        "--size", type=int, default=1024, help="height and width in px (default: 1024)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="0 or more (default: 0)")
-    return parser.parse_args(argv)
 
 
 def show_progress(done: int, total: int, name: str) -> None:
@@ -45,7 +30,12 @@ def summary_lines(summary: dict) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool and return the exit status."""
-    args = parse_args(argv)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, help="folder to write; absent or empty")
+    parser.add_argument("--images", type=int, default=120, help="number of frames (%(default)s)")
+    parser.add_argument("--size", type=int, default=1024, help="height and width, px (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="0 or more (%(default)s)")
+    args = parser.parse_args(argv)
     try:
         summary = generate_dataset(args.out, args.images, args.size, args.seed, show_progress)
     except (ValueError, OSError) as error:

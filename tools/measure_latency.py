@@ -39,7 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     MMLogger.get_current_instance().setLevel("WARNING")
     study = read_study(args.study)
     latencies = measure(
-        study, size=args.size, threads=args.threads, rounds=args.rounds, progress=_say
+        study,
+        size=args.size,
+        threads=args.threads,
+        rounds=args.rounds,
+        progress=lambda line: print(line, flush=True),
     )
     for latency in latencies.arms:
         if latency.ms is not None:
@@ -50,10 +54,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_atomically(file, latencies.to_csv().encode())
     print(f"written: {file}")
     return 0
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

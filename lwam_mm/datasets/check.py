@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lwam_mm.datasets.classes import IGNORE_INDEX
-from lwam_mm.datasets.decode import check_same_size, decode_mask, decode_with_maximum, read_bytes
+from lwam_mm.datasets.decode import check_same_size, decode_with_maximum, load_mask, read_bytes
 from lwam_mm.datasets.layout import Pair, SplitSpec, pair_files
 from lwam_mm.datasets.problem import DatasetError, Problem
 
@@ -148,7 +148,7 @@ def _check_pair(spec: SplitSpec, pair: Pair, num_classes: int) -> _PairFindings:
     if pair.mask is None:
         return findings
     try:
-        mask = decode_mask(read_bytes(pair.mask), pair.mask, num_classes)
+        mask = load_mask(pair.mask, num_classes)
         findings.pixels = np.bincount(mask.ravel(), minlength=256)
         if image_size is not None:
             check_same_size(image_size, mask.shape, pair.image, pair.mask)

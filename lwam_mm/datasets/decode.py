@@ -18,6 +18,16 @@ def read_bytes(path: Path) -> bytes:
         return decoding.read_file(path)
 
 
+def load_image(path: Path, white_level: int | None = None) -> np.ndarray:
+    """Read and decode an image; see :func:`decode_image`."""
+    return decode_image(read_bytes(path), path, white_level)
+
+
+def load_mask(path: Path, num_classes: int) -> np.ndarray:
+    """Read and decode a mask; see :func:`decode_mask`."""
+    return decode_mask(read_bytes(path), path, num_classes)
+
+
 def decode_image(data: bytes, path: Path, white_level: int | None = None) -> np.ndarray:
     """Decode an image to ``(H, W, 3)`` uint8, BGR; see :func:`lwam_mm.runtime.read_image`.
 
@@ -31,10 +41,9 @@ def decode_image(data: bytes, path: Path, white_level: int | None = None) -> np.
 def decode_with_maximum(
     data: bytes, path: Path, white_level: int | None = None
 ) -> tuple[np.ndarray, int | None]:
-    """Decode an image as ``decode_image`` does, and return its largest stored value as well.
+    """Decode an image, and return its largest stored value if ``white_level`` matters, else None.
 
-    The value is None where ``white_level`` does not matter: in files of 8 bits, and in those that
-    declare their maximum.
+    It does not matter in files of 8 bits, and in those that declare their maximum.
     """
     with _refusals_of(path, "image mode"):
         header = decoding.read_header(data)
@@ -65,13 +74,11 @@ def decode_mask(data: bytes, path: Path, num_classes: int) -> np.ndarray:
 def check_mask_values(mask: np.ndarray, path: Path, num_classes: int) -> None:
     """Refuse values that are neither a class nor 255."""
     counts = np.bincount(mask.ravel(), minlength=256)
-    wrong = counts > 0
-    wrong[:num_classes] = wrong[IGNORE_INDEX] = False
-    values = np.flatnonzero(wrong)
-    if not values.size:
+    values = [v for v in np.flatnonzero(counts) if v >= num_classes and v != IGNORE_INDEX]
+    if not values:
         return
     listed = ", ".join(f"{value} ({counts[value]} pixels)" for value in values[:5])
-    more = f" and {values.size - 5} more values" if values.size > 5 else ""
+    more = f" and {len(values) - 5} more values" if len(values) > 5 else ""
     allowed = f"0..{num_classes - 1} and {IGNORE_INDEX} (ignore)"
     found = f"mask value {listed}{more}; allowed are {allowed}."
     remedy = (

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from lwam_mm.utils.errors import UserError
 
+_SHOWN = 3  # of each kind
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -37,17 +39,17 @@ def error_for(problem: Problem) -> DatasetError:
     return DatasetError(str(problem), [problem])
 
 
-def summarise(problems: Iterable[Problem], show: int = 3) -> str:
-    """List problems by kind: the first ``show`` of each kind and the count of the rest."""
+def summarise(problems: Iterable[Problem]) -> str:
+    """List problems by kind: the first three of each kind and the count of the rest."""
     by_kind: dict[str, list[Problem]] = {}
     for problem in problems:
         by_kind.setdefault(problem.kind, []).append(problem)
     lines = []
     for kind, group in by_kind.items():
         lines.append(f"[{kind}: {len(group)}]")
-        lines.extend(f"  {problem}" for problem in group[:show])
-        if len(group) > show:
-            lines.append(f"  ... and {len(group) - show} more of this kind")
+        lines.extend(f"  {problem}" for problem in group[:_SHOWN])
+        if len(group) > _SHOWN:
+            lines.append(f"  ... and {len(group) - _SHOWN} more of this kind")
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
 """Finds the sides of a split: in a root folder, or in a training config."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,9 @@ def splits_from_config(
     white_levels: dict[int | None, str] = {}
     for name in SPLITS:
         loader = config.get(f"{name}_dataloader") or {}
-        for dataset in _unwrap(loader.get("dataset")):
+        for _, dataset in datasets_in(loader.get("dataset") or {}, ""):
+            if not dataset or is_wrapper(dataset):
+                continue
             spec = _spec_of(dataset, name, root)
             known = {(s.image_dir, s.mask_dir, s.split_file) for s in specs}
             if (spec.image_dir, spec.mask_dir, spec.split_file) not in known:
@@ -85,6 +87,20 @@ def splits_from_config(
     return specs, next(iter(class_lists))
 
 
+def datasets_in(dataset: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield a data set's config and those inside, if it is a wrapper, each with its path."""
+    yield path, dataset
+    if "dataset" in dataset:
+        yield from datasets_in(dataset["dataset"], f"{path}.dataset")
+    for index, inner in enumerate(dataset.get("datasets", [])):
+        yield from datasets_in(inner, f"{path}.datasets.{index}")
+
+
+def is_wrapper(dataset: Mapping[str, Any]) -> bool:
+    """Whether a data set's config is that of a ``ConcatDataset``, ``RepeatDataset`` or the like."""
+    return "dataset" in dataset or "datasets" in dataset
+
+
 def _check_alike(what: str, setting: str, found: Mapping[Any, str]) -> None:
     if len(found) > 1:
         told = "; ".join(f"{name}: {value}" for value, name in found.items())
@@ -92,17 +108,6 @@ def _check_alike(what: str, setting: str, found: Mapping[Any, str]) -> None:
             f"The sides of the split have different {what} ({told}). "
             f"Remedy: give the same {setting} to all of them."
         )
-
-
-def _unwrap(dataset: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    """List the data sets inside ``RepeatDataset``, ``ConcatDataset`` and their like."""
-    if dataset is None:
-        return []
-    if "dataset" in dataset:
-        return _unwrap(dataset["dataset"])
-    if "datasets" in dataset:
-        return [inner for wrapped in dataset["datasets"] for inner in _unwrap(wrapped)]
-    return [dataset]
 
 
 def _spec_of(dataset: Mapping[str, Any], name: str, root: Path | None) -> SplitSpec:

@@ -29,18 +29,10 @@ def quantize_within(
 ) -> Bundle:
     """Quantize a plain float export; if the result breaks the limits, with accuracy control.
 
-    Args:
-        model: The plain float export.
-        calibration: Training images as it takes them.
-        pack: Makes a bundle of an INT8 model.
-        float_bundle: The bundle of ``model``.
-        images: Labelled validation images.
-        limits: How far INT8 may be from float; None for any distance.
-        progress: Called with one line of text at each step.
-
-    Returns:
-        The INT8 bundle. Its provenance says whether accuracy control was needed, and which layers
-        stayed in float.
+    ``calibration`` are training images as the model takes them, ``pack`` makes a bundle of an INT8
+    model, and ``limits`` say how far it may be from ``float_bundle``, None any distance. The
+    provenance of the INT8 bundle says whether accuracy control was needed, and which layers stayed
+    in float.
 
     Raises:
         lwam_mm.quantization.quantize.QuantizationError: It is outside the limits even with layers

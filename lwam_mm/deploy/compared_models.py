@@ -17,7 +17,8 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 from torch import nn
 
-from lwam_mm.deploy.deployable import datasets_in, is_resize
+from lwam_mm.datasets.splits import datasets_in
+from lwam_mm.deploy.deployable import is_resize
 from lwam_mm.models.checkpoint import load_weights
 from lwam_mm.models.output_classes import refuse_single_logit
 from lwam_mm.models.training_record import TrainingRecord

@@ -16,6 +16,7 @@ import numpy as np
 from mmengine.config import Config
 from mmseg.registry import DATASETS, TRANSFORMS
 
+from lwam_mm.datasets.splits import datasets_in, is_wrapper
 from lwam_mm.datasets.transforms.loading import LoadCheckedImage, LoadIndexMask
 from lwam_mm.deploy.deploy_config import ExportError
 from lwam_mm.models.checkpoint import CheckpointMismatchError
@@ -98,16 +99,7 @@ def dataset_classes(config: Config) -> tuple[tuple[str, ...], tuple[tuple[int, i
 
 def dataset_white_level(config: Config) -> int | None:
     """Return the 16-bit value that a config's test set takes for white; None for 65535."""
-    return _white_level_of(_test_set(config))
-
-
-def datasets_in(dataset: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield a data set's config and those inside, if it is a wrapper, each with its path."""
-    yield path, dataset
-    if "dataset" in dataset:
-        yield from datasets_in(dataset["dataset"], f"{path}.dataset")
-    for index, inner in enumerate(dataset.get("datasets", [])):
-        yield from datasets_in(inner, f"{path}.datasets.{index}")
+    return _test_set(config).get("white_level")
 
 
 def is_resize(transform: Mapping[str, Any]) -> bool:
@@ -134,17 +126,13 @@ def padding_divisor(preprocessor: Mapping[str, Any]) -> int | None:
 
 
 def _test_set(config: Config) -> dict[str, Any]:
-    return (config.get("test_dataloader") or config.val_dataloader).dataset
-
-
-def _white_level_of(dataset: dict[str, Any]) -> int | None:
-    *_, (_, innermost) = datasets_in(dataset, "")
-    return innermost.get("white_level")
+    loader = config.get("test_dataloader") or config.val_dataloader
+    *_, (_, innermost) = datasets_in(loader.dataset, "")
+    return innermost
 
 
 def _classes_of(dataset: dict[str, Any]) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-    *_, (_, innermost) = datasets_in(dataset, "")
-    meta = DATASETS.get(innermost["type"])._load_metainfo(innermost.get("metainfo"))
+    meta = DATASETS.get(dataset["type"])._load_metainfo(dataset.get("metainfo"))
     palette = tuple(tuple(int(value) for value in colour) for colour in meta["palette"])
     return tuple(meta["classes"]), palette
 
@@ -256,7 +244,7 @@ def _model_problems(config: Config, size: tuple[int, int] | None) -> Iterator[st
         )
     expected, _ = dataset_classes(config)
     for path, dataset in _evaluated_datasets(config):
-        if "dataset" in dataset or "datasets" in dataset:
+        if is_wrapper(dataset):
             continue
         classes, _ = _classes_of(dataset)
         if classes != expected:

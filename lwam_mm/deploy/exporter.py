@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import tempfile
@@ -66,7 +65,7 @@ from lwam_mm.models.reparam.fold import reparameterize
 from lwam_mm.models.training_record import TrainingRecord, check_training_record
 from lwam_mm.quantization.calibration import calibration_images
 from lwam_mm.runtime import Bundle, InputSpec, Manifest, OutputSpec, Predictor, write_bundle
-from lwam_mm.runtime.bundle import check_target
+from lwam_mm.runtime.bundle import check_target, sha256
 from lwam_mm.utils.console import keep_console_concise
 from lwam_mm.utils.errors import UserError
 from lwam_mm.version import __version__
@@ -139,7 +138,7 @@ class Exporter:
             provenance=dict(
                 config=Path(self.config.filename).name if self.config.filename else None,
                 checkpoint=self.checkpoint.name,
-                checkpoint_sha256=hashlib.sha256(self.checkpoint.read_bytes()).hexdigest(),
+                checkpoint_sha256=sha256(self.checkpoint),
                 folded=True,
                 opset=onnx_config["opset_version"],
                 lwam_mm=__version__,

@@ -143,12 +143,11 @@ class GateReport:
 
     def to_json(self) -> dict:
         """Return the figures as plain dicts and lists, for the bundle."""
-        return dict(
-            images=self.images,
-            stages=self.stages,
-            differences=[asdict(difference) for difference in self.differences],
-            **(dict(remembered=self.remembered) if self.remembered else {}),
-        )
+        figures = asdict(self)
+        del figures["failures"]
+        if not self.remembered:
+            del figures["remembered"]
+        return figures
 
 
 def run_gate(
@@ -232,13 +231,7 @@ def compare_with_training(
     """Add a failure to a report if the multi-branch net scores far below its training's validation.
 
     A part of the images can score far from all of them, so a low score is measured again on all.
-
-    Args:
-        report: The gate's report.
-        record: What the checkpoint remembers.
-        limit: How far mIoU may be below the remembered one; None for any distance.
-        stages: By name.
-        all_images: The whole validation set.
+    ``limit`` is how far mIoU may be below the remembered one; None for any distance.
     """
     if record.miou is None:
         return

@@ -52,7 +52,7 @@ def find_images(inputs: Iterable[str | Path]) -> FoundImages:
         candidates.extend(images)
         if not images:
             found.failed.append((path, f"{path} holds no image: give a folder with images in it"))
-    # A sub-folder or an unusual file may also be an input of its own.
+    # A sub-folder or an unusual file may also have been given itself.
     given = {_entry(path) for path in [*candidates, *folders.values()]}
     found.skipped.extend(skipped for skipped in entries_skipped if _entry(skipped[0]) not in given)
     _drop_duplicates(candidates, found)

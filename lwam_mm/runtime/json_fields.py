@@ -80,10 +80,8 @@ class Fields:
         red, green, blue = map(float, value)
         return red, green, blue
 
-    def size(self, name: str) -> tuple[int, int] | None:
-        """Return (height, width), both positive, or None."""
-        if self._value(name) is None:
-            return None
+    def size(self, name: str) -> tuple[int, int]:
+        """Return (height, width), both positive."""
         remedy = "give [height, width] in pixels, or null for any size"
         height, width = self._checked(
             name, lambda v: _is_list_of(v, 2, lambda side: _is_int(side) and side > 0), remedy

@@ -181,7 +181,7 @@ class Manifest:
 def _input_spec(fields: Fields) -> InputSpec:
     spec = InputSpec(
         name=fields.text("name"),
-        size=fields.size("size"),
+        size=fields.optional("size", fields.size),
         mean=fields.triple("mean"),
         std=fields.triple("std"),
         resize=fields.choice("resize", ["stretch", "pad"]),

@@ -17,7 +17,7 @@ def test_text_names_file_value_and_remedy():
 
 
 def test_summary_shows_the_first_of_each_kind_and_counts_the_rest():
-    text = summarise(problems("size", 5) + problems("mode", 2), show=3)
+    text = summarise(problems("size", 5) + problems("mode", 2))
     assert text.splitlines() == [
         "[size: 5]",
         "  size0.png: found 0. Remedy: mend 0.",

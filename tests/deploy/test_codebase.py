@@ -26,7 +26,7 @@ torch2onnx(image, folder, "end2end.onnx", deploy_config, config, checkpoint, "cp
 """
 
 
-def test_mmdeploys_own_road_exports_the_folded_student(
+def test_mmdeploys_own_tools_export_the_folded_student(
     repository, student_config, student_checkpoint, tmp_path
 ):
     arguments = [repository / STATIC, student_config, student_checkpoint, tmp_path]

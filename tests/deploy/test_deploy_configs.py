@@ -1,4 +1,4 @@
-"""The deploy configs on MMDeploy's own road: its tools, labels in the graph, TensorRT's ONNX."""
+"""The deploy configs by MMDeploy's own tools, with labels in the graph, and TensorRT's ONNX."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lwam_mm.datasets.classes import IGNORE_INDEX
-from lwam_mm.datasets.decode import decode_mask, read_bytes
+from lwam_mm.datasets.decode import load_mask
 
 
 def repeat_rare(samples: list[dict], threshold: float) -> list[dict]:
@@ -28,6 +28,5 @@ def repeat_rare(samples: list[dict], threshold: float) -> list[dict]:
 def _classes(sample: dict) -> set[int]:
     if "seg_map_path" not in sample:
         return set()
-    path = Path(sample["seg_map_path"])
-    mask = decode_mask(read_bytes(path), path, sample["num_classes"])
+    mask = load_mask(Path(sample["seg_map_path"]), sample["num_classes"])
     return set(np.unique(mask).tolist()) - {IGNORE_INDEX}

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 
 from lwam_mm.datasets.classes import CLASSES
+from lwam_mm.datasets.splits import SPLITS
 from lwam_mm.datasets.synthetic.build import draw_layer, make_build
 from lwam_mm.datasets.synthetic.noise import generator
-from lwam_mm.datasets.synthetic.splits import SPLITS, plan_builds
+from lwam_mm.datasets.synthetic.splits import plan_builds
 
 GENERATOR_VERSION = 1
 """Incremented whenever equal arguments no longer give equal bytes."""

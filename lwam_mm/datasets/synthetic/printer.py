@@ -154,7 +154,7 @@ def fresh_powder(printer: Printer, size: int, layer: int) -> np.ndarray:
     powder = 1 + np.float32(sigma) * grain(
         rng, shape, printer.grain_correlation, printer.clump_share
     )
-    # Blade wear leaves permanent bands, and every pass adds some of its own.
+    # Blade wear leaves permanent bands, and every pass adds others.
     permanent = generator(*printer.key, _BANDS)
     width = max(0.006 * size, 1.0)
     for source, share in ((permanent, 0.8), (rng, 0.6)):

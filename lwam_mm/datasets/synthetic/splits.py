@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-SPLITS = ("train", "val", "test")
+from lwam_mm.datasets.splits import SPLITS
+
 HELD_OUT_SHARE = 0.15
 """Share of the images for validation, and the same share for testing."""
 LAYERS_PER_BUILD = 8

@@ -44,7 +44,6 @@ class RandomBrightnessContrast(Transform):
 
     @cache_randomness
     def _draw(self) -> tuple[float, float]:
-        # MMEngine seeds `random` in every worker, as it does numpy and torch.
         return random.uniform(*self.brightness), random.uniform(*self.contrast)
 
     def transform(self, results: dict) -> dict:

@@ -7,7 +7,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from lwam_mm.datasets.classes import IGNORE_INDEX
-from lwam_mm.datasets.transforms.transform import Transform
+from lwam_mm.datasets.transforms.transform import Transform, check_probability
 
 
 @TRANSFORMS.register_module()
@@ -34,14 +34,12 @@ class RandomDefectCrop(Transform):
                 f"crop_size={crop_size!r} is not a height and width. Remedy: give two whole "
                 "numbers of 1 or more."
             )
-        if not 0 <= prob <= 1:
-            raise ValueError(f"prob={prob!r} is not a probability. Remedy: give a value in 0..1.")
+        check_probability(prob)
         self.crop_size = tuple(crop_size)
         self.prob = prob
 
     @cache_randomness
     def _draw(self, mask: np.ndarray) -> tuple[slice, slice]:
-        # MMEngine seeds `random` in every worker, as it does numpy and torch.
         pixel = self._defect_pixel(mask) if random.random() < self.prob else None
         found = []
         for axis, (length, wanted) in enumerate(zip(mask.shape, self.crop_size, strict=True)):

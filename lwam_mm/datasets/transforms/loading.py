@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
 from mmseg.registry import TRANSFORMS
 
-from lwam_mm.datasets.decode import check_same_size, decode_image, decode_mask, read_bytes
+from lwam_mm.datasets.decode import check_same_size, load_image, load_mask
 from lwam_mm.datasets.transforms.transform import Transform
 
 
@@ -20,8 +19,7 @@ class LoadCheckedImage(Transform):
 
     def transform(self, results: dict) -> dict:
         """Load ``results["img_path"]``."""
-        path = Path(results["img_path"])
-        image = decode_image(read_bytes(path), path, results.get("white_level"))
+        image = load_image(Path(results["img_path"]), results.get("white_level"))
         results["img"] = image
         results["img_shape"] = results["ori_shape"] = image.shape[:2]
         return results
@@ -44,7 +42,7 @@ class LoadIndexMask(Transform):
         if "seg_map_path" not in results:
             return results
         path = Path(results["seg_map_path"])
-        mask: np.ndarray = decode_mask(read_bytes(path), path, results["num_classes"])
+        mask = load_mask(path, results["num_classes"])
         check_same_size(results["ori_shape"], mask.shape, Path(results["img_path"]), path)
         results["gt_seg_map"] = mask
         results["seg_fields"].append("gt_seg_map")

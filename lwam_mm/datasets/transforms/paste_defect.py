@@ -11,7 +11,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from lwam_mm.datasets.transforms.loading import LoadCheckedImage, LoadIndexMask
-from lwam_mm.datasets.transforms.transform import Transform
+from lwam_mm.datasets.transforms.transform import Transform, check_probability
 
 # In pixels: the margin in which the surroundings are measured, and over which a defect fades.
 _MARGIN, _FADE = 6, 2
@@ -64,8 +64,7 @@ class PasteDefect(Transform):
             raise ValueError(
                 f"classes={classes!r}: name the defects to paste; 0 is the background."
             )
-        if not 0 <= prob <= 1:
-            raise ValueError(f"prob={prob!r} is not a probability. Remedy: give a value in 0..1.")
+        check_probability(prob)
         if not 0 < scale[0] <= scale[1]:
             raise ValueError(
                 f"scale={scale!r} is not a range of factors. Remedy: give two positive "
@@ -94,7 +93,6 @@ class PasteDefect(Transform):
 
     @cache_randomness
     def _draw_defect(self, donors: Sequence[dict]) -> Defect | None:
-        # MMEngine seeds `random` in every worker, as it does numpy and torch.
         if random.random() >= self.prob:
             return None
         for donor in donors:

@@ -7,7 +7,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from lwam_mm.datasets.classes import IGNORE_INDEX
-from lwam_mm.datasets.transforms.transform import Transform
+from lwam_mm.datasets.transforms.transform import Transform, check_probability
 
 
 @TRANSFORMS.register_module()
@@ -35,8 +35,7 @@ class RandomWholeAngleRotate(Transform):
         pad_val: int = 0,
         seg_pad_val: int = IGNORE_INDEX,
     ) -> None:
-        if not 0 <= prob <= 1:
-            raise ValueError(f"prob={prob!r} is not a probability. Remedy: give a value in 0..1.")
+        check_probability(prob)
         if not all(isinstance(a, int) for a in angle_range) or angle_range[0] >= angle_range[1]:
             raise ValueError(
                 f"angle_range={angle_range!r} contains no whole angle. Remedy: give two whole "
@@ -49,7 +48,6 @@ class RandomWholeAngleRotate(Transform):
 
     @cache_randomness
     def _draw(self) -> int | None:
-        # MMEngine seeds `random` in every worker, as it does numpy and torch.
         return random.randrange(*self.angle_range) if random.random() < self.prob else None
 
     def transform(self, results: dict) -> dict:

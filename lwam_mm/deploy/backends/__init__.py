@@ -1,4 +1,4 @@
-"""Inference engines for MMDeploy, replacing those of its own that no longer work.
+"""Inference engines for MMDeploy, replacing its own that no longer work.
 
 MMDeploy 1.3.1 asks OpenVINO for ``mo`` and ``openvino.inference_engine``, which are gone, and ncnn
 for a binary that no wheel ships. Importing this package registers managers and wrappers that work

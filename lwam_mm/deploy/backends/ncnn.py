@@ -24,6 +24,7 @@ from mmdeploy.utils.timer import TimeCounter
 from torch import Tensor
 
 from lwam_mm.deploy.backends.errors import BackendError, check_outputs, is_installed, require
+from lwam_mm.runtime.engines.ncnn_engine import new_net
 
 _NAME = "ncnn"
 _FP16 = {"FP32": False, "FP16": True}
@@ -57,14 +58,9 @@ class NcnnManager(BaseBackendManager):
         Inputs and outputs keep the names that they have in the ONNX file. ncnn fixes no sizes: the
         result takes every size that the network takes, whatever the ONNX file says.
 
-        Args:
-            ir_files: The ONNX files.
-            work_dir: Folder of the results, which are named as the ONNX files.
-            deploy_cfg: The deploy config.
-            kwargs: Other arguments of MMDeploy; not used.
-
         Returns:
-            The ``.param`` and the ``.bin`` path for each ONNX file, one after the other.
+            The ``.param`` and the ``.bin`` path for each ONNX file, one after the other: files in
+            ``work_dir`` that are named as the ONNX file.
 
         Raises:
             FileNotFoundError: There is no such ONNX file.
@@ -143,7 +139,7 @@ def _restore_names(param: Path, graph: onnx.GraphProto) -> None:
     names = {f"in{index}": name for index, name in enumerate(inputs)}
     names |= {f"out{index}": name for index, name in enumerate(outputs)}
     lines = param.read_text().splitlines()
-    for index, line in enumerate(lines[2:], 2):  # behind a magic number and the counts
+    for index, line in enumerate(lines[2:], 2):  # after a magic number and the counts
         kind, layer, bottoms, tops, *rest = line.split()
         blobs = int(bottoms) + int(tops)
         rest[:blobs] = [names.get(blob, blob) for blob in rest[:blobs]]
@@ -152,14 +148,7 @@ def _restore_names(param: Path, graph: onnx.GraphProto) -> None:
 
 
 def _load(param: Path, weights: Path, fp16: bool) -> Any:
-    import ncnn
-
-    net = ncnn.Net()
-    options = net.opt
-    options.use_vulkan_compute = False
-    options.use_fp16_packed = options.use_fp16_storage = fp16
-    options.use_fp16_arithmetic = False  # sums of thousands of products need more than 11 bits
-    options.use_bf16_packed = options.use_bf16_storage = False
+    net = new_net(fp16)
     for path, load in ((param, net.load_param), (weights, net.load_model)):
         if not path.is_file():
             raise FileNotFoundError(f"{path}: there is no such model file")
@@ -205,7 +194,7 @@ class NcnnWrapper(BaseWrapper):
         """Run the model.
 
         Args:
-            inputs: Tensors (N, C, H, W) by input name; all with the same N.
+            inputs: A tensor (N, C, H, W) by the input's name.
 
         Returns:
             float32 tensors (N, C, H, W) by output name, on the CPU.
@@ -213,33 +202,25 @@ class NcnnWrapper(BaseWrapper):
         Raises:
             BackendError: The model has no such input, or cannot run with what is given.
         """
-        arrays = {
-            name: np.ascontiguousarray(tensor.detach().cpu().numpy(), np.float32)
-            for name, tensor in inputs.items()
-        }
-        images = len(next(iter(arrays.values())))
-        results = [
-            self._execute({name: array[index] for name, array in arrays.items()})
-            for index in range(images)
-        ]
+        ((name, images),) = inputs.items()
+        array = np.ascontiguousarray(images.detach().cpu().numpy(), np.float32)
+        results = [self._execute(name, image) for image in array]
         return {
             name: torch.stack([result[name] for result in results]) for name in self.output_names
         }
 
     @TimeCounter.count_time(_NAME)
-    def _execute(self, inputs: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    def _execute(self, name: str, image: np.ndarray) -> dict[str, Tensor]:
         import ncnn
 
         extractor = self._net.create_extractor()
-        for name, array in inputs.items():
-            if extractor.input(name, ncnn.Mat(array)) != 0:
-                known = ", ".join(self._net.input_names())
-                raise BackendError(f"the model has no input {name}, only {known}")
+        if extractor.input(name, ncnn.Mat(image)) != 0:
+            known = ", ".join(self._net.input_names())
+            raise BackendError(f"the model has no input {name}, only {known}")
         found = {}
-        for name in self.output_names:
-            status, mat = extractor.extract(name)
+        for output in self.output_names:
+            status, mat = extractor.extract(output)
             if status != 0 or mat.empty():
-                shapes = {name: array.shape for name, array in inputs.items()}
-                raise BackendError(f"ncnn cannot run the model on inputs of shape {shapes}")
-            found[name] = torch.from_numpy(np.array(mat))
+                raise BackendError(f"ncnn cannot run the model on an input of shape {image.shape}")
+            found[output] = torch.from_numpy(np.array(mat))
         return found

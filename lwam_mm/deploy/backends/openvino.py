@@ -6,9 +6,9 @@ import importlib.metadata
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from mmdeploy.backend.base import (
     BACKEND_MANAGERS,
@@ -26,8 +26,7 @@ from lwam_mm.deploy.backends.errors import (
     is_installed,
     require,
 )
-from lwam_mm.runtime.engines.openvino_core import openvino_core
-from lwam_mm.runtime.engines.telemetry import no_telemetry
+from lwam_mm.runtime.engines.openvino_core import import_openvino, openvino_core
 
 _NAME = "openvino"
 
@@ -54,14 +53,8 @@ class OpenVINOManager(BaseBackendManager):
 
         Weights stay float32. Shapes are those of the ONNX file, static or dynamic.
 
-        Args:
-            ir_files: The ONNX files.
-            work_dir: Folder of the results, which are named as the ONNX files.
-            deploy_cfg: The deploy config; not used.
-            kwargs: Other arguments of MMDeploy; not used.
-
         Returns:
-            One ``.xml`` path for each ONNX file.
+            The ``.xml`` path for each ONNX file: a file in ``work_dir`` that is named as it.
 
         Raises:
             BackendError: OpenVINO is not installed or cannot read a file.
@@ -83,25 +76,16 @@ class OpenVINOManager(BaseBackendManager):
 
 
 def _convert(onnx_file: Path, folder: Path) -> str:
-    openvino = _import_openvino()
+    require("openvino")
     # The ONNX frontend of openvino.convert_model, without its telemetry.
     model = _read(openvino_core(), onnx_file)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".openvino-") as scratch:
         unfinished = Path(scratch) / f"{onnx_file.stem}.xml"
-        openvino.save_model(model, unfinished, compress_to_fp16=False)
+        import_openvino().save_model(model, unfinished, compress_to_fp16=False)
         for suffix in (".bin", ".xml"):
             unfinished.with_suffix(suffix).replace(folder / f"{onnx_file.stem}{suffix}")
     return str(folder / f"{onnx_file.stem}.xml")
-
-
-def _import_openvino() -> ModuleType:
-    """Import OpenVINO so that it sends nothing; by default it reports every import."""
-    require("openvino")
-    with no_telemetry():
-        import openvino
-
-    return openvino
 
 
 def _read(core: Any, path: Path) -> Any:
@@ -150,7 +134,7 @@ class OpenVINOWrapper(BaseWrapper):
         """Run the model.
 
         Args:
-            inputs: Tensors (N, ...) by input name; all with the same N.
+            inputs: A tensor (N, ...) by the input's name.
 
         Returns:
             Tensors (N, ...) by output name, on the CPU.
@@ -158,34 +142,32 @@ class OpenVINOWrapper(BaseWrapper):
         Raises:
             BackendError: A name, shape or dtype is not the model's.
         """
-        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in inputs.items()}
-        images = len(next(iter(arrays.values())))
-        batch = self._batch_size() or images
-        if images == 0 or images % batch:
-            raise BackendError(f"the model takes {batch} images at a time, {images} were given")
-        found: dict[str, list[Tensor]] = {name: [] for name in self.output_names}
-        for start in range(0, images, batch):
-            part = {name: array[start : start + batch] for name, array in arrays.items()}
-            results = self._execute(part)
-            for name in self.output_names:
-                found[name].append(torch.from_numpy(results[name]))
-        # Logits of a large image weigh as much as all weights: no copy where none is needed.
-        return {
-            name: parts[0] if len(parts) == 1 else torch.cat(parts) for name, parts in found.items()
-        }
+        ((name, images),) = inputs.items()
+        array, count = images.detach().cpu().numpy(), len(images)
+        batch = self._batch_size() or count
+        if count == 0 or count % batch:
+            raise BackendError(f"the model takes {batch} images at a time, {count} were given")
+        results = [
+            self._execute(name, array[start : start + batch]) for start in range(0, count, batch)
+        ]
+        found = {}
+        for output in self.output_names:
+            parts = [torch.from_numpy(result[output]) for result in results]
+            # Logits of a large image weigh as much as all weights: no copy where none is needed.
+            found[output] = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return found
 
     def _batch_size(self) -> int | None:
         dimension = self._compiled.inputs[0].partial_shape[0]
         return dimension.get_length() if dimension.is_static else None
 
     @TimeCounter.count_time(_NAME)
-    def _execute(self, inputs: Mapping[str, Any]) -> Any:
+    def _execute(self, name: str, images: np.ndarray) -> Any:
         try:
-            return self._request.infer(inputs)
+            return self._request.infer({name: images})
         except (RuntimeError, KeyError, ValueError) as error:
-            given = {name: (array.shape, str(array.dtype)) for name, array in inputs.items()}
             expected = {i.get_any_name(): str(i.partial_shape) for i in self._compiled.inputs}
             raise BackendError(
-                f"OpenVINO refuses the inputs {given}; the model takes {expected} "
-                f"({first_line(error)})"
+                f"OpenVINO refuses the input {name!r}: {images.dtype} of shape {images.shape}; the "
+                f"model takes {expected} ({first_line(error)})"
             ) from error

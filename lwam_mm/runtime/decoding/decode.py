@@ -24,13 +24,13 @@ _READERS = (
     (jpeg2000.SIGNATURES, "JPEG 2000", jpeg2000.read_jpeg2000),
     (b"BM", "BMP", bmp.read_bmp),
     (pnm.SIGNATURES, "PNM", pnm.read_pnm),
-    (b"WEBP", "WebP", webp.read_webp),  # behind b"RIFF" and a length
+    (b"WEBP", "WebP", webp.read_webp),  # after b"RIFF" and a length
 )
 # OpenCV's own limits; environment variables such as OPENCV_IO_MAX_IMAGE_PIXELS change them.
 _LIMITS = {"WIDTH": 1 << 20, "HEIGHT": 1 << 20, "PIXELS": 1 << 30}
 # So many zeros at the end, in whole rows, are a broken copy.
 _ZERO_ROWS, _ZERO_PIXELS = 2, 64
-# OpenCV 5 moved its log functions into a module of their own.
+# OpenCV 5 moved its log functions into a separate module.
 _LOGGING = getattr(cv2.utils, "logging", cv2)
 _LOG_SILENT = 0
 

@@ -21,7 +21,7 @@ def read_jpeg(data: bytes) -> Header:
     """Read a JPEG's header; the segments are walked up to the end marker.
 
     The end marker of a thumbnail inside a segment does not count, and bytes that a camera appends
-    behind the end do no harm.
+    after the end do no harm.
     """
     frame = None
     scanned = False

@@ -2,12 +2,24 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lwam_mm.runtime.bundle import Bundle
 from lwam_mm.runtime.engines.engine import Output
 from lwam_mm.runtime.errors import BundleError, EngineError
+
+
+def new_net(fp16: bool) -> Any:
+    """Return an empty ``ncnn.Net``; ``fp16`` stores weights and feature maps in 16 bits."""
+    import ncnn
+
+    net = ncnn.Net()
+    net.opt.use_fp16_packed = net.opt.use_fp16_storage = fp16
+    # Sums of thousands of products need more than 11 bits.
+    net.opt.use_fp16_arithmetic = net.opt.use_bf16_storage = False
+    return net
 
 
 class NcnnEngine:
@@ -28,13 +40,9 @@ class NcnnEngine:
         if weights.name not in manifest.files:
             raise BundleError(f"{weights} is not listed in bundle.json: export the bundle again")
         self._ncnn = ncnn
-        self._net = ncnn.Net()
-        options = self._net.opt
-        options.use_fp16_packed = options.use_fp16_storage = manifest.precision == "float16"
-        # Sums of thousands of products need more than 11 bits.
-        options.use_fp16_arithmetic = options.use_bf16_storage = False
+        self._net = new_net(manifest.precision == "float16")
         if threads is not None:
-            options.num_threads = threads
+            self._net.opt.num_threads = threads
         self._load(self._model_path, self._net.load_param)
         self._load(weights, self._net.load_model)
         self._input = _known(bundle, "input.name", manifest.input.name, self._net.input_names())

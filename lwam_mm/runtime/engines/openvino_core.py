@@ -1,9 +1,17 @@
-"""The only OpenVINO core of a process."""
+"""OpenVINO without its telemetry, and its only core of a process."""
 
 import functools
 from typing import Any
 
 from lwam_mm.runtime.engines.telemetry import no_telemetry
+
+
+def import_openvino() -> Any:
+    """Import OpenVINO so that it sends nothing; by default it reports every import."""
+    with no_telemetry():
+        import openvino
+
+    return openvino
 
 
 @functools.cache
@@ -16,6 +24,4 @@ def openvino_core() -> Any:
     handler, such as SIGCHLD under torch's ``DataLoader``, then crashes the process with a
     segmentation fault. A core that is never destroyed keeps the first stack valid.
     """
-    with no_telemetry():
-        import openvino
-    return openvino.Core()
+    return import_openvino().Core()

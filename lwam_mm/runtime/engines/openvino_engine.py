@@ -6,9 +6,8 @@ import numpy as np
 
 from lwam_mm.runtime.bundle import Bundle
 from lwam_mm.runtime.engines.engine import Output
-from lwam_mm.runtime.engines.openvino_core import openvino_core
+from lwam_mm.runtime.engines.openvino_core import import_openvino, openvino_core
 from lwam_mm.runtime.engines.signature import Port, check_signature
-from lwam_mm.runtime.engines.telemetry import no_telemetry
 from lwam_mm.runtime.errors import BundleError, EngineError
 
 
@@ -16,8 +15,7 @@ class OpenVinoEngine:
     """An `Engine` that uses OpenVINO's CPU plugin, for an OpenVINO IR or an ONNX file."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
-        with no_telemetry():
-            import openvino
+        openvino = import_openvino()
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             # By default OpenVINO computes in bfloat16 where the processor can, so that the result

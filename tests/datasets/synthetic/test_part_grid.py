@@ -5,7 +5,6 @@ import pytest
 
 from lwam_mm.datasets.synthetic.part_grid import sample_scene
 from lwam_mm.datasets.synthetic.printer import sample_printer
-from lwam_mm.datasets.synthetic.scene import Canvas, Part
 
 
 def scene_of(index: int, size: int):
@@ -47,40 +46,3 @@ def test_the_layout_is_the_same_at_every_size():
     for one, other in zip(small.parts, large.parts, strict=True):
         assert one.x * 8 == pytest.approx(other.x)
         assert one.shape == other.shape
-
-
-def test_distance_is_negative_inside_only():
-    block = Part(x=50, y=40, half_x=10, half_y=5, shape="block")
-    window, away = block.distance(100, margin=3)
-    assert away.shape == (window[0].stop - window[0].start, window[1].stop - window[1].start)
-    inside = np.zeros((100, 100), bool)
-    inside[window] = away <= 0
-    assert inside.sum() == 21 * 11
-    assert inside[40, 50]
-    ring = Part(x=50, y=50, half_x=20, half_y=20, shape="ring")
-    window, away = ring.distance(100, margin=3)
-    whole = np.ones((100, 100))
-    whole[window] = away
-    assert whole[50, 50] > 0
-    assert whole[50, 65] < 0
-    assert whole[50, 71] > 0
-
-
-def test_canvas_labels_powder_only_and_metal_covers_all():
-    canvas = Canvas(4)
-    everything = (slice(0, 4), slice(0, 4))
-    half = np.zeros((4, 4), bool)
-    half[:2] = True
-    canvas.paint(everything, half, np.full((4, 4), -0.5, np.float32) * half, label=2)
-    canvas.paint(everything, ~half | half, np.full((4, 4), -0.1, np.float32), label=4)
-    assert canvas.mask[:2].tolist() == [[2] * 4] * 2
-    assert canvas.mask[2:].tolist() == [[4] * 4] * 2
-    assert np.allclose(canvas.factor[:2], 0.5)
-    assert np.allclose(canvas.factor[2:], 0.9)
-    alpha = np.zeros((4, 4), np.float32)
-    alpha[:, 0], alpha[:, 1] = 1.0, 0.4
-    canvas.replace(everything, alpha, np.full((4, 4), 1.6, np.float32), label=1)
-    assert np.allclose(canvas.factor[:, 0], 1.6)
-    assert np.allclose(canvas.factor[:2, 1], 0.5 + 0.4 * 1.1)
-    assert (canvas.mask[:, 0] == 1).all()
-    assert (canvas.mask[:, 1] != 1).all()

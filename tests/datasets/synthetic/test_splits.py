@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from lwam_mm.datasets.synthetic.splits import SPLITS, plan_builds
+from lwam_mm.datasets.splits import SPLITS
+from lwam_mm.datasets.synthetic.splits import plan_builds
 
 
 @pytest.mark.parametrize("images", [3, 4, 7, 12, 24, 60, 100, 406])

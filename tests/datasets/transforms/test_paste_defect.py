@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from mmseg.registry import TRANSFORMS
 
+from lwam_mm.datasets import decode
 from lwam_mm.datasets.powder_bed import PowderBedDataset
-from lwam_mm.datasets.transforms import loading
 from lwam_mm.datasets.transforms.paste_defect import PasteDefect
 
 SURFACE, LEVEL = 60, 150
@@ -162,8 +162,8 @@ def test_donors_without_such_a_defect_are_passed_over_and_read_once(donor, tmp_p
     clean = str(tmp_path / "clean.png")
     barren = dict(donor, img_path=clean, seg_map_path=clean)
     paste, read = PasteDefect(classes=[1], prob=1.0), []
-    load = loading.read_bytes
-    monkeypatch.setattr(loading, "read_bytes", lambda path: read.append(str(path)) or load(path))
+    load = decode.read_bytes
+    monkeypatch.setattr(decode, "read_bytes", lambda path: read.append(str(path)) or load(path))
     for _ in range(3):
         mask = np.zeros((50, 50), np.uint8)
         image = np.full((50, 50, 3), SURFACE, np.uint8)

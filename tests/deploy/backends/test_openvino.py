@@ -26,7 +26,7 @@ def folded(repository, student_config, student_checkpoint):
 
 @pytest.fixture(scope="module")
 def deploy(repository, student_config, student_checkpoint, tmp_path_factory):
-    """Function that takes MMDeploy's road with one of our configs, at 64x64."""
+    """Function that exports by MMDeploy with one of our configs, at 64x64."""
 
     def run(name: str):
         deploy_config = Config.fromfile(repository / f"configs/deploy/{name}.py")

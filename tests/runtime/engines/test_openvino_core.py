@@ -9,7 +9,8 @@ from lwam_mm.runtime.engines.openvino_core import openvino_core
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signal stacks of Linux")
 
-# Two cores that go in the order of their coming, then whether the thread's signal stack is there.
+# Destroys two cores in the order in which they were made, then prints whether the thread's signal
+# stack is there.
 _LIFETIMES = """
 import ctypes, gc, sys
 import numpy as np
