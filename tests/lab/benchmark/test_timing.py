@@ -81,6 +81,12 @@ def test_the_last_call_of_the_warm_up_says_how_slow_a_task_is(log):
     assert found["growing"].milliseconds == [1e3] * 2
 
 
+def test_a_call_that_met_a_busy_machine_makes_no_task_slow(log):
+    last_of_warm_up = [*[10.0] * (WARM_UP - 1), 1500.0]
+    found = fake(4, disturbed=dict(ms=[*last_of_warm_up, 10.0]))
+    assert found["disturbed"].milliseconds == [10.0] * 4
+
+
 def test_a_task_that_dies_leaves_the_others_alone(log):
     said = []
     found = fake(
