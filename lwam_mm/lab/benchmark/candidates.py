@@ -1,8 +1,10 @@
-"""What the benchmark measures: teacher, student, given bundles and MMSegmentation's networks."""
+"""What the benchmark measures: teacher, student, given bundles, MMSegmentation's networks.
+
+And what bounds them: the machine's roofline, plain matrix products in the same engines.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import mmseg
+import onnx
 from mmengine.config import Config
 
-from lwam_mm.lab.benchmark.models import Network, Student, pack_peer_int8
+from lwam_mm.lab.benchmark.models import Network, Student, pack_peer_int8, products
 from lwam_mm.lab.benchmark.timing import Progress, Timing
 from lwam_mm.lab.benchmark.worker import Task, describe_error
 from lwam_mm.runtime import Bundle, read_bundle
@@ -38,6 +41,10 @@ FILES = {
 }
 ROWS = {**EAGER, **ENGINES, **FILES}
 """Titles of the candidates of teacher and student by key, in the order of the table."""
+
+# Of the shapes that were tried, the one with the most products a second: the weights fit into the
+# cache, and multiplying the matrix takes longer than moving it.
+PRODUCT_ROWS, PRODUCT_SIDE = 8192, 512
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,7 @@ def peer_config(name: str, num_classes: int) -> Config:
 
 
 class CandidateMaker:
-    """Builds and exports the candidates; one that cannot be made has a note that says why.
+    """Builds and exports the candidates; a note says why one cannot be made.
 
     Args:
         teacher: The teacher.
@@ -165,10 +172,12 @@ class CandidateMaker:
 
     def candidates(self, keys: Sequence[str]) -> list[Candidate]:
         """Make the candidates of teacher and student; ``keys`` are keys of :data:`ROWS`."""
-        planned, made = [Candidate(key, ROWS[key]) for key in keys], []
-        for candidate in planned:
-            with failure_noted(planned[: len(made) + 1], made):
+        made = []
+        for candidate in (Candidate(key, ROWS[key]) for key in keys):
+            try:
                 made.append(self._make(candidate))
+            except Exception as error:
+                made.append(_not_measured(candidate, error))
         return made
 
     def peer_candidates(self, name: str) -> list[Candidate]:
@@ -181,19 +190,22 @@ class CandidateMaker:
             Candidate(f"{name}-openvino", f"{peer.title}, OpenVINO"),
             Candidate(f"{name}-openvino-int8", f"{peer.title}, OpenVINO INT8"),
         ]
-        with failure_noted(planned, made), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on losses and samplers, which training needs
-            plain = student.network
-            config = peer_config(name, len(student.classes))
-            network = Network(config, None, plain.pictures, self._folder / name, plain.size)
-            parameters, macs = network.count(folded=False)
-            planned[:] = [replace(c, parameters=parameters, macs=macs) for c in planned]
-            made.append(self._in_torch(planned[0], network, folded=False))
-            exporter = network.exporter(student.classes)
-            model = exporter.to_onnx()
-            made.append(self._of_bundle(planned[1], exporter.pack(model, frames=False)))
-            bundle = pack_peer_int8(exporter, model, student.calibration, peer.transformer)
-            made.append(self._of_bundle(planned[2], bundle))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # on losses and samplers, which training needs
+                plain = student.network
+                config = peer_config(name, len(student.classes))
+                network = Network(config, None, plain.pictures, self._folder / name, plain.size)
+                parameters, macs = network.count(folded=False)
+                planned = [replace(c, parameters=parameters, macs=macs) for c in planned]
+                made.append(self._in_torch(planned[0], network, folded=False))
+                exporter = network.exporter(student.classes)
+                model = exporter.to_onnx()
+                made.append(self._of_bundle(planned[1], exporter.pack(model, frames=False)))
+                bundle = pack_peer_int8(exporter, model, student.calibration, peer.transformer)
+                made.append(self._of_bundle(planned[2], bundle))
+        except Exception as error:
+            made += [_not_measured(candidate, error) for candidate in planned[len(made) :]]
         return made
 
     def bundle_candidate(self, path: str | Path) -> Candidate:
@@ -250,30 +262,40 @@ class CandidateMaker:
         )
 
 
-@contextlib.contextmanager
-def failure_noted(planned: Sequence[Candidate], made: list[Candidate]) -> Iterator[None]:
-    """Catch an error and add the planned candidates that are not made, with the error as note."""
-    try:
-        yield
-    except Exception as error:
-        note = f"not measured: {describe_error(error)}"
-        made += [replace(candidate, note=note) for candidate in planned[len(made) :]]
-
-
 def roofline_key(engine: str, precision: str) -> str:
     """Return the key of the matrix products that a candidate's rate is compared with.
+
+    ncnn has no matrix products to call: it is compared with OpenVINO's, the fastest in float32.
 
     Args:
         engine: ``"torch"`` or the engine of a bundle.
         precision: ``"float32"``, ``"float16"`` or ``"int8"``.
-
-    Returns:
-        A key for :func:`lwam_mm.lab.benchmark.roofline.roofline_candidate`. ncnn has no matrix
-        products to call, so it is compared with OpenVINO's, the fastest in float32.
     """
     if engine == "ncnn":
         return "products-openvino"
     return f"products-{engine}" + ("-int8" if precision == "int8" else "")
+
+
+def roofline_candidate(key: str, folder: Path, threads: int) -> Candidate:
+    """Return the matrix products of an engine as a candidate.
+
+    Args:
+        key: A key that :func:`roofline_key` returned.
+        folder: Where the ONNX file goes.
+        threads: Threads to use.
+    """
+    engine, _, int8 = key.removeprefix("products-").partition("-")
+    depth = 8 if int8 else 2
+    task = dict(function=f"lwam_mm.lab.benchmark.worker:{engine}_products", threads=threads)
+    if engine == "torch":
+        task |= dict(rows=PRODUCT_ROWS, side=PRODUCT_SIDE, depth=depth)
+    else:
+        path = folder / f"{key}.onnx"
+        onnx.save(products(PRODUCT_ROWS, PRODUCT_SIDE, depth, quantized=bool(int8)), path)
+        task |= dict(model=str(path))
+    name = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}.get(engine, engine)
+    title = f"matrix products, {name} {'INT8' if int8 else 'float32'}"
+    return Candidate(key, title, task, macs=PRODUCT_ROWS * PRODUCT_SIDE**2 * depth)
 
 
 def with_miou(candidates: Sequence[Candidate], miou: Mapping[str, float]) -> list[Candidate]:
@@ -291,6 +313,10 @@ def check_keys(keys: Sequence[str], known: Mapping[str, object], option: str) ->
     for key in keys:
         if key not in known:
             raise UserError(f"{option} {key}: no such row; choose from {', '.join(known)}")
+
+
+def _not_measured(candidate: Candidate, error: Exception) -> Candidate:
+    return replace(candidate, note=f"not measured: {describe_error(error)}")
 
 
 def _dicts(tree: Any) -> Iterator[dict]:

@@ -15,7 +15,7 @@ from mmengine.config import Config
 from lwam_mm.datasets.synthetic import generate_dataset
 from lwam_mm.lab.benchmark.models import draw_layers, write_random_weights
 from lwam_mm.lab.benchmark.report import bullets, describe_environment
-from lwam_mm.lab.benchmark.targets import Target, judge, targets_table
+from lwam_mm.lab.benchmark.targets import Target, targets_table
 from lwam_mm.lab.benchmark.timing import (
     Progress,
     Timing,
@@ -200,7 +200,7 @@ class DistillationRun:
             _EXPLANATION,
             bullets(errors),
             "## Targets",
-            targets_table(judge(self.figures, TARGETS)),
+            targets_table(self.figures, TARGETS),
         ]
         return "\n\n".join(filter(None, parts)) + "\n"
 

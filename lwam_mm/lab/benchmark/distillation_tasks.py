@@ -106,7 +106,7 @@ class Training:
     def _loader(self, workers: int | None) -> Any:
         settings = copy.deepcopy(self._config.train_dataloader)
         if workers is not None:
-            settings.update(num_workers=workers, persistent_workers=False)
+            settings.num_workers = workers
         return Runner.build_dataloader(settings, seed=_SEED)
 
 

@@ -98,13 +98,23 @@ def openvino_products(model: str, threads: int) -> Call:
     """Load the products of an ONNX file in OpenVINO."""
     import numpy as np
 
-    from lwam_mm.lab.benchmark.profile import compile_for_latency
-
     compiled = compile_for_latency(model, threads)
     request = compiled.create_infer_request()
     shape = tuple(compiled.inputs[0].shape)
     matrix = np.random.default_rng(0).standard_normal(shape, np.float32)
     return lambda: request.infer([matrix], share_inputs=True, share_outputs=True)
+
+
+def compile_for_latency(model: str | Path, threads: int, **settings: str) -> Any:
+    """Compile a model in OpenVINO for one image at a time, in float32 where not quantized."""
+    from lwam_mm.runtime.engines.openvino_core import openvino_core
+
+    settings |= {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": str(threads),
+    }
+    return openvino_core().compile_model(model, "CPU", settings)
 
 
 def load(task: Task) -> Call:
@@ -161,11 +171,6 @@ def serve(requests: TextIO, answers: TextIO) -> None:
             ``result``, what the call returned if that is a number or a dict. A failure is answered
             by ``error``, a sentence, and ends the service.
     """
-
-    def answer(**content: Any) -> None:
-        answers.write(json.dumps(content) + "\n")
-        answers.flush()
-
     call = None
     for line in requests:
         try:
@@ -176,15 +181,16 @@ def serve(requests: TextIO, answers: TextIO) -> None:
             result = call()
             done = time.perf_counter()
         except Exception as error:
-            answer(error=describe_error(error))
+            print(json.dumps(dict(error=describe_error(error))), file=answers, flush=True)
             return
         settle()
-        answer(
+        answer = dict(
             ms=1000 * (done - loaded),
             load=1000 * (loaded - start),
             peak=peak_memory(),
             result=result if isinstance(result, dict | float) else None,
         )
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 def main() -> None:
