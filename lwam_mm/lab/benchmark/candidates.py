@@ -6,6 +6,7 @@ And what bounds them: the machine's roofline, plain matrix products in the same 
 from __future__ import annotations
 
 import warnings
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -54,7 +55,7 @@ class Candidate:
     Attributes:
         key: Name on the command line and in the targets.
         title: Name on the page.
-        task: What the process runs; None if it could not be made.
+        task: What the process runs; None if it cannot be made.
         parameters: Number of parameters.
         macs: Multiply-accumulates of one call.
         megabytes: Size of the model's files in MB (10^6 bytes).
@@ -92,13 +93,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Peer:
-    """One of MMSegmentation's lightweight networks.
-
-    Attributes:
-        title: Its name in the literature.
-        config: Its config, relative to MMSegmentation's folder of configs.
-        transformer: Whether it is a transformer, which NNCF quantizes differently.
-    """
+    """One of MMSegmentation's lightweight networks; NNCF quantizes transformers differently."""
 
     title: str
     config: str
@@ -302,6 +297,16 @@ def with_miou(candidates: Sequence[Candidate], miou: Mapping[str, float]) -> lis
     """Fill in mIoUs in percent by key; all forms of one model share its mIoU."""
     model = {"channels-last": "folded"} | {key: key.removesuffix("-file") for key in FILES}
     return [replace(c, miou=miou.get(model.get(c.key, c.key), c.miou)) for c in candidates]
+
+
+def check_figures(parser: ArgumentParser, args: Namespace) -> None:
+    """End a benchmark's tool with a message if its counts or its size make no sense."""
+    for name in ("threads", "rounds", "images", "batch"):
+        value = getattr(args, name, 1)
+        if value < 1:
+            parser.error(f"--{name} {value}: must be at least 1")
+    if args.size % 16 or args.size < 32:
+        parser.error(f"--size {args.size}: must be a multiple of 16, 32 or more")
 
 
 def check_keys(keys: Sequence[str], known: Mapping[str, object], option: str) -> None:
