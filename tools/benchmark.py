@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_keys(peers, PEERS, "--peers")
     if args.profile:
         profiled = [key for key in ROWS if key.startswith("openvino")]
-        check_keys([args.profile], dict.fromkeys(profiled), "--profile")
+        check_keys([args.profile], profiled, "--profile")
 
     settings = BenchmarkSettings(
         student=load_config(args.config or configs_folder() / _STUDENT, data_root=args.data_root),

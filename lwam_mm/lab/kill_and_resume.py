@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -62,9 +63,8 @@ def kill_and_resume(
     done, trainings, same = 0, 0, True
     while done < kills:
         trainings += 1
-        work_dir, starts = folder / f"killed_{trainings}", 0
-        while True:
-            starts += 1
+        work_dir = folder / f"killed_{trainings}"
+        for starts in itertools.count(1):
             process = _TrainingProcess(config, work_dir, f"run_{starts}")
             if done == kills:
                 process.join()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -119,10 +119,6 @@ PEERS: dict[str, Peer] = {
 def peer_config(name: str, num_classes: int) -> Config:
     """Load a peer's config for inference: no pretrained weights, no auxiliary heads, whole images.
 
-    Args:
-        name: One of :data:`PEERS`.
-        num_classes: Number of classes.
-
     Raises:
         FileNotFoundError: The installed MMSegmentation has no such config.
     """
@@ -145,12 +141,7 @@ def peer_config(name: str, num_classes: int) -> Config:
 class CandidateMaker:
     """Builds and exports the candidates; a note says why one cannot be made.
 
-    Args:
-        teacher: The teacher.
-        student: The student.
-        threads: Threads that each candidate may use.
-        folder: Folder for the peers.
-        progress: Receives one line of text at each step.
+    Each runs with so many ``threads``; ``folder`` is for the peers' files.
     """
 
     def __init__(
@@ -191,9 +182,9 @@ class CandidateMaker:
                 plain = student.network
                 config = peer_config(name, len(student.classes))
                 network = Network(config, None, plain.pictures, self._folder / name, plain.size)
-                parameters, macs = network.count(folded=False)
-                planned = [replace(c, parameters=parameters, macs=macs) for c in planned]
                 made.append(self._in_torch(planned[0], network, folded=False))
+                known = dict(parameters=made[0].parameters, macs=made[0].macs)
+                planned = [replace(candidate, **known) for candidate in planned]
                 exporter = network.exporter(student.classes)
                 model = exporter.to_onnx()
                 made.append(self._of_bundle(planned[1], exporter.pack(model, frames=False)))
@@ -261,10 +252,6 @@ def roofline_key(engine: str, precision: str) -> str:
     """Return the key of the matrix products that a candidate's rate is compared with.
 
     ncnn has no matrix products to call: it is compared with OpenVINO's, the fastest in float32.
-
-    Args:
-        engine: ``"torch"`` or the engine of a bundle.
-        precision: ``"float32"``, ``"float16"`` or ``"int8"``.
     """
     if engine == "ncnn":
         return "products-openvino"
@@ -272,12 +259,9 @@ def roofline_key(engine: str, precision: str) -> str:
 
 
 def roofline_candidate(key: str, folder: Path, threads: int) -> Candidate:
-    """Return the matrix products of an engine as a candidate.
+    """Return the matrix products of a :func:`roofline_key` as a candidate.
 
-    Args:
-        key: A key that :func:`roofline_key` returned.
-        folder: Where the ONNX file goes.
-        threads: Threads to use.
+    The ONNX file that an engine other than torch needs goes to ``folder``.
     """
     engine, _, int8 = key.removeprefix("products-").partition("-")
     depth = 8 if int8 else 2
@@ -309,7 +293,7 @@ def check_figures(parser: ArgumentParser, args: Namespace) -> None:
         parser.error(f"--size {args.size}: must be a multiple of 16, 32 or more")
 
 
-def check_keys(keys: Sequence[str], known: Mapping[str, object], option: str) -> None:
+def check_keys(keys: Sequence[str], known: Collection[str], option: str) -> None:
     """Check that the values of a command-line option are known keys.
 
     Raises:

@@ -181,13 +181,7 @@ class Network:
 
 
 class Student:
-    """The student's exports and bundles, each made once and only on demand.
-
-    Args:
-        network: The student.
-        classes: Class names.
-        progress: Receives one line of text at each step.
-    """
+    """The student's exports and bundles, each made once and only on demand."""
 
     def __init__(
         self,
@@ -220,12 +214,10 @@ class Student:
         return quantize(self.export, self.calibration)
 
     def bundle(self, key: str, *, frames: bool = False) -> Bundle:
-        """Return the bundle of a backend.
+        """Return the bundle of a backend, named with ``"-int8"`` behind it for INT8.
 
-        Args:
-            key: Name of the backend, with ``"-int8"`` behind it for INT8.
-            frames: Whether the bundle maps a frame to labels, as those of ``tools/deploy.py`` do;
-                otherwise a tensor to logits.
+        With ``frames`` it maps a frame to labels, as those of ``tools/deploy.py`` do; otherwise a
+        tensor to logits.
         """
         if (key, frames) not in self._bundles:
             int8 = key.endswith("-int8")
@@ -305,7 +297,7 @@ def products(rows: int, side: int, depth: int, *, quantized: bool) -> onnx.Model
         nodes.append(f"v{i + 1} = MatMul({value}, w{i})")
     shape = f"float[{rows},{side}]"
     model = onnx.parser.parse_model(
-        f'<ir_version: 10, opset_import: ["": 17]>'
+        '<ir_version: 10, opset_import: ["": 17]>'
         f"products ({shape} v0) => ({shape} v{depth}) {{ {' '.join(nodes)} }}"
     )
     model.graph.initializer.extend(

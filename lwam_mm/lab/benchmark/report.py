@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import importlib.metadata
 import io
@@ -89,10 +90,8 @@ def versions() -> dict[str, str]:
     """Return the version of each installed package that takes part."""
     found = {"lwam_mm": __version__}
     for name in _PACKAGES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found
 
 
@@ -259,10 +258,9 @@ class BenchmarkRun:
 
 
 def draw(candidates: Sequence[Candidate]) -> bytes | None:
-    """Draw mIoU over median latency, or the number of parameters where no mIoU is known.
+    """Draw mIoU over median latency as a PNG file, or parameters where no mIoU is known.
 
-    Returns:
-        The bytes of a PNG file; None if there is nothing to draw.
+    Returns None if there is nothing to draw.
     """
     known = any(c.miou is not None for c in candidates)
     heights = [c.miou if known else c.parameters and c.parameters / 1e6 for c in candidates]

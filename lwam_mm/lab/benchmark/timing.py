@@ -41,8 +41,8 @@ class WorkerError(UserError, RuntimeError):
     """A worker process failed, died or hung."""
 
 
-class WorkerProcess:
-    """A process that runs one task, as a context manager; see :mod:`lwam_mm.lab.benchmark.worker`.
+class WorkerProcess(contextlib.AbstractContextManager):
+    """A process that runs one task; see :mod:`lwam_mm.lab.benchmark.worker`.
 
     Args:
         task: The task to load; it is called once.
@@ -78,9 +78,6 @@ class WorkerProcess:
             raise
         self.load: float = answer["load"]
         self.first: float = answer["ms"]
-
-    def __enter__(self) -> WorkerProcess:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
