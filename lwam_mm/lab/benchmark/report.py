@@ -34,6 +34,7 @@ from lwam_mm.utils.atomic_files import write_atomically
 from lwam_mm.version import __version__
 
 _PACKAGES = ("torch", "mmsegmentation", "mmdeploy", "onnxruntime", "openvino", "nncf", "ncnn")
+_CPUINFO = Path("/proc/cpuinfo")
 _RELEVANT_INSTRUCTION_SETS = (
     "avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16",
     "amx_int8", "asimd", "asimddp", "i8mm", "bf16",
@@ -75,14 +76,14 @@ def describe_environment(tool: str, threads: int) -> dict[str, str]:
     }
 
 
-def cpu_model(cpuinfo: str | None = None) -> str:
-    """Return a processor's name from the text of ``/proc/cpuinfo``, this machine's if None."""
-    return _cpuinfo_field("model name", cpuinfo) or platform.processor() or platform.machine()
+def cpu_model() -> str:
+    """Return the processor's name."""
+    return _cpuinfo_field("model name") or platform.processor() or platform.machine()
 
 
-def instruction_sets(cpuinfo: str | None = None) -> list[str]:
-    """Return a processor's instruction sets that matter to inference; see :func:`cpu_model`."""
-    flags = _cpuinfo_field("flags|Features", cpuinfo).split()
+def instruction_sets() -> list[str]:
+    """Return the processor's instruction sets that matter to inference."""
+    flags = _cpuinfo_field("flags|Features").split()
     return [name for name in _RELEVANT_INSTRUCTION_SETS if name in flags]
 
 
@@ -293,9 +294,7 @@ def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _cpuinfo_field(names: str, cpuinfo: str | None) -> str:
-    path = Path("/proc/cpuinfo")
-    if cpuinfo is None:
-        cpuinfo = path.read_text() if path.is_file() else ""
+def _cpuinfo_field(names: str) -> str:
+    cpuinfo = _CPUINFO.read_text() if _CPUINFO.is_file() else ""
     found = re.search(rf"^(?:{names})\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
     return found[1].strip() if found else ""

@@ -162,11 +162,7 @@ def round_interval(milliseconds: float) -> int:
 
 
 def time_interleaved(
-    tasks: Mapping[str, Task],
-    threads: int,
-    rounds: int,
-    progress: Progress = lambda line: None,
-    start_process: Callable[[Task, int], WorkerProcess] = WorkerProcess,
+    tasks: Mapping[str, Task], threads: int, rounds: int, progress: Progress
 ) -> dict[str, Timing]:
     """Time tasks side by side, each in its own process, one call per round.
 
@@ -176,7 +172,6 @@ def time_interleaved(
         rounds: Rounds that count, after :data:`WARM_UP` calls of each task. Slow tasks skip some,
             see :func:`round_interval`.
         progress: Receives one line of text now and then.
-        start_process: Starts the process of a task.
 
     Returns:
         What was measured by key. A task that fails keeps its error; the others go on.
@@ -198,7 +193,7 @@ def time_interleaved(
         for key, task in tasks.items():
             progress(f"load {key}")
             with failure_noted(key):
-                workers[key] = processes.enter_context(start_process(task, threads))
+                workers[key] = processes.enter_context(WorkerProcess(task, threads))
                 timings[key].results = workers[key].results
                 # The last call: the earlier ones may still fill caches.
                 fastest[key] = [workers[key].run() for _ in range(WARM_UP)][-1]

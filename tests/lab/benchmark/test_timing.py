@@ -47,14 +47,15 @@ class FakeProcess(contextlib.AbstractContextManager):
 
 
 @pytest.fixture
-def log():
+def log(monkeypatch):
+    monkeypatch.setattr(timing, "WorkerProcess", FakeProcess)
     FakeProcess.log = []
     return lambda: FakeProcess.log
 
 
 def fake(rounds, progress=lambda line: None, **tasks):
     tasks = {key: dict(task, key=key) for key, task in tasks.items()}
-    return time_interleaved(tasks, 1, rounds, progress, start_process=FakeProcess)
+    return time_interleaved(tasks, 1, rounds, progress)
 
 
 def test_one_call_of_each_task_per_round(log):
