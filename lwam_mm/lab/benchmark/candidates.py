@@ -141,7 +141,7 @@ def peer_config(name: str, num_classes: int) -> Config:
 class CandidateMaker:
     """Builds and exports the candidates; a note says why one cannot be made.
 
-    Each runs with so many ``threads``; ``folder`` is for the peers' files.
+    Each may use ``threads`` threads; the peers' files go to ``folder``.
     """
 
     def __init__(

@@ -75,7 +75,7 @@ class Training:
             engine.calibration = augmented_images(dataset, preprocessor, count=_CALIBRATION_IMAGES)
 
     def data(self, workers: int | None) -> Iterator[dict]:
-        """Yield batches endlessly, loaded by so many workers; None for the config's number."""
+        """Yield batches endlessly, loaded by that many workers; None for the config's number."""
         np.random.seed(_SEED)  # noqa: NPY002  what transforms use in this process
         while True:
             yield from self._loader(workers)

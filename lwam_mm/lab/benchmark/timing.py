@@ -142,7 +142,7 @@ class Timing:
     error: str = ""
 
     def percentile(self, percent: float) -> float | None:
-        """Return the duration, one that was measured, that so many percent do not exceed."""
+        """Return the measured duration that ``percent`` percent of the calls do not exceed."""
         if not self.milliseconds:
             return None
         return float(np.percentile(self.milliseconds, percent, method="inverted_cdf"))
