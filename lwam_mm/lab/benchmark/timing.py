@@ -52,6 +52,7 @@ class WorkerProcess(contextlib.AbstractContextManager):
     Attributes:
         load: Milliseconds that loading took, imports included.
         first: Milliseconds of the first call.
+        busy: Milliseconds of processor time that the threads of the last call took together.
         peak: Peak memory so far in MB (10^6 bytes); None if unknown.
         results: What the calls returned, the first included.
 
@@ -61,6 +62,7 @@ class WorkerProcess(contextlib.AbstractContextManager):
 
     def __init__(self, task: Task, threads: int, timeout: float = _LONGEST_SECONDS) -> None:
         self.peak: float | None = None
+        self.busy = 0.0
         self.results: list[Any] = []
         self._timeout = timeout
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  close() closes it
@@ -113,7 +115,7 @@ class WorkerProcess(contextlib.AbstractContextManager):
         answer = json.loads(line)
         if "error" in answer:
             raise WorkerError(answer["error"])
-        self.peak = answer["peak"]
+        self.peak, self.busy = answer["peak"], answer["busy"]
         self.results.append(answer["result"])
         return answer
 
@@ -178,7 +180,7 @@ def time_interleaved(
     """
     timings = {key: Timing() for key in tasks}
     workers: dict[str, WorkerProcess] = {}
-    fastest: dict[str, float] = {}
+    intervals: dict[str, int] = {}
 
     @contextlib.contextmanager
     def failure_noted(key: str):
@@ -195,16 +197,16 @@ def time_interleaved(
             with failure_noted(key):
                 workers[key] = processes.enter_context(WorkerProcess(task, threads))
                 timings[key].results = workers[key].results
-                # The last call: the earlier ones may still fill caches.
-                fastest[key] = [workers[key].run() for _ in range(WARM_UP)][-1]
+                # The last call: the earlier ones may still fill caches. Its processor time, if
+                # that is less: what else the machine does makes no task slow.
+                milliseconds = [workers[key].run() for _ in range(WARM_UP)][-1]
+                intervals[key] = round_interval(min(milliseconds, workers[key].busy))
         started = time.monotonic()
         for done in range(rounds):
             for key, worker in list(workers.items()):
-                # By the fastest call: one that met a busy machine does not make a task slow.
-                if done % round_interval(fastest[key]) == 0:
+                if done % intervals[key] == 0:
                     with failure_noted(key):
                         timings[key].milliseconds.append(worker.run())
-                        fastest[key] = min(fastest[key], timings[key].milliseconds[-1])
             # The first round, the last, and each tenth between.
             if done in (0, rounds - 1) or (done + 1) * 10 // rounds > done * 10 // rounds:
                 left = (time.monotonic() - started) / (done + 1) * (rounds - done - 1)

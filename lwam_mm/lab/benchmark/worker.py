@@ -166,10 +166,10 @@ def serve(requests: TextIO, answers: TextIO) -> None:
 
     Args:
         requests: Lines of JSON: the task, then ``"run"`` each.
-        answers: Receives one line of JSON per request: ``ms``, the duration of the call; ``load``,
-            the milliseconds that loading took before it; ``peak``, see :func:`peak_memory`; and
-            ``result``, what the call returned if that is a number or a dict. A failure is answered
-            by ``error``, a sentence, and ends the service.
+        answers: Receives one line of JSON per request: ``ms``, the duration of the call; ``busy``,
+            its processor time, in milliseconds too; ``load``, what loading took before it;
+            ``peak``, see :func:`peak_memory`; and ``result``, what the call returned if that is a
+            number or a dict. A failure is answered by ``error``, a sentence, and ends the service.
     """
     call = None
     for line in requests:
@@ -177,15 +177,16 @@ def serve(requests: TextIO, answers: TextIO) -> None:
             start = time.perf_counter()
             if call is None:
                 call = load(json.loads(line))
-            loaded = time.perf_counter()
+            loaded, computed = time.perf_counter(), time.process_time()
             result = call()
-            done = time.perf_counter()
+            done, busy = time.perf_counter(), time.process_time() - computed
         except Exception as error:
             print(json.dumps(dict(error=describe_error(error))), file=answers, flush=True)
             return
         settle()
         answer = dict(
             ms=1000 * (done - loaded),
+            busy=1000 * busy,
             load=1000 * (loaded - start),
             peak=peak_memory(),
             result=result if isinstance(result, dict | float) else None,

@@ -40,6 +40,7 @@ class FakeProcess(contextlib.AbstractContextManager):
         durations = self.task["ms"]
         ms = durations[min(len(self.results), len(durations)) - 1]
         self.results.append(ms)
+        self.busy = self.task.get("busy", ms)
         return ms
 
     def __exit__(self, *_) -> None:
@@ -82,10 +83,10 @@ def test_the_last_call_of_the_warm_up_says_how_slow_a_task_is(log):
     assert found["growing"].milliseconds == [1e3] * 2
 
 
-def test_a_call_that_met_a_busy_machine_makes_no_task_slow(log):
-    last_of_warm_up = [*[10.0] * (WARM_UP - 1), 1500.0]
-    found = fake(4, disturbed=dict(ms=[*last_of_warm_up, 10.0]))
-    assert found["disturbed"].milliseconds == [10.0] * 4
+def test_a_busy_machine_makes_no_task_slow(log):
+    found = fake(4, delayed=dict(ms=[1500.0], busy=70.0), threads=dict(ms=[900.0], busy=1800.0))
+    assert found["delayed"].milliseconds == [1500.0] * 4
+    assert found["threads"].milliseconds == [900.0] * 4
 
 
 def test_a_task_that_dies_leaves_the_others_alone(log):
@@ -122,6 +123,7 @@ def test_a_real_process_measures():
     with WorkerProcess(PRODUCTS, threads=1) as worker:
         assert worker.load > 0
         assert worker.first > 0
+        assert worker.busy > 0
         assert worker.run() > 0
         assert worker.peak > 50
         assert worker.results == [None, None]
