@@ -15,7 +15,7 @@ _TEACHER = "unetpp/unetpp-w32_1xb4-2000e_powder-bed-1024x1024.py"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, measure and print."""
-    from lwam_mm.lab.benchmark.candidates import PEERS, ROWS, check_keys
+    from lwam_mm.lab.benchmark.candidates import PEERS, ROWS, check_figures, check_keys
     from lwam_mm.lab.benchmark.run import BenchmarkSettings, profile_row, run_benchmark
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -30,9 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=[],
         help="a bundle of tools/deploy.py to measure as well; may be repeated",
     )
-    parser.add_argument("--size", type=_size, default=1024, help="height and width, px (1024)")
-    parser.add_argument("--threads", type=_positive, default=2, help="threads of each row (2)")
-    parser.add_argument("--rounds", type=_positive, default=100, help="calls of each row (100)")
+    parser.add_argument("--size", type=int, default=1024, help="height and width, px (1024)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of each row (2)")
+    parser.add_argument("--rounds", type=int, default=100, help="calls of each row (100)")
     parser.add_argument(
         "--rows", nargs="+", metavar="ROW", default=list(ROWS), help=f"all or some of {list(ROWS)}"
     )
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f"MMSegmentation's lightweight networks too, all or some of {list(PEERS)}",
     )
     parser.add_argument(
-        "--images", type=_positive, default=50, help="validation images for the mIoU (50)"
+        "--images", type=int, default=50, help="validation images for the mIoU (50)"
     )
     parser.add_argument(
         "--profile",
@@ -55,12 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_data_root_argument(parser)
     args = parser.parse_args(argv)
+    check_figures(parser, args)
     peers = () if args.peers is None else tuple(args.peers or PEERS)
     check_keys(args.rows, ROWS, "--rows")
     check_keys(peers, PEERS, "--peers")
     if args.profile:
         profiled = [key for key in ROWS if key.startswith("openvino")]
-        check_keys([args.profile], dict.fromkeys(profiled), "--profile")
+        check_keys([args.profile], profiled, "--profile")
 
     settings = BenchmarkSettings(
         student=load_config(args.config or configs_folder() / _STUDENT, data_root=args.data_root),
@@ -85,20 +86,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         run.write(args.out)
         print(f"written: {args.out / 'benchmark.md'}, .csv and .png")
     return 0
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value}: must be at least 1")
-    return value
-
-
-def _size(text: str) -> int:
-    value = _positive(text)
-    if value % 16 or value < 32:
-        raise argparse.ArgumentTypeError(f"{value}: must be a multiple of 16, 32 or more")
-    return value
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ _CONFIG = "distill/kd-unetpp-w32_lwrnet-w64_1xb8-2000e_powder-bed-1024x1024.py"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, measure and print."""
-    from lwam_mm.lab.benchmark.candidates import check_keys
+    from lwam_mm.lab.benchmark.candidates import check_figures, check_keys
     from lwam_mm.lab.benchmark.distillation import (
         ROWS,
         DistillationSettings,
@@ -40,11 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the page there")
     args = parser.parse_args(argv)
     check_keys(args.rows, ROWS, "--rows")
-    for name in ("batch", "threads", "rounds"):
-        if getattr(args, name) < 1:
-            parser.error(f"--{name} {getattr(args, name)}: must be at least 1")
-    if args.size < 32 or args.size % 16:
-        parser.error(f"--size {args.size}: must be a multiple of 16, 32 or more")
+    check_figures(parser, args)
     if args.data_steps == 1 or args.data_steps < 0:
         parser.error(f"--data-steps {args.data_steps}: must be at least 2, or 0 to skip it")
 

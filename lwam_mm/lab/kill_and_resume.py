@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -62,9 +63,8 @@ def kill_and_resume(
     done, trainings, same = 0, 0, True
     while done < kills:
         trainings += 1
-        work_dir, starts = folder / f"killed_{trainings}", 0
-        while True:
-            starts += 1
+        work_dir = folder / f"killed_{trainings}"
+        for starts in itertools.count(1):
             process = _TrainingProcess(config, work_dir, f"run_{starts}")
             if done == kills:
                 process.join()
@@ -147,13 +147,13 @@ class _TrainingProcess:
         return time.monotonic() - self._began
 
     def kill(self, seconds: float) -> bool:
-        """Kill it and its data workers so long after its start; return False if it has ended."""
+        """Kill it and its data workers that long after its start; return False if it has ended."""
         self._process.join(max(0.0, self._began + seconds - time.monotonic()))
         if not self._process.is_alive():
             self.join()
             return False
         self._process.kill()
-        with suppress(ProcessLookupError):  # it had no process group of its own yet
+        with suppress(ProcessLookupError):  # it had not made its process group yet
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.join()
         return True

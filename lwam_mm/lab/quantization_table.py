@@ -13,9 +13,11 @@ from lwam_mm.deploy.deploy_config import load_deploy_config
 from lwam_mm.deploy.deployable import tested_size
 from lwam_mm.deploy.exporter import export_bundle
 from lwam_mm.deploy.gate import FLOAT, INT8
-from lwam_mm.lab.pages.table import MISSING, markdown_table
+from lwam_mm.lab.pages.table import format_amount, format_percent, markdown_table
 from lwam_mm.quantization.quantize import QuantizationError
-from lwam_mm.runtime import Bundle
+from lwam_mm.runtime import Manifest
+
+_CONTROLLED = "INT8, controlled"
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class TrainedStudent:
     Attributes:
         name: Name to show.
         config: Its plain config.
-        checkpoint: Its checkpoint.
+        checkpoint: Its weights.
     """
 
     name: str
@@ -74,33 +76,31 @@ def quantization_rows(
     rows = []
     for student in students:
         progress(f"== {student.name}")
-        plain, _ = _export(student, backend, {}, progress)
-        rows += [_row(student, plain, FLOAT), _row(student, plain, INT8)]
-        controlled, refusal = _export(student, backend, dict(miou=tight), progress)
-        if controlled is None:
-            rows.append(QuantizedScores(student.name, "INT8, controlled", {}, note=refusal))
-        else:
-            left = controlled.manifest.provenance["int8"]["float_layers"]
-            note = f"in float: {', '.join(left)}" if left else "as plain: within the limit"
-            rows.append(_row(student, controlled, INT8, "INT8, controlled", note))
+        manifest, megabytes = _export(student, backend, {}, progress)
+        stages = manifest.figures["gate"]["stages"]
+        rows.append(QuantizedScores(student.name, "float", stages[FLOAT]))
+        rows.append(QuantizedScores(student.name, "INT8", stages[INT8], megabytes))
+        try:
+            manifest, megabytes = _export(student, backend, dict(miou=tight), progress)
+        except QuantizationError as error:
+            rows.append(QuantizedScores(student.name, _CONTROLLED, {}, note=str(error)))
+            continue
+        left = manifest.provenance["int8"]["float_layers"]
+        note = f"in float: {', '.join(left)}" if left else "as plain: within the limit"
+        iou = manifest.figures["gate"]["stages"][INT8]
+        rows.append(QuantizedScores(student.name, _CONTROLLED, iou, megabytes, note))
     return rows
 
 
 def to_markdown(rows: Sequence[QuantizedScores], *, title: str, facts: Sequence[str]) -> str:
-    """Write the rows as a page.
-
-    Args:
-        rows: At least one with figures.
-        title: Heading of the page.
-        facts: Lines about how it was measured, above the table.
-    """
+    """Return the page of rows, at least one with figures; ``facts`` are lines above the table."""
     classes = list(next(row.iou for row in rows if row.iou))
     cells = [
         [
             row.student,
             row.model,
-            *(_two_digits(row.iou.get(name)) for name in classes),
-            _two_digits(row.megabytes),
+            *(format_percent(row.iou.get(name)) for name in classes),
+            format_amount(row.megabytes),
             row.note,
         ]
         for row in rows
@@ -112,35 +112,19 @@ def to_markdown(rows: Sequence[QuantizedScores], *, title: str, facts: Sequence[
 
 def _export(
     student: TrainedStudent, backend: str, limits: dict[str, float], progress: Callable[[str], None]
-) -> tuple[Bundle | None, str]:
+) -> tuple[Manifest, float]:
+    """Return the manifest of a bundle with the gate's scores, and the bundle's size in MB."""
     deploy_config = load_deploy_config(backend, tested_size(student.config))
     deploy_config.gate.images = None
     deploy_config.gate.limits.int8 = limits
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            bundle = export_bundle(
-                student.config,
-                student.checkpoint,
-                Path(folder) / "bundle",
-                int8=True,
-                deploy_config=deploy_config,
-                progress=progress,
-            )
-        except QuantizationError as error:
-            return None, str(error)
+        bundle = export_bundle(
+            student.config,
+            student.checkpoint,
+            Path(folder) / "bundle",
+            int8=True,
+            deploy_config=deploy_config,
+            progress=progress,
+        )
         size = sum((bundle.root / name).stat().st_size for name in bundle.manifest.files)
-        bundle.manifest.figures["megabytes"] = size / 1e6
-        return bundle, ""
-
-
-def _row(
-    student: TrainedStudent, bundle: Bundle, stage: str, model: str | None = None, note: str = ""
-) -> QuantizedScores:
-    figures = bundle.manifest.figures
-    size = figures["megabytes"] if stage == INT8 else None
-    model = model or ("float" if stage == FLOAT else stage)
-    return QuantizedScores(student.name, model, figures["gate"]["stages"][stage], size, note)
-
-
-def _two_digits(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.2f}"
+    return bundle.manifest, size / 1e6

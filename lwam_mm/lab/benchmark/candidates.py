@@ -1,18 +1,22 @@
-"""What the benchmark measures: teacher, student, given bundles and MMSegmentation's networks."""
+"""What the benchmark measures: teacher, student, given bundles, MMSegmentation's networks.
+
+And what bounds them: the machine's roofline, plain matrix products in the same engines.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import mmseg
+import onnx
 from mmengine.config import Config
 
-from lwam_mm.lab.benchmark.models import Network, Student, pack_peer_int8
+from lwam_mm.lab.benchmark.models import Network, Student, pack_peer_int8, products
 from lwam_mm.lab.benchmark.timing import Progress, Timing
 from lwam_mm.lab.benchmark.worker import Task, describe_error
 from lwam_mm.runtime import Bundle, read_bundle
@@ -39,6 +43,10 @@ FILES = {
 ROWS = {**EAGER, **ENGINES, **FILES}
 """Titles of the candidates of teacher and student by key, in the order of the table."""
 
+# Of the shapes that were tried, the one with the most products a second: the weights fit into the
+# cache, and multiplying the matrix takes longer than moving it.
+PRODUCT_ROWS, PRODUCT_SIDE = 8192, 512
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -47,7 +55,7 @@ class Candidate:
     Attributes:
         key: Name on the command line and in the targets.
         title: Name on the page.
-        task: What the process runs; None if it could not be made.
+        task: What the process runs; None if it cannot be made.
         parameters: Number of parameters.
         macs: Multiply-accumulates of one call.
         megabytes: Size of the model's files in MB (10^6 bytes).
@@ -85,13 +93,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Peer:
-    """One of MMSegmentation's lightweight networks.
-
-    Attributes:
-        title: Its name in the literature.
-        config: Its config, relative to MMSegmentation's folder of configs.
-        transformer: Whether it is a transformer, which NNCF quantizes differently.
-    """
+    """One of MMSegmentation's lightweight networks; NNCF quantizes transformers differently."""
 
     title: str
     config: str
@@ -117,10 +119,6 @@ PEERS: dict[str, Peer] = {
 def peer_config(name: str, num_classes: int) -> Config:
     """Load a peer's config for inference: no pretrained weights, no auxiliary heads, whole images.
 
-    Args:
-        name: One of :data:`PEERS`.
-        num_classes: Number of classes.
-
     Raises:
         FileNotFoundError: The installed MMSegmentation has no such config.
     """
@@ -141,14 +139,9 @@ def peer_config(name: str, num_classes: int) -> Config:
 
 
 class CandidateMaker:
-    """Builds and exports the candidates; one that cannot be made has a note that says why.
+    """Builds and exports the candidates; a note says why one cannot be made.
 
-    Args:
-        teacher: The teacher.
-        student: The student.
-        threads: Threads that each candidate may use.
-        folder: Folder for the peers.
-        progress: Receives one line of text at each step.
+    Each may use ``threads`` threads; the peers' files go to ``folder``.
     """
 
     def __init__(
@@ -165,10 +158,12 @@ class CandidateMaker:
 
     def candidates(self, keys: Sequence[str]) -> list[Candidate]:
         """Make the candidates of teacher and student; ``keys`` are keys of :data:`ROWS`."""
-        planned, made = [Candidate(key, ROWS[key]) for key in keys], []
-        for candidate in planned:
-            with failure_noted(planned[: len(made) + 1], made):
+        made = []
+        for candidate in (Candidate(key, ROWS[key]) for key in keys):
+            try:
                 made.append(self._make(candidate))
+            except Exception as error:
+                made.append(_not_measured(candidate, error))
         return made
 
     def peer_candidates(self, name: str) -> list[Candidate]:
@@ -181,19 +176,22 @@ class CandidateMaker:
             Candidate(f"{name}-openvino", f"{peer.title}, OpenVINO"),
             Candidate(f"{name}-openvino-int8", f"{peer.title}, OpenVINO INT8"),
         ]
-        with failure_noted(planned, made), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on losses and samplers, which training needs
-            plain = student.network
-            config = peer_config(name, len(student.classes))
-            network = Network(config, None, plain.pictures, self._folder / name, plain.size)
-            parameters, macs = network.count(folded=False)
-            planned[:] = [replace(c, parameters=parameters, macs=macs) for c in planned]
-            made.append(self._in_torch(planned[0], network, folded=False))
-            exporter = network.exporter(student.classes)
-            model = exporter.to_onnx()
-            made.append(self._of_bundle(planned[1], exporter.pack(model, frames=False)))
-            bundle = pack_peer_int8(exporter, model, student.calibration, peer.transformer)
-            made.append(self._of_bundle(planned[2], bundle))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # on losses and samplers, which training needs
+                plain = student.network
+                config = peer_config(name, len(student.classes))
+                network = Network(config, None, plain.pictures, self._folder / name, plain.size)
+                made.append(self._in_torch(planned[0], network, folded=False))
+                known = dict(parameters=made[0].parameters, macs=made[0].macs)
+                planned = [replace(candidate, **known) for candidate in planned]
+                exporter = network.exporter(student.classes)
+                model = exporter.to_onnx()
+                made.append(self._of_bundle(planned[1], exporter.pack(model, frames=False)))
+                bundle = pack_peer_int8(exporter, model, student.calibration, peer.transformer)
+                made.append(self._of_bundle(planned[2], bundle))
+        except Exception as error:
+            made += [_not_measured(candidate, error) for candidate in planned[len(made) :]]
         return made
 
     def bundle_candidate(self, path: str | Path) -> Candidate:
@@ -250,30 +248,33 @@ class CandidateMaker:
         )
 
 
-@contextlib.contextmanager
-def failure_noted(planned: Sequence[Candidate], made: list[Candidate]) -> Iterator[None]:
-    """Catch an error and add the planned candidates that are not made, with the error as note."""
-    try:
-        yield
-    except Exception as error:
-        note = f"not measured: {describe_error(error)}"
-        made += [replace(candidate, note=note) for candidate in planned[len(made) :]]
-
-
 def roofline_key(engine: str, precision: str) -> str:
     """Return the key of the matrix products that a candidate's rate is compared with.
 
-    Args:
-        engine: ``"torch"`` or the engine of a bundle.
-        precision: ``"float32"``, ``"float16"`` or ``"int8"``.
-
-    Returns:
-        A key for :func:`lwam_mm.lab.benchmark.roofline.roofline_candidate`. ncnn has no matrix
-        products to call, so it is compared with OpenVINO's, the fastest in float32.
+    ncnn has no matrix products to call: it is compared with OpenVINO's, the fastest in float32.
     """
     if engine == "ncnn":
         return "products-openvino"
     return f"products-{engine}" + ("-int8" if precision == "int8" else "")
+
+
+def roofline_candidate(key: str, folder: Path, threads: int) -> Candidate:
+    """Return the matrix products of a :func:`roofline_key` as a candidate.
+
+    The ONNX file that an engine other than torch needs goes to ``folder``.
+    """
+    engine, _, int8 = key.removeprefix("products-").partition("-")
+    depth = 8 if int8 else 2
+    task = dict(function=f"lwam_mm.lab.benchmark.worker:{engine}_products", threads=threads)
+    if engine == "torch":
+        task |= dict(rows=PRODUCT_ROWS, side=PRODUCT_SIDE, depth=depth)
+    else:
+        path = folder / f"{key}.onnx"
+        onnx.save(products(PRODUCT_ROWS, PRODUCT_SIDE, depth, quantized=bool(int8)), path)
+        task |= dict(model=str(path))
+    name = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}.get(engine, engine)
+    title = f"matrix products, {name} {'INT8' if int8 else 'float32'}"
+    return Candidate(key, title, task, macs=PRODUCT_ROWS * PRODUCT_SIDE**2 * depth)
 
 
 def with_miou(candidates: Sequence[Candidate], miou: Mapping[str, float]) -> list[Candidate]:
@@ -282,7 +283,17 @@ def with_miou(candidates: Sequence[Candidate], miou: Mapping[str, float]) -> lis
     return [replace(c, miou=miou.get(model.get(c.key, c.key), c.miou)) for c in candidates]
 
 
-def check_keys(keys: Sequence[str], known: Mapping[str, object], option: str) -> None:
+def check_figures(parser: ArgumentParser, args: Namespace) -> None:
+    """End a benchmark's tool with a message if its counts or its size make no sense."""
+    for name in ("threads", "rounds", "images", "batch"):
+        value = getattr(args, name, 1)
+        if value < 1:
+            parser.error(f"--{name} {value}: must be at least 1")
+    if args.size % 16 or args.size < 32:
+        parser.error(f"--size {args.size}: must be a multiple of 16, 32 or more")
+
+
+def check_keys(keys: Sequence[str], known: Collection[str], option: str) -> None:
     """Check that the values of a command-line option are known keys.
 
     Raises:
@@ -291,6 +302,10 @@ def check_keys(keys: Sequence[str], known: Mapping[str, object], option: str) ->
     for key in keys:
         if key not in known:
             raise UserError(f"{option} {key}: no such row; choose from {', '.join(known)}")
+
+
+def _not_measured(candidate: Candidate, error: Exception) -> Candidate:
+    return replace(candidate, note=f"not measured: {describe_error(error)}")
 
 
 def _dicts(tree: Any) -> Iterator[dict]:

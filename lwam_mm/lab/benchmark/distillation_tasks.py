@@ -1,4 +1,7 @@
-"""A distillation's training steps, as the benchmark's worker processes run them."""
+"""A distillation's training steps, as the benchmark's worker processes run them.
+
+Each function takes the arguments of :class:`Training`, and returns what is called and timed.
+"""
 
 from __future__ import annotations
 
@@ -61,37 +64,29 @@ class Training:
         if amp:
             enable_amp(self._config)
         torch.manual_seed(_SEED)
-        self._model: nn.Module = MODELS.build(self._config.model)
-        load_weights(self._model.teacher, teacher)
-        self.load_student(student)
-        self._model.train()
-        self._optim: OptimWrapper = build_optim_wrapper(self._model, self._config.optim_wrapper)
-        engine = getattr(self._model, "teacher_engine", None)
+        self.model: nn.Module = MODELS.build(self._config.model)
+        load_weights(self.model.teacher, teacher)
+        load_weights(self.model.student, student)
+        self.model.train()
+        self._optim: OptimWrapper = build_optim_wrapper(self.model, self._config.optim_wrapper)
+        engine = getattr(self.model, "teacher_engine", None)
         if engine is not None and engine.wants_calibration:
-            dataset, preprocessor = self._loader(workers=0).dataset, self._model.data_preprocessor
+            dataset, preprocessor = self._loader(workers=0).dataset, self.model.data_preprocessor
             engine.calibration = augmented_images(dataset, preprocessor, count=_CALIBRATION_IMAGES)
 
     def data(self, workers: int | None) -> Iterator[dict]:
-        """Yield batches endlessly, loaded by so many workers; None for the config's number."""
+        """Yield batches endlessly, loaded by that many workers; None for the config's number."""
         np.random.seed(_SEED)  # noqa: NPY002  what transforms use in this process
         while True:
             yield from self._loader(workers)
 
     def batches(self) -> Iterator[dict]:
-        """Yield copies of the same few batches endlessly; they are loaded now."""
+        """Load a few batches now and yield copies of them endlessly."""
         return map(copy.deepcopy, cycle(list(islice(self.data(workers=0), _BATCHES))))
-
-    def save_student(self, path: str) -> None:
-        """Write the student's state dict."""
-        torch.save(self._model.student.state_dict(), path)
-
-    def load_student(self, path: str) -> None:
-        """Load the student's weights; the optimizer keeps its state."""
-        load_weights(self._model.student, path)
 
     def step(self, batch: dict) -> Losses:
         """Train on a batch and return its losses by name."""
-        losses = self._model.train_step(batch, self._optim)
+        losses = self.model.train_step(batch, self._optim)
         if self._keep_memory_hook is not None:
             self._keep_memory_hook.after_train_iter(None)
         return _floats(losses)
@@ -99,23 +94,21 @@ class Training:
     def losses(self, batch: dict) -> Losses:
         """Return the losses that ``step`` would; only batch-norm statistics change."""
         # With gradients, as in train_step: without them a model might compute differently.
-        with self._optim.optim_context(self._model):
-            found = self._model(**self._model.data_preprocessor(batch, True), mode="loss")
-        return _floats(self._model.parse_losses(found)[1])
+        with self._optim.optim_context(self.model):
+            found = self.model(**self.model.data_preprocessor(batch, True), mode="loss")
+        return _floats(self.model.parse_losses(found)[1])
 
     def _loader(self, workers: int | None) -> Any:
         settings = copy.deepcopy(self._config.train_dataloader)
         if workers is not None:
-            settings.update(num_workers=workers, persistent_workers=False)
+            settings.num_workers = workers
         return Runner.build_dataloader(settings, seed=_SEED)
 
 
 def training_steps(training: Mapping[str, Any], states: Sequence[str] = ()) -> Callable[[], Losses]:
     """Load a distillation whose calls each train on a batch in memory and return its losses.
 
-    Args:
-        training: Arguments of :class:`Training`.
-        states: Files for the student's state dict as it was before each of the first steps.
+    Before each of the first calls it writes the student's state dict to the next of ``states``.
     """
     trained, files = Training(**training), iter(states)
     batches = trained.batches()
@@ -123,39 +116,30 @@ def training_steps(training: Mapping[str, Any], states: Sequence[str] = ()) -> C
     def call() -> Losses:
         file = next(files, None)
         if file is not None:
-            trained.save_student(file)
+            torch.save(trained.model.student.state_dict(), file)
         return trained.step(next(batches))
 
     return call
 
 
 def losses_at_states(training: Mapping[str, Any], states: Sequence[str]) -> Callable[[], Losses]:
-    """Load a distillation whose calls each return the losses at the next of the saved states.
-
-    Args:
-        training: Arguments of :class:`Training`.
-        states: The files that :func:`training_steps` wrote.
-    """
+    """Load a distillation whose calls each return the losses at the next of the saved states."""
     trained = Training(**training)
     steps = zip(states, trained.batches(), strict=False)
 
     def call() -> Losses:
         state, batch = next(steps)
-        trained.load_student(state)
+        load_weights(trained.model.student, state)  # the optimizer keeps its state
         return trained.losses(batch)
 
     return call
 
 
 def waiting_for_data(training: Mapping[str, Any], steps: int) -> Callable[[], float]:
-    """Load a distillation whose call trains on batches from the config's data loader.
+    """Load a distillation whose call returns the share of time spent waiting for data, in 0..1.
 
-    Args:
-        training: Arguments of :class:`Training`.
-        steps: Number of steps; the first, in which the loader starts, does not count.
-
-    Returns:
-        A function that returns the share of time spent waiting for data, in 0..1.
+    It trains ``steps`` batches from the config's data loader; the first, in which the loader
+    starts, does not count.
     """
     trained = Training(**training)
 

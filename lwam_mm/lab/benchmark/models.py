@@ -10,12 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
+import onnx.parser
 import torch
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmseg.models.utils import resize
 from mmseg.registry import MODELS
+from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
@@ -104,10 +106,10 @@ def write_random_weights(config: Config, pictures: Sequence[Path], path: Path) -
 
 
 def count(config: Config, size: int, *, folded: bool) -> tuple[int, int]:
-    """Count the parameters, and the multiply-accumulates of one image of ``size`` pixels squared.
+    """Count parameters, without auxiliary heads, and the multiply-accumulates of one image.
 
-    Auxiliary heads, which inference does not use, do not count. Multiply-accumulates are those of
-    convolutions and matrix products as they are defined, whatever short cut an engine takes.
+    Multiply-accumulates are those of convolutions and matrix products as they are defined, whatever
+    short cut an engine takes; ``size`` is the image's height and width in pixels.
     """
     model = _without_weights(config)
     if folded:
@@ -130,8 +132,8 @@ class Network:
     Args:
         config: Its config.
         checkpoint: Its weights; random if None.
-        pictures: Drawn layers of the size to measure at.
-        folder: Empty folder to write to.
+        pictures: Drawn layers of ``size``.
+        folder: Folder to make and write to.
         size: Height and width in pixels to measure at.
     """
 
@@ -179,13 +181,7 @@ class Network:
 
 
 class Student:
-    """The student's exports and bundles, each made once and only on demand.
-
-    Args:
-        network: The student.
-        classes: Class names.
-        progress: Receives one line of text at each step.
-    """
+    """The student's exports and bundles, each made once and only on demand."""
 
     def __init__(
         self,
@@ -218,12 +214,10 @@ class Student:
         return quantize(self.export, self.calibration)
 
     def bundle(self, key: str, *, frames: bool = False) -> Bundle:
-        """Return the bundle of a backend.
+        """Return the bundle of a backend, named with ``"-int8"`` behind it for INT8.
 
-        Args:
-            key: Name of the backend, with ``"-int8"`` behind it for INT8.
-            frames: Whether the bundle maps a frame to labels, as those of ``tools/deploy.py`` do;
-                otherwise a tensor to logits.
+        With ``frames`` it maps a frame to labels, as those of ``tools/deploy.py`` do; otherwise a
+        tensor to logits.
         """
         if (key, frames) not in self._bundles:
             int8 = key.endswith("-int8")
@@ -266,6 +260,51 @@ def pack_peer_int8(
     openvino.save_model(quantized, main, compress_to_fp16=False)
     files = [main, main.with_suffix(".bin")]
     return exporter.write(files, replace(exporter.manifest, precision="int8"))
+
+
+def products(rows: int, side: int, depth: int, *, quantized: bool) -> onnx.ModelProto:
+    """Return a chain of products of one matrix with square weights as an ONNX model.
+
+    It is what a network without its geometry would be.
+
+    Args:
+        rows: Rows of the matrix; input and output are float32 (rows, side).
+        side: Rows and columns of each weight matrix.
+        depth: Number of products.
+        quantized: Whether each factor is first quantized to INT8, symmetrically; the values then
+            stay quantized from product to product, as they do in a network.
+    """
+    rng = np.random.default_rng(0)
+    constants = {}
+    if quantized:
+        weights_scale = np.float32(4 / side**0.5 / 127)
+        constants = dict(values=np.float32(4 / 127), weights=weights_scale, zero=np.int8(0))
+    nodes = []
+    for i in range(depth):
+        square = (rng.standard_normal((side, side)) / side**0.5).astype(np.float32)
+        value = f"v{i}"
+        if quantized:
+            levels = np.clip(np.rint(square / weights_scale), -127, 127)
+            constants[f"l{i}"] = levels.astype(np.int8)
+            value = f"r{i}"
+            nodes += [
+                f"q{i} = QuantizeLinear(v{i}, values, zero)",
+                f"r{i} = DequantizeLinear(q{i}, values, zero)",
+                f"w{i} = DequantizeLinear(l{i}, weights, zero)",
+            ]
+        else:
+            constants[f"w{i}"] = square
+        nodes.append(f"v{i + 1} = MatMul({value}, w{i})")
+    shape = f"float[{rows},{side}]"
+    model = onnx.parser.parse_model(
+        '<ir_version: 10, opset_import: ["": 17]>'
+        f"products ({shape} v0) => ({shape} v{depth}) {{ {' '.join(nodes)} }}"
+    )
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()
+    )
+    onnx.checker.check_model(model, full_check=True)
+    return model
 
 
 def _without_weights(config: str | Path | Config) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import importlib.metadata
 import io
@@ -16,16 +17,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib
+from cycler import cycler
 from matplotlib.figure import Figure
 
 from lwam_mm.lab.benchmark.candidates import Candidate
-from lwam_mm.lab.benchmark.targets import SIZE, judge, targets_table
+from lwam_mm.lab.benchmark.targets import SIZE, targets_table
 from lwam_mm.lab.benchmark.timing import StartUp
-from lwam_mm.lab.pages.table import format_amount, format_parameters, format_percent, markdown_table
+from lwam_mm.lab.pages.table import (
+    MISSING,
+    format_amount,
+    format_parameters,
+    format_percent,
+    markdown_table,
+)
 from lwam_mm.utils.atomic_files import write_atomically
 from lwam_mm.version import __version__
 
 _PACKAGES = ("torch", "mmsegmentation", "mmdeploy", "onnxruntime", "openvino", "nncf", "ncnn")
+_CPUINFO = Path("/proc/cpuinfo")
 _RELEVANT_INSTRUCTION_SETS = (
     "avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16",
     "amx_int8", "asimd", "asimddp", "i8mm", "bf16",
@@ -33,6 +42,9 @@ _RELEVANT_INSTRUCTION_SETS = (
 _HEADINGS = (
     "model", "parameters", "GMACs", "MB", "mIoU %", "ms p50", "p95", "p99", "calls",
     "against teacher", "against folded", "peak MB", "of the roofline",
+)  # fmt: skip
+_START_HEADINGS = (
+    "what", "first prediction ever, s", "of the next process, s", "later ones, s", "peak MB",
 )  # fmt: skip
 _EXPLANATION = (
     "Times are milliseconds per image at batch size 1. Each row runs in its own process, and the "
@@ -49,7 +61,7 @@ _EXPLANATION = (
 
 
 def describe_environment(tool: str, threads: int) -> dict[str, str]:
-    """Describe machine, software, the command of a tool, and date, in the order of the page."""
+    """Describe machine, software, the command of a tool, and date, as texts by name."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": cpu_model(),
@@ -64,14 +76,14 @@ def describe_environment(tool: str, threads: int) -> dict[str, str]:
     }
 
 
-def cpu_model(cpuinfo: str | None = None) -> str:
-    """Return a processor's name from the text of ``/proc/cpuinfo``, this machine's if None."""
-    return _cpuinfo_field("model name", cpuinfo) or platform.processor() or platform.machine()
+def cpu_model() -> str:
+    """Return the processor's name."""
+    return _cpuinfo_field("model name") or platform.processor() or platform.machine()
 
 
-def instruction_sets(cpuinfo: str | None = None) -> list[str]:
-    """Return a processor's instruction sets that matter to inference; see :func:`cpu_model`."""
-    flags = _cpuinfo_field("flags|Features", cpuinfo).split()
+def instruction_sets() -> list[str]:
+    """Return the processor's instruction sets that matter to inference."""
+    flags = _cpuinfo_field("flags|Features").split()
     return [name for name in _RELEVANT_INSTRUCTION_SETS if name in flags]
 
 
@@ -79,10 +91,8 @@ def versions() -> dict[str, str]:
     """Return the version of each installed package that takes part."""
     found = {"lwam_mm": __version__}
     for name in _PACKAGES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found
 
 
@@ -146,43 +156,40 @@ class BenchmarkRun:
         """Return the cells of the latency table."""
         medians = {c.key: c.timing.median for c in self.candidates}
         shares = self.shares
-        rows = []
-        for candidate in self.candidates:
-            timing, macs = candidate.timing, candidate.macs
-            calls = len(timing.milliseconds)
-            times = (timing.median, timing.percentile(95), timing.percentile(99))
-            against = [
-                f"{medians[other] / timing.median:.2f}x" if calls and medians.get(other) else "-"
-                for other in ("teacher", "folded")
+
+        def speed_up(candidate: Candidate, over: str) -> str:
+            own, other = candidate.timing.median, medians.get(over)
+            return f"{other / own:.2f}x" if own and other else MISSING
+
+        return [
+            [
+                c.title,
+                format_parameters(c.parameters),
+                format_amount(c.macs and c.macs / 1e9),
+                format_amount(c.megabytes),
+                format_percent(c.miou),
+                format_amount(c.timing.median),
+                format_amount(c.timing.percentile(95)),
+                format_amount(c.timing.percentile(99)),
+                str(len(c.timing.milliseconds) or MISSING),
+                speed_up(c, "teacher"),
+                speed_up(c, "folded"),
+                format_amount(c.timing.peak),
+                f"{shares[c.key]:.0%}" if c.key in shares else MISSING,
             ]
-            share = shares.get(candidate.key)
-            rows.append(
-                [
-                    candidate.title,
-                    format_parameters(candidate.parameters),
-                    format_amount(None if macs is None else macs / 1e9),
-                    format_amount(candidate.megabytes),
-                    format_percent(candidate.miou),
-                    *map(format_amount, times),
-                    str(calls or "-"),
-                    *against,
-                    format_amount(timing.peak),
-                    "-" if share is None else f"{share:.0%}",
-                ]
-            )
-        return rows
+            for c in self.candidates
+        ]
 
     def markdown(self, picture: str | None = None) -> str:
         """Return the page; ``picture`` is the picture's file name, None for no picture."""
         notes = [f"{c.title}: {note}" for c in self.candidates for note in c.notes]
-        notes += self.notes
         parts = [
             "# Benchmark",
             bullets(f"{name}: {value}" for name, value in self.environment.items()),
             "## Latency",
             markdown_table(_HEADINGS, self.table_rows()),
             _EXPLANATION,
-            bullets(notes),
+            bullets([*notes, *self.notes]),
         ]
         if picture:
             parts.append(f"![mIoU or size of every row over its latency]({picture})")
@@ -204,35 +211,41 @@ class BenchmarkRun:
         if self.import_seconds is not None:
             parts.append(f"`import lwam_mm.runtime` takes {self.import_seconds:.2f} s.")
         if self.starts:
-            parts.append(_starts_table(self.starts.values()))
+            rows = [
+                [s.title, *(f"{seconds:.2f}" for seconds in (s.first_ever, s.start, s.later)),
+                 format_amount(s.peak)]
+                for s in self.starts.values()
+            ]  # fmt: skip
+            parts.append(markdown_table(_START_HEADINGS, rows))
         if self.size == SIZE:  # the targets are for this size
-            parts += ["## Targets", targets_table(judge(self.figures()))]
+            parts += ["## Targets", targets_table(self.figures())]
         return "\n\n".join(filter(None, parts)) + "\n"
 
     def csv_text(self) -> str:
         """Return all figures unrounded; empty cells stand for "not measured"."""
-        shares, text, writer = self.shares, io.StringIO(), None
-        for candidate in [*self.candidates, *self.rooflines]:
-            timing = candidate.timing
-            row = dict(
-                key=candidate.key,
-                model=candidate.title,
-                parameters=candidate.parameters,
-                macs=candidate.macs,
-                megabytes=candidate.megabytes,
-                miou=candidate.miou,
-                p50_ms=timing.median,
-                p95_ms=timing.percentile(95),
-                p99_ms=timing.percentile(99),
-                calls=len(timing.milliseconds) or None,
-                peak_mb=timing.peak,
-                share_of_ceiling=shares.get(candidate.key),  # the column's name since the first
-                notes="; ".join(candidate.notes),
+        shares = self.shares
+        rows = [
+            dict(
+                key=c.key,
+                model=c.title,
+                parameters=c.parameters,
+                macs=c.macs,
+                megabytes=c.megabytes,
+                miou=c.miou,
+                p50_ms=c.timing.median,
+                p95_ms=c.timing.percentile(95),
+                p99_ms=c.timing.percentile(99),
+                calls=len(c.timing.milliseconds) or None,
+                peak_mb=c.timing.peak,
+                share_of_ceiling=shares.get(c.key),  # the column's name since the first release
+                notes="; ".join(c.notes),
             )
-            if writer is None:
-                writer = csv.DictWriter(text, row, lineterminator="\n")
-                writer.writeheader()
-            writer.writerow(row)
+            for c in [*self.candidates, *self.rooflines]
+        ]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
         return text.getvalue()
 
     def write(self, folder: Path) -> None:
@@ -246,29 +259,25 @@ class BenchmarkRun:
 
 
 def draw(candidates: Sequence[Candidate]) -> bytes | None:
-    """Draw mIoU over median latency, or the number of parameters where no mIoU is known.
+    """Draw mIoU over median latency as a PNG file, or parameters where no mIoU is known.
 
-    Returns:
-        The bytes of a PNG file; None if there is nothing to draw.
+    Returns None if there is nothing to draw.
     """
     known = any(c.miou is not None for c in candidates)
-    points = []
-    for c in candidates:
-        millions = None if c.parameters is None else c.parameters / 1e6
-        height = c.miou if known else millions
-        if c.timing.milliseconds and height is not None:
-            points.append((c, height))
+    heights = [c.miou if known else c.parameters and c.parameters / 1e6 for c in candidates]
+    points = [
+        (c, height)
+        for c, height in zip(candidates, heights, strict=True)
+        if c.timing.milliseconds and height is not None
+    ]
     if not points:
         return None
     figure = Figure(figsize=(9, 6), layout="constrained")
     axes = figure.subplots()
-    colours = matplotlib.colormaps["tab20"].colors
-    for index, (c, height) in enumerate(points):
-        colour, marker = colours[index % len(colours)], "osD^v"[index // len(colours) % 5]
-        median = c.timing.median
-        label = c.title
-        axes.plot(median, height, marker=marker, linestyle="", color=colour, label=label)
-        axes.hlines(height, median, c.timing.percentile(99), color=colour)
+    axes.set_prop_cycle(cycler(marker="osD^v") * cycler(color=matplotlib.colormaps["tab20"].colors))
+    for c, height in points:
+        (point,) = axes.plot(c.timing.median, height, linestyle="", label=c.title)
+        axes.hlines(height, c.timing.median, c.timing.percentile(99), color=point.get_color())
     axes.set_xscale("log")
     axes.set_xlabel("milliseconds per image: median, the line up to p99 (log scale)")
     axes.set_ylabel("mIoU in %" if known else "million parameters")
@@ -285,19 +294,7 @@ def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _starts_table(starts: Sequence[StartUp]) -> str:
-    headings = ("what", "first prediction ever, s", "of the next process, s", "later ones, s")
-    rows = [
-        [s.title, *(f"{seconds:.2f}" for seconds in (s.first_ever, s.start, s.later)),
-         format_amount(s.peak)]
-        for s in starts
-    ]  # fmt: skip
-    return markdown_table((*headings, "peak MB"), rows)
-
-
-def _cpuinfo_field(names: str, cpuinfo: str | None) -> str:
-    path = Path("/proc/cpuinfo")
-    if cpuinfo is None:
-        cpuinfo = path.read_text() if path.is_file() else ""
+def _cpuinfo_field(names: str) -> str:
+    cpuinfo = _CPUINFO.read_text() if _CPUINFO.is_file() else ""
     found = re.search(rf"^(?:{names})\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
     return found[1].strip() if found else ""

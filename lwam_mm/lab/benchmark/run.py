@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 from mmengine.config import Config
 
@@ -19,12 +22,11 @@ from lwam_mm.lab.benchmark.candidates import (
     ROWS,
     Candidate,
     CandidateMaker,
+    roofline_candidate,
     with_miou,
 )
 from lwam_mm.lab.benchmark.models import Network, Student, build, draw_frame, draw_layers
-from lwam_mm.lab.benchmark.profile import format_profile, profile_layers
 from lwam_mm.lab.benchmark.report import BenchmarkRun, describe_environment
-from lwam_mm.lab.benchmark.roofline import roofline_candidate
 from lwam_mm.lab.benchmark.timing import (
     Progress,
     StartUp,
@@ -33,11 +35,13 @@ from lwam_mm.lab.benchmark.timing import (
     time_interleaved,
     time_start_up,
 )
-from lwam_mm.lab.benchmark.worker import describe_error
-from lwam_mm.runtime import Predictor
+from lwam_mm.lab.benchmark.worker import compile_for_latency, describe_error
+from lwam_mm.runtime import Bundle, Predictor, read_image
+from lwam_mm.runtime.pre_and_postprocessing import to_batch
+from lwam_mm.utils.errors import UserError
 
 _PROFILED = ("openvino", "openvino-int8")
-_PROFILED_LAYERS = 12
+_PROFILED_LAYERS, _PROFILED_CALLS = 12, 10
 _PICTURES = 4
 
 
@@ -61,20 +65,18 @@ class BenchmarkSettings:
 
     student: Config
     teacher: Config
-    checkpoint: Path | None = None
-    teacher_checkpoint: Path | None = None
-    bundles: tuple[Path, ...] = ()
-    size: int = 1024
-    threads: int = 2
-    rounds: int = 100
-    rows: tuple[str, ...] = tuple(ROWS)
-    peers: tuple[str, ...] = ()
-    images: int = 50
+    checkpoint: Path | None
+    teacher_checkpoint: Path | None
+    bundles: Sequence[Path]
+    size: int
+    threads: int
+    rounds: int
+    rows: Sequence[str]
+    peers: Sequence[str]
+    images: int
 
 
-def run_benchmark(
-    settings: BenchmarkSettings, progress: Progress = lambda line: None
-) -> BenchmarkRun:
+def run_benchmark(settings: BenchmarkSettings, progress: Progress) -> BenchmarkRun:
     """Measure everything; ``progress`` receives one line of text at each step.
 
     Raises:
@@ -101,8 +103,7 @@ def run_benchmark(
         except (FileNotFoundError, DatasetError) as error:
             notes.append(f"mIoU was not measured: {error}")
         candidates += existing
-        for name in settings.peers:
-            candidates += maker.peer_candidates(name)
+        candidates += [row for name in settings.peers for row in maker.peer_candidates(name)]
         keys = dict.fromkeys(c.roofline for c in candidates if c.roofline and c.task)
         rooflines = [roofline_candidate(key, folder, threads) for key in keys]
         tasks = {c.key: c.task for c in [*candidates, *rooflines] if c.task}
@@ -130,15 +131,59 @@ def run_benchmark(
     )
 
 
-def profile_row(
-    settings: BenchmarkSettings, key: str, progress: Progress = lambda line: None
-) -> str:
+def profile_row(settings: BenchmarkSettings, key: str, progress: Progress) -> str:
     """Export one OpenVINO row and return the times of its layers as text."""
     with tempfile.TemporaryDirectory() as folder:
         student = _make_student(settings, Path(folder), progress)
         bundle = student.bundle(key.removesuffix("-file"), frames=key.endswith("-file"))
         layers = profile_layers(bundle, student.network.pictures[0], settings.threads)
     return format_profile(layers)
+
+
+class LayerTime(NamedTuple):
+    """A layer as OpenVINO runs it, and the median time of one call."""
+
+    name: str
+    kind: str  # the operation, such as "Convolution"
+    kernel: str  # the code that runs it, with instruction set and precision
+    milliseconds: float
+
+
+def profile_layers(bundle: Bundle, picture: Path, threads: int) -> list[LayerTime]:
+    """Time each layer of an OpenVINO bundle on an image file, the slowest first.
+
+    Raises:
+        UserError: The bundle is for another engine.
+    """
+    if bundle.manifest.engine != "openvino":
+        raise UserError(
+            f"{bundle.root}: is for {bundle.manifest.engine}, which cannot be profiled; choose an "
+            "OpenVINO bundle"
+        )
+    compiled = compile_for_latency(bundle.model_path, threads, PERF_COUNT="YES")
+    request = compiled.create_infer_request()
+    batch = to_batch(read_image(picture), bundle.manifest.input)
+    times: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    request.infer([batch])  # the warm-up
+    for _ in range(_PROFILED_CALLS):
+        request.infer([batch], share_inputs=True, share_outputs=True)
+        for layer in request.profiling_info:
+            key = (layer.node_name, layer.node_type, layer.exec_type)
+            times[key].append(layer.real_time.total_seconds() * 1000)
+    layers = [LayerTime(*key, median(found)) for key, found in times.items()]
+    return sorted(layers, key=lambda layer: -layer.milliseconds)
+
+
+def format_profile(layers: list[LayerTime], top: int = 20) -> str:
+    """Format the slowest layers as lines of text, with the sum of all layers below."""
+    total = sum(layer.milliseconds for layer in layers)
+    lines = [f"{'ms':>8}  {'share':>6}  {'kind':<24} {'kernel':<28} layer"]
+    lines += [
+        f"{layer.milliseconds:8.2f}  {layer.milliseconds / total if total else 0:6.1%}  "
+        f"{layer.kind:<24} {layer.kernel:<28} {layer.name}"
+        for layer in layers[:top]
+    ]
+    return "\n".join([*lines, f"{total:8.2f}  all {len(layers)} layers together"])
 
 
 def measure_miou(
@@ -150,14 +195,8 @@ def measure_miou(
 ) -> dict[str, float]:
     """Measure mIoUs in percent by key on the student's validation images.
 
-    Networks with random weights are left out.
-
-    Args:
-        keys: Keys of :data:`lwam_mm.lab.benchmark.candidates.ROWS`.
-        teacher: The teacher.
-        student: The student.
-        images: Largest number of validation images, evenly spaced.
-        progress: Receives one line of text.
+    Networks with random weights are left out. ``images`` is the largest number of validation
+    images, evenly spaced.
 
     Raises:
         FileNotFoundError, lwam_mm.datasets.problem.DatasetError: The data cannot be used.

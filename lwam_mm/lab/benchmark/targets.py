@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,39 +20,30 @@ class Target:
         wording: What the page says.
         figure: Name of the figure.
         over: Name of the figure that it is divided by; empty for none.
-        at_least: Lower bound; None for none.
-        at_most: Upper bound; None for none.
+        at_least: Lower bound.
+        at_most: Upper bound.
         unit: Unit of the number, ``"x"`` for a ratio.
     """
 
     wording: str
     figure: str
     over: str = ""
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: float = -math.inf
+    at_most: float = math.inf
     unit: str = "x"
 
+    def measure(self, figures: Mapping[str, float]) -> float | None:
+        """Return the figure or ratio; None if it was not measured."""
+        if self.figure not in figures or (self.over and self.over not in figures):
+            return None
+        return figures[self.figure] / (figures[self.over] if self.over else 1)
 
-@dataclass(frozen=True)
-class Verdict:
-    """A target and whether it was reached.
-
-    Attributes:
-        target: The target.
-        measured: The figure or ratio; None if it was not measured.
-    """
-
-    target: Target
-    measured: float | None
-
-    @property
-    def answer(self) -> str:
-        """``"yes"``, ``"no"`` or ``"not measured"``."""
-        if self.measured is None:
+    def answer(self, figures: Mapping[str, float]) -> str:
+        """Return ``"yes"``, ``"no"`` or ``"not measured"``."""
+        measured = self.measure(figures)
+        if measured is None:
             return "not measured"
-        low, high = self.target.at_least, self.target.at_most
-        reached = (low is None or self.measured >= low) and (high is None or self.measured <= high)
-        return "yes" if reached else "no"
+        return "yes" if self.at_least <= measured <= self.at_most else "no"
 
 
 def _float_and_int8(
@@ -90,24 +82,13 @@ TARGETS = (
 """What the benchmark should reach, in the order of the page."""
 
 
-def judge(figures: Mapping[str, float], targets: Sequence[Target] = TARGETS) -> list[Verdict]:
-    """Compare figures with targets; a target whose figures are missing is "not measured"."""
-    verdicts = []
-    for target in targets:
-        measured = None
-        if target.figure in figures and (not target.over or target.over in figures):
-            measured = figures[target.figure] / (figures[target.over] if target.over else 1)
-        verdicts.append(Verdict(target, measured))
-    return verdicts
-
-
-def targets_table(verdicts: Sequence[Verdict]) -> str:
-    """Return the verdicts as a Markdown table."""
+def targets_table(figures: Mapping[str, float], targets: Sequence[Target] = TARGETS) -> str:
+    """Return targets, what was measured and whether it is enough as a Markdown table."""
     rows = []
-    for verdict in verdicts:
-        value, unit = verdict.measured, verdict.target.unit
-        shown = "-"
+    for target in targets:
+        value, shown = target.measure(figures), "-"
         if value is not None:
-            shown = f"{value:,.0f} {unit}" if value >= 1000 else f"{value:.3g} {unit}".strip()
-        rows.append([verdict.target.wording, shown, verdict.answer])
+            shown = f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+            shown = f"{shown} {target.unit}".strip()
+        rows.append([target.wording, shown, target.answer(figures)])
     return markdown_table(("target", "measured", "reached"), rows)

@@ -30,7 +30,7 @@ WARM_UP = 2
 _SLOW_MS = 1000.0
 _LONGEST_SECONDS = 900.0
 _QUIT_SECONDS = 10.0
-_STARTS, _LATER_CALLS, _IMPORTS = 2, 5, 5
+_LATER_CALLS, _IMPORTS = 5, 5
 _IMPORT = (
     "import time; start = time.perf_counter(); import lwam_mm.runtime; "
     "print(time.perf_counter() - start)"
@@ -41,8 +41,8 @@ class WorkerError(UserError, RuntimeError):
     """A worker process failed, died or hung."""
 
 
-class WorkerProcess:
-    """A process that runs one task, as a context manager; see :mod:`lwam_mm.lab.benchmark.worker`.
+class WorkerProcess(contextlib.AbstractContextManager):
+    """A process that runs one task; see :mod:`lwam_mm.lab.benchmark.worker`.
 
     Args:
         task: The task to load; it is called once.
@@ -52,9 +52,9 @@ class WorkerProcess:
     Attributes:
         load: Milliseconds that loading took, imports included.
         first: Milliseconds of the first call.
-        peak: Peak memory of the process so far, in MB (10^6 bytes); None if unknown.
-        results: What the calls returned, the first included; see
-            :func:`lwam_mm.lab.benchmark.worker.serve`.
+        busy: Milliseconds of processor time that the threads of the last call took together.
+        peak: Peak memory so far in MB (10^6 bytes); None if unknown.
+        results: What the calls returned, the first included.
 
     Raises:
         WorkerError: The task cannot be loaded or called.
@@ -62,6 +62,7 @@ class WorkerProcess:
 
     def __init__(self, task: Task, threads: int, timeout: float = _LONGEST_SECONDS) -> None:
         self.peak: float | None = None
+        self.busy = 0.0
         self.results: list[Any] = []
         self._timeout = timeout
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  close() closes it
@@ -79,9 +80,6 @@ class WorkerProcess:
             raise
         self.load: float = answer["load"]
         self.first: float = answer["ms"]
-
-    def __enter__(self) -> WorkerProcess:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -117,7 +115,7 @@ class WorkerProcess:
         answer = json.loads(line)
         if "error" in answer:
             raise WorkerError(answer["error"])
-        self.peak = answer["peak"]
+        self.peak, self.busy = answer["peak"], answer["busy"]
         self.results.append(answer["result"])
         return answer
 
@@ -146,7 +144,7 @@ class Timing:
     error: str = ""
 
     def percentile(self, percent: float) -> float | None:
-        """Return the duration, one that was measured, that so many percent do not exceed."""
+        """Return the measured duration that ``percent`` percent of the calls do not exceed."""
         if not self.milliseconds:
             return None
         return float(np.percentile(self.milliseconds, percent, method="inverted_cdf"))
@@ -160,28 +158,22 @@ class Timing:
 def round_interval(milliseconds: float) -> int:
     """Return every how many rounds a task of this duration runs: 1, from one second on 2, 3, ...
 
-    Otherwise the slow tasks would use up the time in which the quick ones, whose tail is of
-    interest, are called often enough.
+    Slow tasks thus leave time to call the quick ones, whose tail is of interest, often enough.
     """
     return 1 + int(milliseconds // _SLOW_MS)
 
 
 def time_interleaved(
-    tasks: Mapping[str, Task],
-    threads: int,
-    rounds: int,
-    progress: Progress = lambda line: None,
-    start_process: Callable[[Task, int], WorkerProcess] = WorkerProcess,
+    tasks: Mapping[str, Task], threads: int, rounds: int, progress: Progress
 ) -> dict[str, Timing]:
     """Time tasks side by side, each in its own process, one call per round.
 
     Args:
         tasks: What to measure by key.
         threads: Threads that each task may use.
-        rounds: Rounds that count, after :data:`WARM_UP` calls of each task. Slow tasks run in some
-            rounds only, see :func:`round_interval`.
+        rounds: Rounds that count, after :data:`WARM_UP` calls of each task. Slow tasks skip some,
+            see :func:`round_interval`.
         progress: Receives one line of text now and then.
-        start_process: Starts the process of a task.
 
     Returns:
         What was measured by key. A task that fails keeps its error; the others go on.
@@ -203,17 +195,20 @@ def time_interleaved(
         for key, task in tasks.items():
             progress(f"load {key}")
             with failure_noted(key):
-                workers[key] = processes.enter_context(start_process(task, threads))
+                workers[key] = processes.enter_context(WorkerProcess(task, threads))
                 timings[key].results = workers[key].results
-                # The last call: the earlier ones may still fill caches.
-                intervals[key] = round_interval([workers[key].run() for _ in range(WARM_UP)][-1])
+                # The last call: the earlier ones may still fill caches. Its processor time, if
+                # that is less: what else the machine does makes no task slow.
+                milliseconds = [workers[key].run() for _ in range(WARM_UP)][-1]
+                intervals[key] = round_interval(min(milliseconds, workers[key].busy))
         started = time.monotonic()
         for done in range(rounds):
             for key, worker in list(workers.items()):
                 if done % intervals[key] == 0:
                     with failure_noted(key):
                         timings[key].milliseconds.append(worker.run())
-            if _is_milestone(done + 1, rounds):
+            # The first round, the last, and each tenth between.
+            if done in (0, rounds - 1) or (done + 1) * 10 // rounds > done * 10 // rounds:
                 left = (time.monotonic() - started) / (done + 1) * (rounds - done - 1)
                 progress(f"round {done + 1} of {rounds}, {left:.0f} s left")
         for key, worker in workers.items():
@@ -229,7 +224,7 @@ class StartUp:
         title: Name on the page.
         first_ever: Seconds from before the import of the engine to the first class map, of a
             process that loads the bundle for the first time ever.
-        start: The same for the next process, which finds what the first one left in caches.
+        start: The same for the next process, which finds the first one's caches.
         later: Median seconds of a later prediction.
         peak: Peak memory of the process in MB (10^6 bytes); None if unknown.
     """
@@ -250,7 +245,7 @@ def time_start_up(title: str, bundle: Path, picture: Path, threads: int) -> Star
     function = "lwam_mm.lab.benchmark.worker:file_to_map"
     task = dict(function=function, bundle=str(bundle), picture=str(picture), threads=threads)
     seconds = []
-    for _ in range(_STARTS):
+    for _ in range(2):
         with WorkerProcess(task, threads) as worker:
             seconds.append((worker.load + worker.first) / 1000)
             later = median(worker.run() / 1000 for _ in range(_LATER_CALLS))
@@ -263,7 +258,3 @@ def import_seconds() -> float:
     return median(
         float(subprocess.check_output([sys.executable, "-c", _IMPORT])) for _ in range(_IMPORTS)
     )
-
-
-def _is_milestone(done: int, rounds: int) -> bool:
-    return done in (1, rounds) or done * 10 // rounds > (done - 1) * 10 // rounds

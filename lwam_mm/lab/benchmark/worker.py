@@ -98,13 +98,23 @@ def openvino_products(model: str, threads: int) -> Call:
     """Load the products of an ONNX file in OpenVINO."""
     import numpy as np
 
-    from lwam_mm.lab.benchmark.profile import compile_for_latency
-
     compiled = compile_for_latency(model, threads)
     request = compiled.create_infer_request()
     shape = tuple(compiled.inputs[0].shape)
     matrix = np.random.default_rng(0).standard_normal(shape, np.float32)
     return lambda: request.infer([matrix], share_inputs=True, share_outputs=True)
+
+
+def compile_for_latency(model: str | Path, threads: int, **settings: str) -> Any:
+    """Compile a model in OpenVINO for one image at a time, in float32 where not quantized."""
+    from lwam_mm.runtime.engines.openvino_core import openvino_core
+
+    settings |= {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": str(threads),
+    }
+    return openvino_core().compile_model(model, "CPU", settings)
 
 
 def load(task: Task) -> Call:
@@ -156,35 +166,32 @@ def serve(requests: TextIO, answers: TextIO) -> None:
 
     Args:
         requests: Lines of JSON: the task, then ``"run"`` each.
-        answers: Receives one line of JSON per request: ``ms``, the duration of the call; ``load``,
-            the milliseconds that loading took before it; ``peak``, see :func:`peak_memory`; and
-            ``result``, what the call returned if that is a number or a dict. A failure is answered
-            by ``error``, a sentence, and ends the service.
+        answers: Receives one line of JSON per request: ``ms``, the duration of the call; ``busy``,
+            its processor time, in milliseconds too; ``load``, what loading took before it;
+            ``peak``, see :func:`peak_memory`; and ``result``, what the call returned if that is a
+            number or a dict. A failure is answered by ``error``, a sentence, and ends the service.
     """
-
-    def answer(**content: Any) -> None:
-        answers.write(json.dumps(content) + "\n")
-        answers.flush()
-
     call = None
     for line in requests:
         try:
             start = time.perf_counter()
             if call is None:
                 call = load(json.loads(line))
-            loaded = time.perf_counter()
+            loaded, computed = time.perf_counter(), time.process_time()
             result = call()
-            done = time.perf_counter()
+            done, busy = time.perf_counter(), time.process_time() - computed
         except Exception as error:
-            answer(error=describe_error(error))
+            print(json.dumps(dict(error=describe_error(error))), file=answers, flush=True)
             return
         settle()
-        answer(
+        answer = dict(
             ms=1000 * (done - loaded),
+            busy=1000 * busy,
             load=1000 * (loaded - start),
             peak=peak_memory(),
             result=result if isinstance(result, dict | float) else None,
         )
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 def main() -> None:

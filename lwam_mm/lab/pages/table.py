@@ -46,29 +46,28 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], left=()) -> P
     return table
 
 
-def is_known(value: float | None) -> bool:
-    """Return whether there is a number to show: not None, NaN or infinite."""
-    return value is not None and math.isfinite(value)
-
-
 def format_percent(value: float | None) -> str:
     """Return a share in percent with two decimals, without the sign."""
-    return f"{value:.2f}" if is_known(value) else MISSING
+    return f"{value:.2f}" if _is_known(value) else MISSING
 
 
 def format_parameters(value: int | None) -> str:
     """Return a number of parameters: 3_993_958 as "3.994 M", 4_120 as "4,120"."""
-    if not is_known(value):
+    if not _is_known(value):
         return MISSING
     return f"{value / 1e6:.3f} M" if value >= 10_000 else f"{value:,}"
 
 
 def format_amount(value: float | None) -> str:
     """Return milliseconds or megabytes with three significant digits: 812, 24.1, 3.07, 0.42."""
-    if not is_known(value):
+    if not _is_known(value):
         return MISSING
     decimals = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
     return f"{value:,.{decimals}f}"
+
+
+def _is_known(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class ModelScores:
     Attributes:
         name: The name to show, such as "distilled student".
         miou: Mean IoU in percent.
-        class_iou: IoU in percent of each class, in the order of the classes; None if unknown.
+        class_iou: IoU in percent of each class, in their order.
         parameters: Number of parameters.
         milliseconds: Median time of one image.
     """

@@ -31,3 +31,14 @@ def networks(layers, tmp_path_factory) -> dict[str, Network]:
 def student(networks) -> Student:
     classes, _ = dataset_classes(networks["student"].config)
     return Student(networks["student"], classes)
+
+
+@pytest.fixture
+def narrow(repository) -> Config:
+    base = "configs/distill/kd-unetpp-w32_lwrnet-w64_1xb8-2000e_powder-bed-1024x1024.py"
+    config = Config.fromfile(repository / base)
+    for net, width in (("architecture", 8), ("teacher", 4)):
+        config.model[net].backbone.base_channels = width
+        config.model[net].decode_head.base_channels = width
+    config.train_dataloader.update(num_workers=0, persistent_workers=False)
+    return config

@@ -15,10 +15,13 @@ from lwam_mm.lab.benchmark.candidates import (
     CandidateMaker,
     check_keys,
     peer_config,
+    roofline_candidate,
+    roofline_key,
     with_miou,
 )
 from lwam_mm.lab.benchmark.models import count
 from lwam_mm.lab.benchmark.timing import Timing
+from lwam_mm.lab.benchmark.worker import load
 from lwam_mm.runtime import BundleError, write_bundle
 from lwam_mm.utils.errors import UserError
 
@@ -136,3 +139,24 @@ def test_peers_have_six_classes_and_fetch_nothing(name):
     model = MODELS.build(config.model).to("meta").eval()
     found = model(torch.empty(1, 3, 128, 128, device="meta"), mode="tensor")
     assert found.shape[:2] == (1, 6)
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision", "key"),
+    [
+        ("torch", "float32", "products-torch"),
+        ("openvino", "float32", "products-openvino"),
+        ("openvino", "int8", "products-openvino-int8"),
+        ("onnxruntime", "int8", "products-onnxruntime-int8"),
+        ("ncnn", "float16", "products-openvino"),
+    ],
+)
+def test_each_candidate_has_a_roofline_that_runs(engine, precision, key, tmp_path, monkeypatch):
+    monkeypatch.setattr("lwam_mm.lab.benchmark.candidates.PRODUCT_ROWS", 32)
+    monkeypatch.setattr("lwam_mm.lab.benchmark.candidates.PRODUCT_SIDE", 64)
+    assert roofline_key(engine, precision) == key
+    candidate = roofline_candidate(key, tmp_path, threads=1)
+    assert candidate.macs == 32 * 64 * 64 * (8 if "int8" in key else 2)
+    assert ("INT8" in candidate.title) == ("int8" in key)
+    call = load(candidate.task)
+    assert call() is not None

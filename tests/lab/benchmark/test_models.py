@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
 from mmengine.config import Config
@@ -17,6 +19,7 @@ from lwam_mm.lab.benchmark.models import (
     draw_layers,
     image_for,
     logits,
+    products,
 )
 from lwam_mm.runtime import Predictor
 from lwam_mm.runtime.engines.load_engine import load_engine
@@ -156,3 +159,28 @@ def test_a_bundle_of_any_size_has_a_halo(student, layers, expected):
     assert bundle.manifest.input.halo > 16
     labels = Predictor(bundle.root, 1)(layers[0]).labels
     assert (labels == expected[0].argmax(0)).mean() > 0.99
+
+
+def run_onnx(model: onnx.ModelProto, matrix: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, {"v0": matrix})[0]
+
+
+def test_the_chain_multiplies():
+    model = products(5, 32, 3, quantized=False)
+    matrix = np.random.default_rng(1).standard_normal((5, 32), np.float32)
+    expected = matrix
+    for tensor in model.graph.initializer:
+        expected = expected @ onnx.numpy_helper.to_array(tensor)
+    assert len(model.graph.initializer) == 3
+    np.testing.assert_allclose(run_onnx(model, matrix), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_quantized_chain_multiplies_about_the_same():
+    matrix = np.random.default_rng(1).standard_normal((64, 64), np.float32)
+    exact = run_onnx(products(64, 64, 3, quantized=False), matrix)
+    found = run_onnx(products(64, 64, 3, quantized=True), matrix)
+    assert np.abs(found - exact).mean() < 0.1 * np.abs(exact).mean()
+    assert not np.array_equal(found, exact)

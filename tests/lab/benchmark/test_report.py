@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from lwam_mm.lab.benchmark import report
 from lwam_mm.lab.benchmark.candidates import Candidate
 from lwam_mm.lab.benchmark.report import (
     BenchmarkRun,
@@ -64,14 +65,23 @@ def lines_of(page: str) -> list[str]:
     return [" ".join(line.split()) for line in page.splitlines()]
 
 
-def test_an_x86_processor():
-    assert cpu_model(INTEL) == "A Processor @ 2 GHz"
-    assert instruction_sets(INTEL) == ["avx2", "avx512_vnni"]
+@pytest.fixture
+def write_cpuinfo(monkeypatch, tmp_path):
+    path = tmp_path / "cpuinfo"
+    monkeypatch.setattr(report, "_CPUINFO", path)
+    return path.write_text
 
 
-def test_an_arm_processor():
-    assert cpu_model(ARM)
-    assert instruction_sets(ARM) == ["asimd", "asimddp"]
+def test_an_x86_processor(write_cpuinfo):
+    write_cpuinfo(INTEL)
+    assert cpu_model() == "A Processor @ 2 GHz"
+    assert instruction_sets() == ["avx2", "avx512_vnni"]
+
+
+def test_an_arm_processor(write_cpuinfo):
+    write_cpuinfo(ARM)
+    assert cpu_model()
+    assert instruction_sets() == ["asimd", "asimddp"]
 
 
 def test_the_environment_is_described(monkeypatch):

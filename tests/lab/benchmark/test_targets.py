@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lwam_mm.lab.benchmark.targets import TARGETS, Target, Verdict, judge, targets_table
+from lwam_mm.lab.benchmark.targets import TARGETS, Target, targets_table
 
 ALL_REACHED = {
     "teacher.p50": 5000.0, "folded.p50": 1000.0,
@@ -17,11 +17,11 @@ ALL_REACHED = {
 
 
 def failed(figures: dict[str, float]) -> list[str]:
-    return [v.target.wording for v in judge(figures) if v.answer == "no"]
+    return [target.wording for target in TARGETS if target.answer(figures) == "no"]
 
 
 def test_all_reached():
-    assert [verdict.answer for verdict in judge(ALL_REACHED)] == ["yes"] * len(TARGETS)
+    assert [target.answer(ALL_REACHED) for target in TARGETS] == ["yes"] * len(TARGETS)
 
 
 @pytest.mark.parametrize(
@@ -50,15 +50,17 @@ def test_what_is_missed_is_named(change, expected):
 
 
 def test_what_was_not_measured_is_no_failure():
-    verdicts = judge({"import": 0.1})
-    assert [v.answer for v in verdicts if v.measured is not None] == ["yes"]
-    assert {v.answer for v in verdicts if v.measured is None} == {"not measured"}
-    assert len([v for v in verdicts if v.measured is None]) == len(TARGETS) - 1
+    figures = {"import": 0.1}
+    measured = [target for target in TARGETS if target.measure(figures) is not None]
+    assert [target.answer(figures) for target in measured] == ["yes"]
+    others = [target for target in TARGETS if target not in measured]
+    assert {target.answer(figures) for target in others} == {"not measured"}
+    assert len(others) == len(TARGETS) - 1
 
 
 def test_the_table():
     targets = [Target("small", "a", at_most=1, unit=""), Target("large", "b", unit="MB")]
-    page = targets_table([*judge({"a": 2e-6, "b": 1234.5}, targets), Verdict(TARGETS[0], None)])
+    page = targets_table({"a": 2e-6, "b": 1234.5}, [*targets, TARGETS[0]])
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines()]
     assert lines[2:] == [
         ["small", "2e-06", "yes"],

@@ -40,6 +40,7 @@ class FakeProcess(contextlib.AbstractContextManager):
         durations = self.task["ms"]
         ms = durations[min(len(self.results), len(durations)) - 1]
         self.results.append(ms)
+        self.busy = self.task.get("busy", ms)
         return ms
 
     def __exit__(self, *_) -> None:
@@ -47,14 +48,15 @@ class FakeProcess(contextlib.AbstractContextManager):
 
 
 @pytest.fixture
-def log():
+def log(monkeypatch):
+    monkeypatch.setattr(timing, "WorkerProcess", FakeProcess)
     FakeProcess.log = []
     return lambda: FakeProcess.log
 
 
 def fake(rounds, progress=lambda line: None, **tasks):
     tasks = {key: dict(task, key=key) for key, task in tasks.items()}
-    return time_interleaved(tasks, 1, rounds, progress, start_process=FakeProcess)
+    return time_interleaved(tasks, 1, rounds, progress)
 
 
 def test_one_call_of_each_task_per_round(log):
@@ -79,6 +81,12 @@ def test_the_last_call_of_the_warm_up_says_how_slow_a_task_is(log):
     found = fake(4, cold=dict(ms=[*earlier, last]), growing=dict(ms=[last] * (WARM_UP - 1) + [1e3]))
     assert found["cold"].milliseconds == [last] * 4
     assert found["growing"].milliseconds == [1e3] * 2
+
+
+def test_a_busy_machine_makes_no_task_slow(log):
+    found = fake(4, delayed=dict(ms=[1500.0], busy=70.0), threads=dict(ms=[900.0], busy=1800.0))
+    assert found["delayed"].milliseconds == [1500.0] * 4
+    assert found["threads"].milliseconds == [900.0] * 4
 
 
 def test_a_task_that_dies_leaves_the_others_alone(log):
@@ -115,6 +123,7 @@ def test_a_real_process_measures():
     with WorkerProcess(PRODUCTS, threads=1) as worker:
         assert worker.load > 0
         assert worker.first > 0
+        assert worker.busy > 0
         assert worker.run() > 0
         assert worker.peak > 50
         assert worker.results == [None, None]

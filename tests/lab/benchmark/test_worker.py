@@ -24,7 +24,7 @@ def test_one_call_per_request_with_its_result(monkeypatch):
     results = iter([dict(loss=0.5), 0.25, object()])
     answers = serve(monkeypatch, lambda: next(results), requests=3)
     assert [answer["result"] for answer in answers] == [dict(loss=0.5), 0.25, None]
-    assert {key for answer in answers for key in answer} == {"load", "ms", "peak", "result"}
+    assert {key for answer in answers for key in answer} == {"load", "ms", "busy", "peak", "result"}
     assert all(answer["ms"] >= 0 for answer in answers)
 
 
@@ -54,6 +54,18 @@ def test_loading_and_the_first_call_are_told_apart(monkeypatch):
     found = json.loads(answers.getvalue())
     assert found["load"] >= 50
     assert 10 <= found["ms"] < 50
+
+
+def test_processor_time_is_what_the_call_computes(monkeypatch):
+    def call() -> None:
+        end = time.process_time() + 0.05
+        while time.process_time() < end:
+            pass
+        time.sleep(0.2)
+
+    for answer in serve(monkeypatch, call):
+        assert 50 <= answer["busy"] < 150
+        assert answer["ms"] >= 250
 
 
 def test_a_failure_is_reported_and_ends_the_service(monkeypatch):
