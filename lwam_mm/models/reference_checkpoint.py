@@ -21,7 +21,7 @@ from lwam_mm.models.backbones.unetpp import UNetPlusPlus
 from lwam_mm.models.checkpoint import (
     CheckpointMismatchError,
     check_weights,
-    read_weights,
+    read_checkpoint,
     save_checkpoint,
 )
 from lwam_mm.models.decode_heads.lwr_head import LWRHead
@@ -53,7 +53,7 @@ def read_reference_weights(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     if path.suffix != ".npz":
-        return read_weights(path)
+        return read_checkpoint(path).weights
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such checkpoint file")
     try:
