@@ -49,15 +49,16 @@ class OpenVinoTeacher:
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
             expected = teacher(example)
             self.structure = teacher.structure
-            for tensor in expected:
-                if not tensor.dim() or len(tensor) != 1:
-                    raise TeacherEngineError(
-                        f"a teacher recorder keeps a tensor of shape {tuple(tensor.shape)} for one "
-                        "image, so a batch cannot be processed image by image; use "
-                        "model.teacher_engine='torch'"
-                    )
+            if whole := [tuple(t.shape) for t in expected if not t.dim() or len(t) != 1]:
+                raise TeacherEngineError(
+                    f"a teacher recorder keeps a tensor of shape {whole[0]} for one image, so a "
+                    "batch cannot be processed image by image; use model.teacher_engine='torch'"
+                )
             try:
-                model = _convert(openvino, teacher, example)
+                with warnings.catch_warnings():
+                    # Checks of sizes run while torch traces and are no part of the graph.
+                    warnings.simplefilter("ignore")
+                    model = openvino.convert_model(teacher, example_input=example)
                 if calibration is not None:
                     model.reshape(list(calibration[0].shape))
                     model = _quantize(model, calibration)
@@ -117,13 +118,6 @@ def _import_openvino() -> Any:
             "pip install openvino, or use model.teacher_engine='torch'"
         ) from error
     return openvino
-
-
-def _convert(openvino: Any, teacher: RecordedTeacher, example: Tensor) -> Any:
-    with warnings.catch_warnings():
-        # Checks of sizes run while torch traces and are no part of the graph.
-        warnings.simplefilter("ignore")
-        return openvino.convert_model(teacher, example_input=example)
 
 
 def _quantize(model: Any, images: Sequence[Tensor]) -> Any:

@@ -51,10 +51,8 @@ def load_weights(model: nn.Module, path: str | Path) -> TrainingRecord:
         :func:`~lwam_mm.models.training_record.check_training_record`.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        lwam_mm.compat.UnsafeCheckpointError: The file holds more than tensors and plain values.
-        lwam_mm.compat.UnreadableCheckpointError: The file is cut off or no checkpoint at all.
-        CheckpointMismatchError: A key is missing, left over or of another shape.
+        CheckpointMismatchError: A key is missing, left over or of another shape. Other errors are
+            those of :func:`read_checkpoint`.
     """
     checkpoint = read_checkpoint(path)
     check_weights(model, checkpoint.weights, str(path))
