@@ -16,12 +16,14 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from lwam_mm.quantization.calibration import evenly_spaced
+
 _SEED = 0
 
 
 @HOOKS.register_module()
 class CalibrateTeacherHook(Hook):
-    """Give a distillation with ``teacher_engine='openvino-int8'`` its calibration images.
+    """Set the calibration images of a distillation with ``teacher_engine='openvino-int8'``.
 
     They are evenly spaced images of the training set, augmented as in training, but with separate
     random numbers. These are the same at each start, so that a resumed run has the same teacher,
@@ -68,12 +70,11 @@ def augmented_images(dataset: Dataset, preprocessor: nn.Module, count: int) -> l
     Returns:
         Normalized images, (1, 3, H, W), on the CPU.
     """
-    count = min(count, len(dataset))
-    found = []
+    chosen = evenly_spaced(len(dataset), min(count, len(dataset)))
     with _separate_random_numbers():
-        for index in range(count):
-            sample = dataset[int((index + 0.5) * len(dataset) / count)]
-            found.append(preprocessor(pseudo_collate([sample]), True)["inputs"].cpu())
+        found = [
+            preprocessor(pseudo_collate([dataset[index]]), True)["inputs"].cpu() for index in chosen
+        ]
     return [image for image in found if image.shape == found[0].shape]
 
 

@@ -20,7 +20,7 @@ def extract_student(
     config: Config | None = None,
     accept_mismatch: bool = False,
 ) -> dict[str, Tensor]:
-    """Write the student of a distillation's checkpoint as a checkpoint of its own.
+    """Write the student of a distillation's checkpoint as a separate checkpoint.
 
     The result loads into the student's plain config, and remembers how the student was trained.
     Optimizer and teacher stay behind.

@@ -48,14 +48,12 @@ class OpenVinoTeacher:
         example = images[:1].float().contiguous()
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
             expected = teacher(example)
-            compiled = _compile(openvino, teacher, example, bfloat16, calibration)
-        for tensor in expected:
-            if not tensor.dim() or len(tensor) != 1:
+            if whole := [tuple(t.shape) for t in expected if not t.dim() or len(t) != 1]:
                 raise TeacherEngineError(
-                    f"a teacher recorder keeps a tensor of shape {tuple(tensor.shape)} for one "
-                    "image, so a batch cannot be processed image by image; use "
-                    "model.teacher_engine='torch'"
+                    f"a teacher recorder keeps a tensor of shape {whole[0]} for one image, so a "
+                    "batch cannot be processed image by image; use model.teacher_engine='torch'"
                 )
+            compiled = _compile(openvino, teacher, example, bfloat16, calibration)
         self.structure = teacher.structure
         self._tensor_type = openvino.Tensor
         self._request = compiled.create_infer_request()

@@ -52,17 +52,16 @@ class RecordedTeacher(nn.Module):
             self.teacher(images, mode="tensor")
         running = _running(self._recorders)
         kept = {name: list(recorder.data_buffer) for name, recorder in running.items()}
-        tensors, self._latest.structure = pytree.tree_flatten(kept)
         for name, values in kept.items():
-            for value in pytree.tree_leaves(values):
-                if not isinstance(value, Tensor):
-                    raise TeacherEngineError(
-                        f"teacher_recorders.{name} keeps a {type(value).__name__}, but an engine "
-                        "returns tensors only; record another source, or run the teacher as it is "
-                        "(model.teacher_engine=None)"
-                    )
-        for recorder in running.values():
-            recorder.reset_data_buffer()
+            running[name].reset_data_buffer()
+            others = [v for v in pytree.tree_leaves(values) if not isinstance(v, Tensor)]
+            if others:
+                raise TeacherEngineError(
+                    f"teacher_recorders.{name} keeps a {type(others[0]).__name__}, but an engine "
+                    "returns tensors only; record another source, or run the teacher as it is "
+                    "(model.teacher_engine=None)"
+                )
+        tensors, self._latest.structure = pytree.tree_flatten(kept)
         return tuple(tensors)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from mmengine.model import BaseDataPreprocessor
 from mmengine.structures import BaseDataElement
@@ -12,7 +10,7 @@ from torch import Tensor, nn
 from lwam_mm.models.training_record import Preprocessing
 from lwam_mm.utils.errors import UserError
 
-# What prepares a batch for both nets. The padding of masks is no concern of the teacher's.
+# What prepares a batch for both nets; how masks are padded does not matter to the teacher.
 _SHARED = ("size", "size_divisor", "batch_augments", "test_cfg")
 
 
@@ -40,11 +38,10 @@ class Renormalize(nn.Module):
         std = channels(teacher.std)
         scale = channels(student.std) / std
         shift = (channels(student.mean) - channels(teacher.mean)) / std
-        # Not persistent: checkpoints hold the teacher's own keys and no more.
-        self.register_buffer("scale", scale.float(), persistent=False)
-        self.register_buffer("shift", shift.float(), persistent=False)
         padding = (teacher.pad_value - shift) / scale
-        self.register_buffer("padding", padding.float(), persistent=False)
+        # Not persistent: checkpoints hold the teacher's own keys and no more.
+        for name, values in dict(scale=scale, shift=shift, padding=padding).items():
+            self.register_buffer(name, values.float(), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, C, H, W), in one fused multiplication and addition."""
@@ -72,7 +69,7 @@ class Renormalize(nn.Module):
 
 
 def use_own_preprocessing(teacher: nn.Module, student_preprocessor: nn.Module) -> Preprocessing:
-    """Have a teacher take images as the student's preprocessor gives them.
+    """Make a teacher accept images as the student's preprocessor prepares them.
 
     A teacher without a data preprocessor shares the student's. One with another mean, standard
     deviation or pad value gets a :class:`Renormalize` in front of it, whichever way it is run: as
@@ -84,7 +81,7 @@ def use_own_preprocessing(teacher: nn.Module, student_preprocessor: nn.Module) -
 
     Returns:
         The preprocessing that the teacher's checkpoint should have been trained with; None if
-        the student's preprocessor is none of mmseg's.
+        the student's preprocessor is not mmseg's.
 
     Raises:
         TeacherPreprocessingError: The teacher's preprocessor differs in anything else.
@@ -121,10 +118,6 @@ def use_own_preprocessing(teacher: nn.Module, student_preprocessor: nn.Module) -
 
 
 def _renormalize_inputs(teacher: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    def renormalize(inputs: Tensor, data_samples: Any = None, **others: Any) -> dict[str, Any]:
-        inputs = teacher.renormalize.fill_padding(inputs, data_samples)
-        inputs = teacher.renormalize(inputs)
-        return dict(inputs=inputs, data_samples=data_samples, **others)
-
-    names = ("inputs", "data_samples", "mode")
-    return (), renormalize(**dict(zip(names, args, strict=False)), **kwargs)
+    call = dict(zip(("inputs", "data_samples", "mode"), args, strict=False)) | kwargs
+    images = teacher.renormalize.fill_padding(call["inputs"], call.get("data_samples"))
+    return (), call | dict(inputs=teacher.renormalize(images))

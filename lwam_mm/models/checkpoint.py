@@ -51,20 +51,13 @@ def load_weights(model: nn.Module, path: str | Path) -> TrainingRecord:
         :func:`~lwam_mm.models.training_record.check_training_record`.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        lwam_mm.compat.UnsafeCheckpointError: The file holds more than tensors and plain values.
-        lwam_mm.compat.UnreadableCheckpointError: The file is cut off or no checkpoint at all.
-        CheckpointMismatchError: A key is missing, left over or of another shape.
+        CheckpointMismatchError: A key is missing, left over or of another shape. Other errors are
+            those of :func:`read_checkpoint`.
     """
     checkpoint = read_checkpoint(path)
     check_weights(model, checkpoint.weights, str(path))
     model.load_state_dict(checkpoint.weights, strict=False)
     return checkpoint.record
-
-
-def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Read a checkpoint's state dict; see :func:`read_checkpoint`."""
-    return read_checkpoint(path).weights
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -169,23 +162,20 @@ def check_weights(model: nn.Module, weights: Mapping[str, Any], source: str) -> 
 
 
 def _likely_cause(expected: Mapping[str, Any], weights: Mapping[str, Any], resized: bool) -> str:
-    def any_key(keys: Mapping[str, Any], part: str) -> bool:
-        return any(part in name for name in keys)
+    def only(names: Mapping[str, Any], others: Mapping[str, Any], part: str) -> bool:
+        return any(part in name for name in names) and not any(part in name for name in others)
 
-    def distilled(keys: Mapping[str, Any]) -> bool:
-        return any(name.startswith("architecture.") for name in keys)
-
-    if distilled(weights) and not distilled(expected):
+    if only(weights, expected, "architecture."):
         return (
             "The checkpoint is of a distillation (it holds student and teacher): take the student "
             "out of it with tools/extract_student.py."
         )
-    if distilled(expected) and not distilled(weights):
+    if only(expected, weights, "architecture."):
         return "The model is a distillation, the checkpoint a plain one: use the student's config."
-    if any_key(weights, ".folded.") and not any_key(expected, ".folded."):
+    if only(weights, expected, ".folded."):
         return "The checkpoint is folded: build the model with deploy=True in backbone and head."
-    if any_key(expected, ".folded.") and not any_key(weights, ".folded."):
+    if only(expected, weights, ".folded."):
         return "The model is folded, the checkpoint is not: build the model with deploy=False."
     if resized:
         return "The width (base_channels) or the number of classes differs: check the config."
-    return "The checkpoint is of another model: give the config that it was trained with."
+    return "The checkpoint is of another model: use the config that it was trained with."

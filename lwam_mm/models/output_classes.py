@@ -79,6 +79,6 @@ def _auxiliary_heads(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         auxiliary = getattr(segmentor, "auxiliary_head", None)
         is_list = isinstance(auxiliary, nn.ModuleList)
         for index, head in enumerate(auxiliary if is_list else filter(None, [auxiliary])):
-            # STDC's head for the detail of edges learns two classes of its own.
+            # STDC's head for the detail of edges learns edge and no edge.
             if not hasattr(head, "boundary_threshold"):
                 yield f"{prefix}auxiliary_head" + (f".{index}" if is_list else ""), head

@@ -21,31 +21,41 @@ from lwam_mm.models.backbones.unetpp import UNetPlusPlus
 from lwam_mm.models.checkpoint import (
     CheckpointMismatchError,
     check_weights,
-    read_weights,
+    read_checkpoint,
     save_checkpoint,
 )
 from lwam_mm.models.decode_heads.lwr_head import LWRHead
 from lwam_mm.models.decode_heads.unetpp_head import UNetPlusPlusHead
 
-_REP_CONV = {
-    "rbr_dense.conv": "conv3x3",
-    "rbr_dense.bn": "norm3x3",
-    "rbr_1x1.conv": "conv1x1",
-    "rbr_1x1.bn": "norm1x1",
-    "rbr_identity": "norm_identity",
-    "rbr_reparam": "folded",
-}
-_BRANCH = "|".join(map(re.escape, _REP_CONV))
-# A released decoder node has two convolutions; ours is conv, ReLU, conv, ReLU.
-_DECODER_LAYER = {"conv1.0": "0", "conv2.0": "2"}
-# An encoder node is conv, BN, ReLU, conv, BN, ReLU.
-_ENCODER_LAYER = {"conv1.0": "0", "conv1.1": "1", "conv2.0": "3", "conv2.1": "4"}
+# Patterns of released names and ours for them, applied in this order.
+_STUDENT = [
+    (r"^stage0\.", "backbone.stage0.0."),
+    (r"^stage", "backbone.stage"),
+    *((rf"^conv{n}\.0\.", f"decode_head.blocks.{n - 1}.") for n in range(1, 5)),
+    *((rf"^convtrans{n}\.", f"decode_head.upsamples.{n - 1}.") for n in range(1, 5)),
+    (r"^conv\.", "decode_head.conv_seg."),
+    (r"\.rbr_dense\.conv\.", ".conv3x3."),
+    (r"\.rbr_dense\.bn\.", ".norm3x3."),
+    (r"\.rbr_1x1\.conv\.", ".conv1x1."),
+    (r"\.rbr_1x1\.bn\.", ".norm1x1."),
+    (r"\.rbr_identity\.", ".norm_identity."),
+    (r"\.rbr_reparam\.", ".folded."),
+]
+_TEACHER = [
+    # Our encoder's nodes are conv, BN, ReLU, conv, BN, ReLU; the decoder's conv, ReLU, conv, ReLU.
+    (r"^conv(\d0)\.conv1\.([01])\.", r"backbone.nodes.x_\1.\2."),
+    (r"^conv(\d0)\.conv2\.0\.", r"backbone.nodes.x_\1.3."),
+    (r"^conv(\d0)\.conv2\.1\.", r"backbone.nodes.x_\1.4."),
+    (r"^up_concat(\d\d)\.conv\.conv1\.0\.", r"decode_head.nodes.x_\1.0."),
+    (r"^up_concat(\d\d)\.conv\.conv2\.0\.", r"decode_head.nodes.x_\1.2."),
+    (r"^up_concat(\d\d)\.up\.", r"decode_head.upsamples.x_\1."),
+    (r"^final_4\.", "decode_head.conv_seg."),
+    (r"^final_(\d)\.", r"decode_head.side_classifiers.x_0\1."),
+]
 
 
 def read_reference_weights(path: str | Path) -> dict[str, Tensor]:
     """Read a state dict with released names from ``.pth`` or ``.npz``.
-
-    The ``module.`` prefix of DistributedDataParallel is removed.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -53,7 +63,7 @@ def read_reference_weights(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     if path.suffix != ".npz":
-        return read_weights(path)
+        return read_checkpoint(path).weights
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such checkpoint file")
     try:
@@ -121,36 +131,10 @@ def translate(
         The same tensors with our names. Names that the released network does not have are kept,
         for :func:`lwam_mm.models.checkpoint.check_weights` to report.
     """
-    rename = _student_name if model == "student" else _teacher_name
-    return {rename(name): value for name, value in weights.items()}
-
-
-def _student_name(name: str) -> str:
-    if match := re.fullmatch(rf"stage(\d)(?:\.(\d))?\.({_BRANCH})\.(\w+)", name):
-        stage, block, branch, leaf = match.groups()
-        return f"backbone.stage{stage}.{block or 0}.{_REP_CONV[branch]}.{leaf}"
-    if match := re.fullmatch(rf"conv([1-4])\.0\.({_BRANCH})\.(\w+)", name):
-        block, branch, leaf = match.groups()
-        return f"decode_head.blocks.{int(block) - 1}.{_REP_CONV[branch]}.{leaf}"
-    if match := re.fullmatch(r"convtrans([1-4])\.(\w+)", name):
-        return f"decode_head.upsamples.{int(match[1]) - 1}.{match[2]}"
-    if match := re.fullmatch(r"conv\.(\w+)", name):
-        return f"decode_head.conv_seg.{match[1]}"
-    return name
-
-
-def _teacher_name(name: str) -> str:
-    if match := re.fullmatch(r"conv([0-4]0)\.(conv[12]\.[01])\.(\w+)", name):
-        node, layer, leaf = match.groups()
-        return f"backbone.nodes.x_{node}.{_ENCODER_LAYER[layer]}.{leaf}"
-    if match := re.fullmatch(r"up_concat(\d\d)\.conv\.(conv[12]\.0)\.(\w+)", name):
-        node, layer, leaf = match.groups()
-        return f"decode_head.nodes.x_{node}.{_DECODER_LAYER[layer]}.{leaf}"
-    if match := re.fullmatch(r"up_concat(\d\d)\.up\.(\w+)", name):
-        return f"decode_head.upsamples.x_{match[1]}.{match[2]}"
-    if match := re.fullmatch(r"final_([1-4])\.(\w+)", name):
-        column, leaf = match.groups()
-        if column == "4":
-            return f"decode_head.conv_seg.{leaf}"
-        return f"decode_head.side_classifiers.x_0{column}.{leaf}"
-    return name
+    patterns = _STUDENT if model == "student" else _TEACHER
+    renamed = {}
+    for name, value in weights.items():
+        for pattern, ours in patterns:
+            name = re.sub(pattern, ours, name)
+        renamed[name] = value
+    return renamed

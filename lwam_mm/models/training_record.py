@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -135,15 +135,14 @@ class TrainingRecord:
         return cls(classes, palette, preprocessing, _white_level(dataset_meta), scores)
 
     @classmethod
-    def of_config(cls, config: Mapping[str, Any], side: str = "test") -> TrainingRecord:
+    def of_config(cls, config: Mapping[str, Any]) -> TrainingRecord:
         """Read what a config expects of a checkpoint, without opening any image.
 
         Args:
-            config: Config of a segmentor or of a distillation, whose student then counts.
-            side: The data set whose classes count: ``train``, ``val`` or ``test``.
+            config: Config of a segmentor or of a distillation, whose student then counts. The
+                classes are those of its test set.
         """
-        loader = config.get(f"{side}_dataloader") or {}
-        metainfo = _metainfo(loader.get("dataset"))
+        metainfo = _metainfo((config.get("test_dataloader") or {}).get("dataset"))
         classes, palette = _classes_and_palette(metainfo)
         return cls(classes, palette, _preprocessing_of(config), _white_level(metainfo))
 
@@ -157,7 +156,7 @@ class TrainingRecord:
 
     def as_plain(self) -> dict[str, Any]:
         """Return the record in plain values, which load with ``weights_only=True``."""
-        return asdict(replace(self, scores=dict(self.scores)))
+        return asdict(self)
 
     @classmethod
     def _from_plain(cls, values: Mapping[str, Any]) -> TrainingRecord:

@@ -116,6 +116,8 @@ def quantize_with_accuracy_control(
         return shifted, [shifted]
 
     nncf = import_nncf()
+    options = nncf_options(len(images), ignored)
+    advanced = options.pop("advanced_parameters")  # has another name here
     with quiet_nncf():
         restored = nncf.quantize_with_accuracy_control(
             model,
@@ -124,8 +126,8 @@ def quantize_with_accuracy_control(
             score,
             max_drop=max_drop,
             drop_type=nncf.DropType.ABSOLUTE,
-            advanced_quantization_parameters=_parameters(),
-            **_settings(len(images), ignored),
+            advanced_quantization_parameters=advanced,
+            **options,
         )
     # When NNCF fails it only logs so, and returns its last candidate.
     left = float_layers(restored)
@@ -153,17 +155,33 @@ def nncf_options(images: int, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
         images: How many images it calibrates on.
         ignored: Names of layers to leave in float.
     """
-    return dict(advanced_parameters=_parameters(), **_settings(images, ignored))
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+    nncf = import_nncf()
+    # In place of defaults that cost the student accuracy.
+    advanced = nncf.AdvancedQuantizationParameters(
+        # Processors without VNNI add pairs of products in 16 bits, which overflow if the weights
+        # use all 8 bits: the model would give other labels there than where it was checked.
+        overflow_fix=nncf.OverflowFix.ENABLE,
+        # By default the largest value of each image is averaged over the images, which cuts off
+        # the activations of a defect that few of them show.
+        activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
+        # On trained students it did no good and cost up to 12 mIoU.
+        disable_bias_correction=True,
+    )
+    return dict(
+        preset=nncf.QuantizationPreset.PERFORMANCE,  # symmetric, which every engine has kernels for
+        target_device=nncf.TargetDevice.CPU,
+        subset_size=images,
+        ignored_scope=nncf.IgnoredScope(names=list(ignored)) if ignored else None,
+        advanced_parameters=advanced,
+    )
 
 
 def float_layers(model: onnx.ModelProto) -> tuple[str, ...]:
     """Name the convolutions whose input and weights are not both quantized, in order."""
-    dequantized = {
-        output
-        for node in model.graph.node
-        if node.op_type == "DequantizeLinear"
-        for output in node.output
-    }
+    dequantizers = [node for node in model.graph.node if node.op_type == "DequantizeLinear"]
+    dequantized = {node.output[0] for node in dequantizers}
     return tuple(
         node.name for node in _convolutions(model) if not dequantized.issuperset(node.input[:2])
     )
@@ -200,24 +218,16 @@ def _checked(
             f"the model has no convolution to quantize (convolutions: {names}, ignored: "
             f"{list(ignored)}); is it the student's?"
         )
-    feed = _input_of(model)
-    return ignored, feed, _checked_images(calibration, feed)
-
-
-def _input_of(model: onnx.ModelProto) -> onnx.ValueInfoProto:
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
-    kinds = [
-        (value.type.tensor_type.elem_type, len(value.type.tensor_type.shape.dim))
-        for value in inputs
-    ]
-    if kinds != [(onnx.TensorProto.FLOAT, 4)]:
+    kinds = [value.type.tensor_type for value in inputs]
+    if [(kind.elem_type, len(kind.shape.dim)) for kind in kinds] != [(onnx.TensorProto.FLOAT, 4)]:
         raise QuantizationError(
             f"the model's inputs are {[value.name for value in inputs]}, but quantization needs a "
             "single one, float32 (N, 3, H, W); quantize before the normalisation goes into the "
             "graph"
         )
-    return inputs[0]
+    return ignored, inputs[0], _checked_images(calibration, inputs[0])
 
 
 def _checked_images(images: Iterable[np.ndarray], feed: onnx.ValueInfoProto) -> list[np.ndarray]:
@@ -253,33 +263,6 @@ def _dataset(images: list[np.ndarray], feed: onnx.ValueInfoProto) -> Any:
     return import_nncf().Dataset(images, lambda image: {feed.name: image})
 
 
-def _settings(images: int, ignored: tuple[str, ...]) -> dict[str, Any]:
-    nncf = import_nncf()
-    return dict(
-        preset=nncf.QuantizationPreset.PERFORMANCE,  # symmetric, which every engine has kernels for
-        target_device=nncf.TargetDevice.CPU,
-        subset_size=images,
-        ignored_scope=nncf.IgnoredScope(names=list(ignored)) if ignored else None,
-    )
-
-
-def _parameters() -> Any:
-    """Replace the defaults of NNCF that cost the student accuracy."""
-    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
-
-    nncf = import_nncf()
-    return nncf.AdvancedQuantizationParameters(
-        # Processors without VNNI add pairs of products in 16 bits, which overflow if the weights
-        # use all 8 bits: the model would give other labels there than where it was checked.
-        overflow_fix=nncf.OverflowFix.ENABLE,
-        # By default the largest value of each image is averaged over the images, which cuts off
-        # the activations of a defect that few of them show.
-        activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
-        # On trained students it did no good and cost up to 12 mIoU.
-        disable_bias_correction=True,
-    )
-
-
 def _as_written(candidate: onnx.ModelProto) -> onnx.ModelProto:
     """Return a candidate with its weights in int8, as NNCF writes them into the final model.
 
@@ -297,8 +280,7 @@ def _as_written(candidate: onnx.ModelProto) -> onnx.ModelProto:
 def _finished(model: onnx.ModelProto, expected_in_float: tuple[str, ...]) -> onnx.ModelProto:
     if wrong := sorted(set(float_layers(model)) ^ set(expected_in_float)):
         raise QuantizationError(
-            f"NNCF quantized other layers than it was asked to: {wrong}; lwam_mm is made for NNCF "
-            "3.4"
+            f"NNCF quantized other layers than it was asked to: {wrong}; lwam_mm needs NNCF 3.4"
         )
     onnx.checker.check_model(model, full_check=True)
     return model

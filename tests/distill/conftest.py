@@ -57,3 +57,15 @@ def batch():
         return inputs, samples
 
     return draw
+
+
+@pytest.fixture
+def teachers_records():
+    """Function that runs a distillation's teacher; returns what its recorders keep of a batch."""
+
+    def run(algorithm, inputs) -> dict[str, list]:
+        algorithm.teacher_engine.run(inputs)
+        recorders = algorithm.distiller.teacher_recorders.recorders
+        return {name: list(recorder.data_buffer) for name, recorder in recorders.items()}
+
+    return run

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lwam_mm.distill.extract_student import extract_student
-from lwam_mm.models.checkpoint import CheckpointMismatchError, read_weights
+from lwam_mm.models.checkpoint import CheckpointMismatchError, read_checkpoint
 
 
 def test_student_alone_is_kept(tmp_path):
@@ -12,7 +12,7 @@ def test_student_alone_is_kept(tmp_path):
     meta = dict(epoch=3, dataset_meta=dict(classes=["a"]), cfg="secret = 1")
     torch.save(dict(state_dict=weights, meta=meta, optimizer={}), tmp_path / "distilled.pth")
     extract_student(tmp_path / "distilled.pth", tmp_path / "new" / "student.pth")
-    assert read_weights(tmp_path / "new" / "student.pth").keys() == {"a.weight"}
+    assert read_checkpoint(tmp_path / "new" / "student.pth").weights.keys() == {"a.weight"}
     written = torch.load(tmp_path / "new" / "student.pth", weights_only=True)
     assert written["meta"]["dataset_meta"] == dict(classes=["a"])
     assert written["meta"]["extracted_from"] == "distilled.pth"

@@ -13,7 +13,7 @@ from lwam_mm.models.checkpoint import (
     check_checksums,
     check_weights,
     load_weights,
-    read_weights,
+    read_checkpoint,
     save_checkpoint,
 )
 
@@ -117,12 +117,12 @@ def test_file_without_weights_is_named(tmp_path):
     ):
         torch.save(content, tmp_path / "a.pth")
         with pytest.raises(CheckpointMismatchError, match=r"a\.pth: holds no state dict; give"):
-            read_weights(tmp_path / "a.pth")
+            read_checkpoint(tmp_path / "a.pth")
 
 
 def test_missing_or_dangerous_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"absent\.pth"):
-        read_weights(tmp_path / "absent.pth")
+        read_checkpoint(tmp_path / "absent.pth")
     torch.save(dict(state_dict=Net()), tmp_path / "pickled.pth")
     with pytest.raises(UnsafeCheckpointError, match=r"pickled\.pth: refused"):
         load_weights(Net(), tmp_path / "pickled.pth")
@@ -139,7 +139,7 @@ def test_weights_are_read_onto_the_cpu(tmp_path, monkeypatch):
         lambda path, map_location: (asked_for.append(map_location), load(path, map_location))[1],
     )
     torch.save(Net().state_dict(), tmp_path / "a.pth")
-    read_weights(tmp_path / "a.pth")
+    read_checkpoint(tmp_path / "a.pth")
     assert asked_for == ["cpu"]
 
 
@@ -147,7 +147,7 @@ def test_saved_checkpoint_is_safe_and_read_back(tmp_path):
     path = tmp_path / "new" / "a.pth"
     weights = Net().state_dict()
     save_checkpoint(weights, path, meta=dict(epoch=3))
-    assert same(read_weights(path), dict(weights))
+    assert same(read_checkpoint(path).weights, dict(weights))
     assert torch.load(path, weights_only=True)["meta"] == dict(epoch=3)
     save_checkpoint(Net().state_dict(), path)
     assert torch.load(path, weights_only=True)["meta"] == {}
@@ -177,7 +177,7 @@ def test_damage_that_torch_overlooks_is_found(tmp_path):
     content = bytearray(path.read_bytes())
     content[content.index(weights["weight"].numpy().tobytes()) + 2003] ^= 1
     path.write_bytes(content)
-    assert read_weights(path)["weight"].sum() == 999.25  # what it is for
+    assert read_checkpoint(path).weights["weight"].sum() == 999.25  # what it is for
     with pytest.raises(UnreadableCheckpointError, match=r"net\.pth: damaged since .*checksum"):
         check_checksums(path)
 

@@ -9,7 +9,6 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from lwam_mm.models.decode_heads.full_resolution_head import FullResolutionHead
-from lwam_mm.models.icnr import icnr_init
 from lwam_mm.models.reparam.build_block import block_type
 from lwam_mm.models.reparam.fold import Foldable
 
@@ -30,12 +29,10 @@ class LWRHead(Foldable, FullResolutionHead):
         with_1x1: Whether the blocks train with a 1x1 branch.
         with_identity: Whether the blocks train with an identity branch.
         norm_cfg: Batch norm of the branches, ``dict(type='BN')`` by default.
-        repeat_pixels: Whether the transposed convolutions start with ICNR initialization, see
-            :func:`~lwam_mm.models.icnr.icnr_init`; those of the released code do not.
         deploy: Build the folded form, for folded checkpoints.
         init_cfg: Initialization config of mmengine; torch's defaults if None.
-        **kwargs: Those of mmseg's ``BaseDecodeHead``: ``num_classes``, ``loss_decode``,
-            ``sampler``, ``ignore_index``, ``dropout_ratio`` (0 by default, as released), ...
+        **kwargs: Those of
+            :class:`~lwam_mm.models.decode_heads.full_resolution_head.FullResolutionHead`.
 
     Raises:
         ValueError: ``base_channels`` is odd, or there is no such ``block``.
@@ -49,7 +46,6 @@ class LWRHead(Foldable, FullResolutionHead):
         with_1x1: bool = True,
         with_identity: bool = True,
         norm_cfg: dict | None = None,
-        repeat_pixels: bool = True,
         deploy: bool = False,
         init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
@@ -65,7 +61,6 @@ class LWRHead(Foldable, FullResolutionHead):
             init_cfg=init_cfg,
             **kwargs,
         )
-        self.repeat_pixels = repeat_pixels
         self.upsamples, self.blocks = nn.ModuleList(), nn.ModuleList()
         make_block = block_type(block)
         channels = self.in_channels
@@ -82,12 +77,6 @@ class LWRHead(Foldable, FullResolutionHead):
                     deploy=deploy,
                 )
             )
-
-    def init_weights(self) -> None:
-        """Initialize by ``init_cfg``, then the transposed convolutions by ICNR if asked for."""
-        super().init_weights()
-        if self.repeat_pixels:
-            icnr_init(self.upsamples)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Decode the last of the encoder's features.

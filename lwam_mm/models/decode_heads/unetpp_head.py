@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from lwam_mm.models.backbones.unetpp import INIT_CFG
 from lwam_mm.models.decode_heads.full_resolution_head import FullResolutionHead
-from lwam_mm.models.icnr import icnr_init
 
 _DEPTH = 4
 
@@ -34,11 +33,9 @@ class UNetPlusPlusHead(FullResolutionHead):
         base_channels: The encoder's ``base_channels``.
         deep_supervision: Whether the logits are the mean of four classifiers, on X_01 to X_04, as
             released; otherwise they are those of X_04 alone.
-        repeat_pixels: Whether the transposed convolutions start with ICNR initialization, see
-            :func:`~lwam_mm.models.icnr.icnr_init`; those of the released code do not.
         init_cfg: Initialization config of mmengine; as released by default.
-        **kwargs: Those of mmseg's ``BaseDecodeHead``: ``num_classes``, ``loss_decode``,
-            ``sampler``, ``ignore_index``, ``dropout_ratio`` (0 by default, as released), ...
+        **kwargs: Those of
+            :class:`~lwam_mm.models.decode_heads.full_resolution_head.FullResolutionHead`.
 
     Raises:
         OutputClassesError: ``out_channels`` is 1.
@@ -48,7 +45,6 @@ class UNetPlusPlusHead(FullResolutionHead):
         self,
         base_channels: int = 32,
         deep_supervision: bool = True,
-        repeat_pixels: bool = True,
         init_cfg: dict | list[dict] | None = INIT_CFG,
         **kwargs: Any,
     ) -> None:
@@ -61,7 +57,6 @@ class UNetPlusPlusHead(FullResolutionHead):
             init_cfg=init_cfg,
             **kwargs,
         )
-        self.repeat_pixels = repeat_pixels
         self.upsamples, self.nodes = nn.ModuleDict(), nn.ModuleDict()
         for level, column in _decoder_nodes():
             name, width = f"x_{level}{column}", widths[level]
@@ -80,12 +75,6 @@ class UNetPlusPlusHead(FullResolutionHead):
                 if deep_supervision
             }
         )
-
-    def init_weights(self) -> None:
-        """Initialize by ``init_cfg``, then the transposed convolutions by ICNR if asked for."""
-        super().init_weights()
-        if self.repeat_pixels:
-            icnr_init(self.upsamples.values())
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Decode the encoder's features.

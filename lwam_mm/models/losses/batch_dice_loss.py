@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import torch
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from lwam_mm.models.losses.float32 import at_least_float32
 from lwam_mm.models.losses.global_batch import sum_over_processes
+from lwam_mm.models.losses.labelled_loss import LabelledLoss
 
 
 @MODELS.register_module()
-class BatchDiceLoss(nn.Module):
-    """One minus the mean soft Dice of the classes in the batch.
+class BatchDiceLoss(LabelledLoss):
+    """One minus the mean soft Dice of the classes in the batch; from 0 to ``loss_weight``.
 
     Each class that occurs counts the same, however few its pixels. mmseg 1.2.2's ``DiceLoss`` sums
     over the classes before it divides, so that the background alone decides it. The sums run over
@@ -25,41 +25,17 @@ class BatchDiceLoss(nn.Module):
     """
 
     def __init__(self, loss_weight: float = 1.0, loss_name: str = "loss_dice") -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
-        self.loss_name = loss_name
+        super().__init__(loss_weight, loss_name)
 
-    def forward(
-        self,
-        cls_score: Tensor,
-        label: Tensor,
-        weight: Tensor | None = None,
-        ignore_index: int = 255,
-    ) -> Tensor:
-        """Compare logits with labels.
-
-        Args:
-            cls_score: Logits, (N, C, H, W).
-            label: Class indices or ``ignore_index``, int64, (N, H, W).
-            weight: Weight of each pixel, (N, H, W), as mmseg's pixel samplers return it.
-            ignore_index: Label of pixels that do not count.
-
-        Returns:
-            The loss, a scalar from 0 to ``loss_weight``; 0 if every pixel is ignored.
-        """
-        classes = cls_score.shape[1]
-        counted = label != ignore_index
-        pixels = counted.to(torch.float32)
-        if weight is not None:
-            pixels = pixels * weight
-        pixels = pixels.unsqueeze(1)
-        truth = functional.one_hot(label * counted, classes).movedim(-1, 1) * pixels
-        probability = at_least_float32(cls_score).softmax(dim=1) * pixels
+    def compare(self, logits: Tensor, label: Tensor, weights: Tensor) -> Tensor:
+        """Return one minus the mean Dice of the classes that occur."""
+        weights = weights.unsqueeze(1)
+        classes = functional.one_hot(label.clamp_min(0), logits.shape[1]).movedim(-1, 1)
+        truth, probability = classes * weights, logits.softmax(dim=1) * weights
         axes = (0, 2, 3)
         parts = torch.stack([t.sum(axes) for t in (truth, probability, truth * probability)])
         truths, probabilities, overlaps = sum_over_processes(parts)
         # One more pixel on both sides keeps the gradient of a tiny class finite.
         dice = (2 * overlaps + 1) / (truths + probabilities + 1)
         present = truths > 0
-        loss = ((1 - dice) * present).sum() / present.sum().clamp_min(1)
-        return self.loss_weight * loss
+        return ((1 - dice) * present).sum() / present.sum().clamp_min(1)

@@ -46,14 +46,7 @@ class GlobalCrossEntropyLoss(CrossEntropyLoss):
         ignore_index: int = -100,
         **kwargs: Any,
     ) -> Tensor:
-        """Compare logits with labels.
-
-        Args:
-            cls_score: Logits, (N, C, H, W).
-            label: Class indices or ``ignore_index``, int64, (N, H, W).
-            weight: Weight of each pixel, (N, H, W), as mmseg's pixel samplers return it.
-            ignore_index: Label of pixels that do not count.
-            **kwargs: Further arguments of mmseg's loss.
+        """Compare logits with labels, as :meth:`LabelledLoss.forward` does.
 
         Returns:
             The loss of this process's share, a scalar; the mean over the processes is the loss of

@@ -9,8 +9,16 @@ from torch.nn import functional
 from lwam_mm.models.losses.softened_logits import require_temperature, soften
 
 
-class _LogitDivergence(nn.Module):
-    """Mean of KL(teacher || student), times the temperature's square, of softmax distributions."""
+class LogitDivergence(nn.Module):
+    """Mean of KL(teacher || student), times the temperature's square, of softmax distributions.
+
+    Args:
+        tau: Temperature that both maps are divided by before the softmax, greater than 0.
+        loss_weight: Factor of the loss.
+
+    Raises:
+        ValueError: ``tau`` is not greater than 0.
+    """
 
     axis: int
     """The axis of (N, C, H * W) along which a distribution lies."""
@@ -42,39 +50,26 @@ class _LogitDivergence(nn.Module):
 
 
 @MODELS.register_module()
-class PixelKLLoss(_LogitDivergence):
+class PixelKLLoss(LogitDivergence):
     """Match, pixel by pixel, the teacher's probabilities of the classes.
 
     Hinton et al. 2015 (arXiv 1503.02531): the distribution of a pixel lies over its classes, and
     the loss is the mean over the pixels. MMRazor's ``KLDivergence`` divides the sum by the number
-    of images alone, or by that of the classes as well.
-
-    Args:
-        tau: Temperature that both maps are divided by before the softmax, greater than 0.
-        loss_weight: Factor of the loss.
-
-    Raises:
-        ValueError: ``tau`` is not greater than 0.
+    of images alone, or by that of the classes as well. Arguments are those of
+    :class:`LogitDivergence`.
     """
 
     axis = 1
 
 
 @MODELS.register_module()
-class ChannelWiseLoss(_LogitDivergence):
+class ChannelWiseLoss(LogitDivergence):
     """Match, class by class, where in the image the teacher is active.
 
     Shu et al. 2021 (arXiv 2011.13256): the distribution of a channel lies over the pixels of an
     image, and the loss is the mean over channels and images. It equals MMRazor's
     ``ChannelWiseDivergence``, which neither takes channels-last tensors nor keeps float32 under
-    mixed precision.
-
-    Args:
-        tau: Temperature that both maps are divided by before the softmax, greater than 0.
-        loss_weight: Factor of the loss.
-
-    Raises:
-        ValueError: ``tau`` is not greater than 0.
+    mixed precision. Arguments are those of :class:`LogitDivergence`.
     """
 
     axis = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from mmengine.model import BaseModule
@@ -96,37 +96,6 @@ class FoldableConv(BaseModule):
         """Map (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
         return self.activation(self.folded(x) if self.is_folded else self.sum_branches(x))
 
-    @torch.no_grad()
-    def equivalent_kernel_bias(self) -> tuple[Tensor, Tensor]:
-        """Compute the single convolution that is equal to the branches.
-
-        The branches are folded in float64, so that folding adds no rounding of its own.
-
-        Returns:
-            Kernel (out_channels, in_channels / groups, 3, 3) and bias (out_channels,), in the
-            dtype and on the device of the block.
-
-        Raises:
-            NonFiniteFoldError: A weight is infinite or NaN, in that dtype.
-        """
-        if self.is_folded:
-            return self.folded.weight, self.folded.bias
-        exact = self.fold_branches()
-        dtype = self.conv3x3.weight.dtype
-        kernel, bias = (part.to(dtype) for part in exact)
-        if kernel.is_meta or (kernel.isfinite().all() and bias.isfinite().all()):
-            return kernel, bias
-        if all(part.isfinite().all() for part in exact):
-            largest = max(part.abs().max().item() for part in exact)
-            raise NonFiniteFoldError(
-                f"its folded weights reach {largest:.3g}, but {dtype} ends at "
-                f"{torch.finfo(dtype).max:.3g}; fold the model in float32 (model.float())"
-            )
-        raise NonFiniteFoldError(
-            "its folded weights are infinite or NaN, and so are weights or batch norm statistics "
-            "of the checkpoint; use an earlier checkpoint"
-        )
-
     def switch_to_deploy(self) -> None:
         """Fold the branches in place; a folded block stays as it is.
 
@@ -198,11 +167,14 @@ def reparameterize(model: nn.Module, inplace: bool = False) -> nn.Module:
         >>> [type(module).__name__ for module in folded.stage0.modules()]
         ['Sequential', 'RepConv', 'ReLU', 'Conv2d']
     """
-    blocks = [(name, block) for name, block in _blocks(model) if not block.is_folded]
-    kernels = [_kernel_and_bias(name, block) for name, block in blocks]
+    kernels = {
+        name: _kernel_and_bias(name, block)
+        for name, block in model.named_modules()
+        if isinstance(block, FoldableConv) and not block.is_folded
+    }
     if not inplace:
         model = copy.deepcopy(model)
-    for (name, _), kernel_and_bias in zip(blocks, kernels, strict=True):
+    for name, kernel_and_bias in kernels.items():
         model.get_submodule(name).replace_branches(*kernel_and_bias)
     return model
 
@@ -237,7 +209,9 @@ def fold_norm(kernel: Tensor, bias: Tensor | float, norm: _BatchNorm) -> tuple[T
     return kernel.double() * scale.reshape(-1, 1, 1, 1), shift
 
 
+@torch.no_grad()
 def _kernel_and_bias(name: str, block: FoldableConv) -> tuple[Tensor, Tensor]:
+    """Fold in float64, so that folding adds no rounding; return the block's dtype."""
     described = f"block {name!r}" if name else f"a {type(block).__name__}"
     training = [module for module, child in block.named_modules() if child.training]
     if training:
@@ -245,13 +219,18 @@ def _kernel_and_bias(name: str, block: FoldableConv) -> tuple[Tensor, Tensor]:
             f"cannot fold {described} in training mode ({training[0] or 'the block itself'} is): "
             "its batch norms still depend on the batch; call .eval() on the model first"
         )
-    try:
-        return block.equivalent_kernel_bias()
-    except NonFiniteFoldError as error:
-        raise NonFiniteFoldError(f"cannot fold {described}: {error}") from None
-
-
-def _blocks(model: nn.Module) -> Iterator[tuple[str, FoldableConv]]:
-    for name, module in model.named_modules():
-        if isinstance(module, FoldableConv):
-            yield name, module
+    exact = block.fold_branches()
+    dtype = block.conv3x3.weight.dtype
+    kernel, bias = (part.to(dtype) for part in exact)
+    if kernel.is_meta or (kernel.isfinite().all() and bias.isfinite().all()):
+        return kernel, bias
+    if all(part.isfinite().all() for part in exact):
+        largest = max(part.abs().max().item() for part in exact)
+        raise NonFiniteFoldError(
+            f"cannot fold {described}: its folded weights reach {largest:.3g}, but {dtype} ends at "
+            f"{torch.finfo(dtype).max:.3g}; fold the model in float32 (model.float())"
+        )
+    raise NonFiniteFoldError(
+        f"cannot fold {described}: its folded weights are infinite or NaN, and so are weights or "
+        "batch norm statistics of the checkpoint; use an earlier checkpoint"
+    )
