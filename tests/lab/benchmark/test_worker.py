@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -106,6 +107,22 @@ def test_settling_waits_for_threads_that_spin_and_no_longer():
         "assert time.monotonic() < start + 1\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_settling_waits_for_threads_that_wait_for_a_processor(monkeypatch):
+    monkeypatch.setattr(time, "process_time", lambda: 0.0)  # as if the thread got none
+    end = time.monotonic() + 0.3
+
+    def spin() -> None:
+        while time.monotonic() < end:
+            pass
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    worker.settle()
+    assert time.monotonic() >= end - 0.01
+    thread.join()
 
 
 def test_settling_gives_up(monkeypatch):
