@@ -1,4 +1,4 @@
-"""ICNR initialization of transposed convolutions."""
+"""ICNR initialization of what upsamples."""
 
 from __future__ import annotations
 
@@ -21,3 +21,16 @@ def icnr_init(upsamples: Iterable[nn.ConvTranspose2d]) -> None:
     for upsample in upsamples:
         kernel = upsample.weight.data
         kernel.copy_(kernel[:, :, :1, :1].expand_as(kernel).clone())
+
+
+def icnr_init_before_shuffle(conv: nn.Conv2d, factor: int) -> None:
+    """Initialize a convolution before a pixel-shuffle to nearest-neighbour upsampling (ICNR).
+
+    Args:
+        conv: The convolution, to ``factor**2`` channels for each channel after the shuffle; its
+            weights and bias are changed in place.
+        factor: Side of the block that the shuffle makes of a pixel.
+    """
+    for parameter in conv.parameters():
+        blocks = parameter.data.unflatten(0, (-1, factor**2))
+        blocks.copy_(blocks[:, :1].expand_as(blocks).clone())
