@@ -1,5 +1,5 @@
-# Distillation: SpreadNet S20, 1.5 times as wide, teaches S8 the probabilities of each pixel (KL, 3 x)
-# and their correlations (DIST, temperature 4), beside the student's own losses.
+# Distillation: SpreadNet S20, 1.5 times as wide, teaches S8 each pixel's probabilities (3 x KL) and
+# their correlations (DIST, temperature 4), beside the student's own losses.
 _base_ = ["../networks/spreadnet.py", "../data_preprocessor.py"]
 _channels = (48, 96, 192, 288)
 _teacher = dict(
