@@ -24,7 +24,7 @@ class StripPair(BaseModule):
 
     Args:
         channels: Channels of input and output, an even number.
-        length: k, an odd number.
+        length: The length k of both, an odd number.
         norm_cfg: Batch norm of both, ``dict(type='BN')`` by default.
         deploy: Build the folded form, for folded checkpoints.
     """
