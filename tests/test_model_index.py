@@ -28,7 +28,7 @@ MEASURED = {
         "deeplabv3plus_r18-w16-d8_1xb8-8e": ("teacher", "deeplabv3plus"),
     }.items()
 }
-FOLDERS = ("baselines", "demo", "distill", "lwrnet", "reproduction", "unetpp")
+FOLDERS = ("baselines", "demo", "distill", "lwrnet", "reproduction", "spreadnet", "unetpp")
 
 
 @pytest.fixture(scope="module")

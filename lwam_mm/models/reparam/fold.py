@@ -1,4 +1,4 @@
-"""The base of the student's re-parameterizable blocks, and the folding of whole models."""
+"""The bases of the re-parameterizable blocks, and the folding of whole models."""
 
 from __future__ import annotations
 
@@ -19,7 +19,69 @@ class NonFiniteFoldError(UserError, ArithmeticError):
     """Folding a block gives weights that are infinite or NaN."""
 
 
-class FoldableConv(BaseModule):
+class FoldableBlock(BaseModule):
+    """Block of branches with batch norms that folds into a single convolution.
+
+    Attributes:
+        dense: The branch whose geometry the folded convolution has; missing once folded.
+        activation: What the sum of the branches goes through.
+    """
+
+    dense: nn.Conv2d
+    activation: nn.Module
+
+    @abstractmethod
+    def sum_branches(self, x: Tensor) -> Tensor:
+        """Map x, (N, in_channels, H, W), to the activation's input, (N, out_channels, H', W')."""
+
+    @abstractmethod
+    def fold_branches(self) -> tuple[Tensor, Tensor]:
+        """Return float64 kernel and bias of a convolution equal to :meth:`sum_branches`."""
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether the branches are one convolution."""
+        return hasattr(self, "folded")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
+        return self.activation(self.folded(x) if self.is_folded else self.sum_branches(x))
+
+    def switch_to_deploy(self) -> None:
+        """Fold the branches in place; a folded block stays as it is.
+
+        Raises:
+            RuntimeError: A branch is in training mode, where its norm uses the statistics of the
+                batch and no convolution computes the same.
+            NonFiniteFoldError: A folded weight is infinite or NaN; nothing was changed.
+        """
+        reparameterize(self, inplace=True)
+
+    def replace_branches(self, kernel: Tensor, bias: Tensor) -> None:
+        """Replace the branches by one convolution with the given weights, in eval mode."""
+        folded = self.dense.eval()
+        trainable = folded.weight.requires_grad
+        folded.weight = nn.Parameter(kernel, requires_grad=trainable)
+        folded.bias = nn.Parameter(bias, requires_grad=trainable)
+        for name, _ in list(self.named_children()):
+            if name != "activation":
+                delattr(self, name)
+        self.folded = folded
+
+    def _batch_norm(self, norm_cfg: dict, channels: int) -> _BatchNorm:
+        from mmcv.cnn import build_norm_layer
+
+        norm = build_norm_layer(norm_cfg, channels)[1]
+        if not isinstance(norm, _BatchNorm) or not norm.track_running_stats:
+            raise TypeError(
+                f"norm_cfg={norm_cfg!r} builds a {type(norm).__name__}, which cannot be folded; a "
+                f"{type(self).__name__} needs a batch norm with running statistics, such as "
+                "dict(type='BN') or dict(type='SyncBN')"
+            )
+        return norm
+
+
+class FoldableConv(FoldableBlock):
     """3x3 convolution that trains as a sum of branches and folds into a single convolution.
 
     Base of the blocks. It has the convolutions of a 3x3 branch with batch norm and of a 1x1
@@ -75,47 +137,14 @@ class FoldableConv(BaseModule):
             self.conv1x1 = PointConv2d(in_channels, out_channels, bias=False, **geometry)
         self.add_norms(lambda: self._batch_norm(norm_cfg, out_channels))
 
+    @property
+    def dense(self) -> nn.Conv2d:
+        """The 3x3 branch's convolution."""
+        return self.conv3x3
+
     @abstractmethod
     def add_norms(self, make_norm: Callable[[], _BatchNorm]) -> None:
         """Add the batch norms beside that of the 3x3 branch; each call makes one."""
-
-    @abstractmethod
-    def sum_branches(self, x: Tensor) -> Tensor:
-        """Map x, (N, in_channels, H, W), to the ReLU's input, (N, out_channels, H', W')."""
-
-    @abstractmethod
-    def fold_branches(self) -> tuple[Tensor, Tensor]:
-        """Return float64 kernel and bias of a 3x3 convolution equal to :meth:`sum_branches`."""
-
-    @property
-    def is_folded(self) -> bool:
-        """Whether the branches are one convolution."""
-        return hasattr(self, "folded")
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
-        return self.activation(self.folded(x) if self.is_folded else self.sum_branches(x))
-
-    def switch_to_deploy(self) -> None:
-        """Fold the branches in place; a folded block stays as it is.
-
-        Raises:
-            RuntimeError: A branch is in training mode, where its norm uses the statistics of the
-                batch and no convolution computes the same.
-            NonFiniteFoldError: A folded weight is infinite or NaN; nothing was changed.
-        """
-        reparameterize(self, inplace=True)
-
-    def replace_branches(self, kernel: Tensor, bias: Tensor) -> None:
-        """Replace the branches by one convolution with the given weights, in eval mode."""
-        folded = self.conv3x3.eval()
-        trainable = folded.weight.requires_grad
-        folded.weight = nn.Parameter(kernel, requires_grad=trainable)
-        folded.bias = nn.Parameter(bias, requires_grad=trainable)
-        for name, _ in list(self.named_children()):
-            if name != "activation":
-                delattr(self, name)
-        self.folded = folded
 
     def identity_kernel(self) -> Tensor:
         """Return the float64 kernel, shaped as that of the 3x3 branch, of the identity."""
@@ -126,21 +155,9 @@ class FoldableConv(BaseModule):
         """Return the 1x1 branch's kernel in float64, padded to 3x3."""
         return nn.functional.pad(self.conv1x1.weight.double(), (1, 1, 1, 1))
 
-    def _batch_norm(self, norm_cfg: dict, channels: int) -> _BatchNorm:
-        from mmcv.cnn import build_norm_layer
-
-        norm = build_norm_layer(norm_cfg, channels)[1]
-        if not isinstance(norm, _BatchNorm) or not norm.track_running_stats:
-            raise TypeError(
-                f"norm_cfg={norm_cfg!r} builds a {type(norm).__name__}, which cannot be folded; a "
-                f"{type(self).__name__} needs a batch norm with running statistics, such as "
-                "dict(type='BN') or dict(type='SyncBN')"
-            )
-        return norm
-
 
 def reparameterize(model: nn.Module, inplace: bool = False) -> nn.Module:
-    """Fold every :class:`FoldableConv` in ``model`` into a single 3x3 convolution.
+    """Fold every :class:`FoldableBlock` in ``model`` into a single convolution.
 
     Folding again changes nothing. A model without such blocks is returned as it is (copied, unless
     ``inplace``).
@@ -170,7 +187,7 @@ def reparameterize(model: nn.Module, inplace: bool = False) -> nn.Module:
     kernels = {
         name: _kernel_and_bias(name, block)
         for name, block in model.named_modules()
-        if isinstance(block, FoldableConv) and not block.is_folded
+        if isinstance(block, FoldableBlock) and not block.is_folded
     }
     if not inplace:
         model = copy.deepcopy(model)
@@ -210,7 +227,7 @@ def fold_norm(kernel: Tensor, bias: Tensor | float, norm: _BatchNorm) -> tuple[T
 
 
 @torch.no_grad()
-def _kernel_and_bias(name: str, block: FoldableConv) -> tuple[Tensor, Tensor]:
+def _kernel_and_bias(name: str, block: FoldableBlock) -> tuple[Tensor, Tensor]:
     """Fold in float64, so that folding adds no rounding; return the block's dtype."""
     described = f"block {name!r}" if name else f"a {type(block).__name__}"
     training = [module for module, child in block.named_modules() if child.training]
@@ -220,7 +237,7 @@ def _kernel_and_bias(name: str, block: FoldableConv) -> tuple[Tensor, Tensor]:
             "its batch norms still depend on the batch; call .eval() on the model first"
         )
     exact = block.fold_branches()
-    dtype = block.conv3x3.weight.dtype
+    dtype = block.dense.weight.dtype
     kernel, bias = (part.to(dtype) for part in exact)
     if kernel.is_meta or (kernel.isfinite().all() and bias.isfinite().all()):
         return kernel, bias
