@@ -5,6 +5,7 @@ And what bounds them: the machine's roofline, plain matrix products in the same 
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -158,12 +159,10 @@ class CandidateMaker:
 
     def candidates(self, keys: Sequence[str]) -> list[Candidate]:
         """Make the candidates of teacher and student; ``keys`` are keys of :data:`ROWS`."""
-        made = []
+        made: list[Candidate] = []
         for candidate in (Candidate(key, ROWS[key]) for key in keys):
-            try:
+            with failure_noted([*made, candidate], made):
                 made.append(self._make(candidate))
-            except Exception as error:
-                made.append(_not_measured(candidate, error))
         return made
 
     def peer_candidates(self, name: str) -> list[Candidate]:
@@ -176,22 +175,19 @@ class CandidateMaker:
             Candidate(f"{name}-openvino", f"{peer.title}, OpenVINO"),
             Candidate(f"{name}-openvino-int8", f"{peer.title}, OpenVINO INT8"),
         ]
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # on losses and samplers, which training needs
-                plain = student.network
-                config = peer_config(name, len(student.classes))
-                network = Network(config, None, plain.pictures, self._folder / name, plain.size)
-                made.append(self._in_torch(planned[0], network, folded=False))
-                known = dict(parameters=made[0].parameters, macs=made[0].macs)
-                planned = [replace(candidate, **known) for candidate in planned]
-                exporter = network.exporter(student.classes)
-                model = exporter.to_onnx()
-                made.append(self._of_bundle(planned[1], exporter.pack(model, frames=False)))
-                bundle = pack_peer_int8(exporter, model, student.calibration, peer.transformer)
-                made.append(self._of_bundle(planned[2], bundle))
-        except Exception as error:
-            made += [_not_measured(candidate, error) for candidate in planned[len(made) :]]
+        with failure_noted(planned, made), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on losses and samplers, which training needs
+            plain = student.network
+            config = peer_config(name, len(student.classes))
+            network = Network(config, None, plain.pictures, self._folder / name, plain.size)
+            made.append(self._in_torch(planned[0], network, folded=False))
+            known = dict(parameters=made[0].parameters, macs=made[0].macs)
+            planned[:] = [replace(candidate, **known) for candidate in planned]
+            exporter = network.exporter(student.classes)
+            model = exporter.to_onnx()
+            made.append(self._of_bundle(planned[1], exporter.pack(model, frames=False)))
+            bundle = pack_peer_int8(exporter, model, student.calibration, peer.transformer)
+            made.append(self._of_bundle(planned[2], bundle))
         return made
 
     def bundle_candidate(self, path: str | Path) -> Candidate:
@@ -248,6 +244,16 @@ class CandidateMaker:
         )
 
 
+@contextlib.contextmanager
+def failure_noted(planned: Sequence[Candidate], made: list[Candidate]) -> Iterator[None]:
+    """Catch an error and add the planned candidates that are not made, with the error as note."""
+    try:
+        yield
+    except Exception as error:
+        note = f"not measured: {describe_error(error)}"
+        made += [replace(candidate, note=note) for candidate in planned[len(made) :]]
+
+
 def roofline_key(engine: str, precision: str) -> str:
     """Return the key of the matrix products that a candidate's rate is compared with.
 
@@ -302,10 +308,6 @@ def check_keys(keys: Sequence[str], known: Collection[str], option: str) -> None
     for key in keys:
         if key not in known:
             raise UserError(f"{option} {key}: no such row; choose from {', '.join(known)}")
-
-
-def _not_measured(candidate: Candidate, error: Exception) -> Candidate:
-    return replace(candidate, note=f"not measured: {describe_error(error)}")
 
 
 def _dicts(tree: Any) -> Iterator[dict]:
