@@ -1,7 +1,7 @@
 """Repairs of upstream packages: one function each, applied only where it is needed.
 
 The last releases of mmcv, mmengine, mmrazor and mmdeploy are older than today's torch and Python.
-Each function names the versions and the upstream thread that it is for. It returns True if the
+Each function names the versions it repairs and the upstream thread. It returns True if the
 repair was applied, and False if it is not due or had been applied before. :func:`apply` runs all.
 """
 

@@ -104,7 +104,7 @@ class ValidationImages(Sequence[LabelledImage]):
         if truth.shape != tuple(sample.ori_shape):
             raise UserError(
                 f"{sample.img_path}: is {sample.ori_shape[1]}x{sample.ori_shape[0]}, but its mask "
-                f"was resized to {truth.shape[1]}x{truth.shape[0]}; put LoadIndexMask behind "
+                f"was resized to {truth.shape[1]}x{truth.shape[0]}; put LoadIndexMask after "
                 "Resize in the pipeline of val_dataloader.dataset"
             )
         return LabelledImage(Path(sample.img_path), truth, item)

@@ -34,7 +34,7 @@ class FrozenTeacherDistill(SingleTeacherDistill):
     device. Except with an INT8 teacher, losses equal those of MMRazor's algorithm up to float32
     rounding; checkpoints are the same.
 
-    A teacher with a ``data_preprocessor`` of its own sees the images with its own mean, standard
+    A teacher with its own ``data_preprocessor`` sees the images with its own mean, standard
     deviation and pad value; see
     :func:`~lwam_mm.distill.teacher_preprocessing.use_own_preprocessing`.
 

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from lwam_mm.distill.recorded_teacher import RecordedTeacher, TeacherEngineError
-from lwam_mm.runtime.engines.openvino_core import openvino_core
-from lwam_mm.runtime.engines.telemetry import no_telemetry
+from lwam_mm.runtime.engines.openvino_core import import_openvino, openvino_core
 
 # How far the engine's output for the first image may be from torch's, as a share of the largest
 # value: far above rounding, far below the effect of a wrong operator.
@@ -87,14 +86,12 @@ class OpenVinoTeacher:
 
 def _import_openvino() -> Any:
     try:
-        with no_telemetry():
-            import openvino
+        return import_openvino()
     except ImportError as error:
         raise TeacherEngineError(
             f"model.teacher_engine asks for OpenVINO, which cannot be imported ({error}): "
             "pip install openvino, or use model.teacher_engine='torch'"
         ) from error
-    return openvino
 
 
 def _compile(

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import argparse
 import errno
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, DictAction
 from mmengine.device import is_cuda_available
 from mmengine.dist import is_main_process
 
+from lwam_mm.datasets.splits import datasets_in, is_wrapper
 from lwam_mm.engine.hooks.prediction_pictures_hook import use_prediction_pictures
 from lwam_mm.engine.runners.concise_runner import ConciseRunner
 from lwam_mm.engine.runners.resumable_runner import ResumableRunner
 from lwam_mm.models.reparam.fold import reparameterize
-from lwam_mm.utils.atomic_files import write_atomically
+from lwam_mm.utils.atomic_files import write_json
 from lwam_mm.utils.errors import ConfigError, UserError
 from lwam_mm.version import __version__
 
@@ -113,7 +113,8 @@ def load_config(
 def _set_data_root(config: Config, data_root: str) -> None:
     for side in ("train", "val", "test"):
         loader = config.get(f"{side}_dataloader")
-        datasets = _unwrap(loader.dataset) if loader else []
+        found = datasets_in(loader.dataset, "") if loader else []
+        datasets = [dataset for _, dataset in found if not is_wrapper(dataset)]
         if len(datasets) > 1:
             raise ConfigError(
                 f"--data-root names one folder, but {side}_dataloader joins {len(datasets)} data "
@@ -121,13 +122,6 @@ def _set_data_root(config: Config, data_root: str) -> None:
             )
         for dataset in datasets:
             dataset.data_root = data_root
-
-
-def _unwrap(dataset: ConfigDict) -> list[ConfigDict]:
-    """List the data sets inside mmengine's wrappers."""
-    if "datasets" in dataset:
-        return [found for inner in dataset.datasets for found in _unwrap(inner)]
-    return _unwrap(dataset.dataset) if "dataset" in dataset else [dataset]
 
 
 def enable_amp(config: Config) -> None:
@@ -211,7 +205,7 @@ def write_metrics(
         lwam_mm=__version__,
         metrics={name: float(value) for name, value in metrics.items()},
     )
-    write_atomically(path, (json.dumps(found, indent=2) + "\n").encode("utf-8"))
+    write_json(path, found)
 
 
 def show_predictions(config: Config, folder: str | Path) -> None:

@@ -69,7 +69,7 @@ def test_a_mask_of_another_size_than_its_image_is_an_error_of_the_pipeline(confi
     pipeline = early.val_dataloader.dataset.pipeline
     pipeline.insert(1, pipeline.pop(2))
     pipeline[2].scale = (32, 32)
-    with pytest.raises(UserError, match="LoadIndexMask behind Resize"):
+    with pytest.raises(UserError, match="LoadIndexMask after Resize"):
         ValidationImages(early)[0]
 
 

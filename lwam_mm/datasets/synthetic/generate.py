@@ -1,6 +1,5 @@
 """Write a synthetic data set in the released layout."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from lwam_mm.datasets.splits import SPLITS
 from lwam_mm.datasets.synthetic.build import draw_layer, make_build
 from lwam_mm.datasets.synthetic.noise import generator
 from lwam_mm.datasets.synthetic.splits import plan_builds
+from lwam_mm.utils.atomic_files import write_json
 
 GENERATOR_VERSION = 1
 """Incremented whenever equal arguments no longer give equal bytes."""
@@ -132,7 +132,7 @@ def _write(root: Path, images: int, size: int, seed: int, progress: Progress | N
             **{split: _shares(pixels[split]) for split in SPLITS},
         },
     }
-    (root / "dataset.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    write_json(root / "dataset.json", summary)
     return summary
 
 

@@ -15,7 +15,7 @@ from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 from torch.utils.data import Dataset
 
-from lwam_mm.datasets.decode import decode_image, read_bytes
+from lwam_mm.datasets.decode import load_image
 
 
 @HOOKS.register_module()
@@ -69,7 +69,7 @@ class PredictionPicturesHook(SegVisualizationHook):
                     Path(backend.experiment._img_save_dir, name).parent.mkdir(
                         parents=True, exist_ok=True
                     )
-            image = decode_image(read_bytes(path), path, self._white_level)
+            image = load_image(path, self._white_level)
             self._visualizer.add_datasample(
                 name,
                 cv2.cvtColor(image, cv2.COLOR_BGR2RGB),

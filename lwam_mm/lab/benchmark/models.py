@@ -31,8 +31,7 @@ from lwam_mm.quantization.calibration import calibration_images
 from lwam_mm.quantization.quantize import quantize
 from lwam_mm.quantization.silent_nncf import import_nncf, quiet_nncf
 from lwam_mm.runtime import Bundle, read_image
-from lwam_mm.runtime.engines.openvino_core import openvino_core
-from lwam_mm.runtime.engines.telemetry import no_telemetry
+from lwam_mm.runtime.engines.openvino_core import import_openvino, openvino_core
 from lwam_mm.runtime.pre_and_postprocessing import to_batch
 
 FRAME = (3302, 3772)
@@ -214,7 +213,7 @@ class Student:
         return quantize(self.export, self.calibration)
 
     def bundle(self, key: str, *, frames: bool = False) -> Bundle:
-        """Return the bundle of a backend, named with ``"-int8"`` behind it for INT8.
+        """Return the bundle of a backend, whose name ends in ``"-int8"`` for INT8.
 
         With ``frames`` it maps a frame to labels, as those of ``tools/deploy.py`` do; otherwise a
         tensor to logits.
@@ -245,9 +244,6 @@ def pack_peer_int8(
         images: Calibration images as the model takes them, float32 (1, 3, H, W) each.
         transformer: Whether it has attention, which NNCF quantizes differently.
     """
-    with no_telemetry():
-        import openvino
-
     nncf = import_nncf()
     with quiet_nncf():
         quantized = nncf.quantize(
@@ -257,7 +253,7 @@ def pack_peer_int8(
             model_type=nncf.ModelType.TRANSFORMER if transformer else None,
         )
     main = exporter.folder / "model.xml"
-    openvino.save_model(quantized, main, compress_to_fp16=False)
+    import_openvino().save_model(quantized, main, compress_to_fp16=False)
     files = [main, main.with_suffix(".bin")]
     return exporter.write(files, replace(exporter.manifest, precision="int8"))
 

@@ -104,7 +104,7 @@ class BenchmarkRun:
         candidates: The rows of the table.
         rooflines: The matrix products.
         starts: Fresh processes by the name of their figures in the targets, such as
-            ``"openvino"``, with ``" tiles"`` behind it for a whole camera frame.
+            ``"openvino"``, followed by ``" tiles"`` for a whole camera frame.
         import_seconds: Duration of ``import lwam_mm.runtime``; None if not measured.
         profiles: Layer times as text, by title of the row.
         environment: What it was measured on, as texts by name.

@@ -12,7 +12,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from torch import nn
 
-from lwam_mm.datasets.decode import decode_image, read_bytes
+from lwam_mm.datasets.decode import load_image
 from lwam_mm.evaluation.scores import confusion_matrix, confusion_to_metrics
 from lwam_mm.lab.inspection.precision_recall import PrecisionRecall
 from lwam_mm.lab.pages.pictures import Sample
@@ -92,7 +92,7 @@ def find_errors(
         scores = confusion_to_metrics(confusions[judged])
         score = scores.means["mIoU"]
         if worst and (len(findings.worst) < worst or score < findings.worst[-1].score):
-            image = decode_image(read_bytes(path), path, getattr(dataset, "white_level", None))
+            image = load_image(path, getattr(dataset, "white_level", None))
             sample = Sample(path.name, image, truth, labels)
             findings.worst.append(WorstImage(score, scores.iou, sample))
             findings.worst.sort(key=lambda image: image.score)

@@ -14,7 +14,7 @@ from mmengine.runner import set_random_seed
 from mmseg.registry import DATASETS
 from torch import Tensor
 
-from lwam_mm.datasets.decode import decode_image, decode_mask, read_bytes
+from lwam_mm.datasets.decode import load_image, load_mask
 from lwam_mm.lab.pages.pictures import draw_mask
 from lwam_mm.lab.pages.sheet import write_sheet
 from lwam_mm.utils.errors import UserError
@@ -56,7 +56,7 @@ def show_dataset(
     for choice in choose_images(pixels, images, seed):
         info = infos[choice]
         path, mask = Path(info["img_path"]), _mask(info, len(classes))
-        image = decode_image(read_bytes(path), path, info.get("white_level"))
+        image = load_image(path, info.get("white_level"))
         pairs = [(image, mask), *augmented_views(dataset, indices[choice], views)]
         rows.append([image, *(draw_mask(*pair, palette) for pair in pairs)])
         captions.append(f"{_name(path, config)}: {_contents(pixels[choice], mask.size, classes)}")
@@ -128,7 +128,7 @@ def augmented_views(
 
 def _mask(info: dict, num_classes: int) -> np.ndarray:
     path = Path(info["seg_map_path"])
-    return decode_mask(read_bytes(path), path, num_classes)
+    return load_mask(path, num_classes)
 
 
 def _name(path: Path, config: Config) -> str:

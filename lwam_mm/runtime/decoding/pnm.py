@@ -52,7 +52,7 @@ def pnm_pixels(data: bytes, header: Header) -> np.ndarray:
         if len(data) - header.start < needed:
             raise truncated("PNM", _PIXELS)
         if data[header.start + needed :].strip():
-            raise unsupported("goes on behind its picture", "split it into files of one picture")
+            raise unsupported("goes on after its picture", "split it into files of one picture")
         values = np.frombuffer(data, kind, row * header.height, header.start)
         if header.bits == 1:
             values = np.unpackbits(values.reshape(header.height, row), axis=1)[:, : header.width]

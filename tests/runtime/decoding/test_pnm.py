@@ -57,7 +57,7 @@ def test_a_mask_is_not_scaled(path):
         (b"P2 3 1 7 1 2 -8", "is a truncated PNM"),
         (b"P5 3 1 0 123", "largest value 0"),
         (b"P5 3 1 65536 123456", "largest value 65536"),
-        (b"P5 1 1 255 1P5 1 1 255 2", "goes on behind its picture"),
+        (b"P5 1 1 255 1P5 1 1 255 2", "goes on after its picture"),
         (b"P7\nWIDTH 1\n", "is a PAM (P7)"),
         (b"Pf\n1 1\n-1.0\n1234", "not in an image format"),
         (b"PK\3\4", "not in an image format"),
