@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import is_cuda_available
-from mmengine.dist import is_main_process
+from mmengine.dist import is_distributed, is_main_process
 
 from lwam_mm.datasets.splits import datasets_in, is_wrapper
 from lwam_mm.engine.hooks.prediction_pictures_hook import use_prediction_pictures
@@ -217,7 +218,11 @@ def show_predictions(config: Config, folder: str | Path) -> None:
 def run_tool(tool: Callable[[Sequence[str] | None], int]) -> None:
     """Run a tool's ``main`` and exit; an expected error becomes a message and exit status 1."""
     try:
-        sys.exit(tool(None))
+        status = tool(None)
+        # Not after an error: over nccl it would wait for processes that may have ended.
+        if is_distributed():
+            torch.distributed.destroy_process_group()
+        sys.exit(status)
     except EXPECTED_ERRORS as error:
         message = str(error)
     except OSError as error:

@@ -312,6 +312,18 @@ def test_status_of_the_tool_is_handed_on(status):
     assert ended.value.code == status
 
 
+def test_a_tool_leaves_its_process_group(tmp_path):
+    rendezvous = f"file://{tmp_path / 'store'}"
+
+    def tool(arguments):
+        torch.distributed.init_process_group("gloo", rendezvous, rank=0, world_size=1)
+        return 0
+
+    with pytest.raises(SystemExit):
+        run_tool(tool)
+    assert not torch.distributed.is_initialized()
+
+
 @pytest.mark.parametrize(
     "error",
     [

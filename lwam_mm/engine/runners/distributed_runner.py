@@ -61,7 +61,8 @@ class DistributedRunner(Runner):
         else:
             wrapped = super().wrap_model(model_wrapper_cfg, model)
         self.logger.info(
-            f"{self.world_size} processes on {get_device()}, over {get_backend()}{_norms(wrapped)}."
+            f"{self.world_size} {'process' if self.world_size == 1 else 'processes'} on "
+            f"{get_device()}, over {get_backend()}{_norms(wrapped)}."
         )
         return wrapped
 
