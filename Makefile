@@ -22,8 +22,9 @@ CLASSES ?=
 demo: install
 	$(BIN)/python tools/demo.py --work-dir $(WORK_DIR) $(if $(DATA),--data "$(DATA)") $(if $(CLASSES),--classes $(CLASSES))
 
+# A file is run by one process, since its tests share what they made. Four at most: memory.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 install: $(INSTALLED)
 

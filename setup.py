@@ -80,6 +80,7 @@ CLUSTER = [
 DEV = [
     *CLUSTER,
     "pytest>=8",
+    "pytest-xdist>=3.8",  # make test runs on all cores; older ones were not tried
     "hypothesis>=6.100",
     "ruff>=0.8",
     "mypy>=2.0",  # older ones were not tried

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
@@ -16,7 +15,7 @@ from prettytable import PrettyTable
 
 from lwam_mm.evaluation.class_metric import ClassMetric
 from lwam_mm.evaluation.scores import SegmentationScores, confusion_matrix, confusion_to_metrics
-from lwam_mm.utils.atomic_files import write_atomically
+from lwam_mm.utils.png_files import write_png
 
 
 @METRICS.register_module()
@@ -72,7 +71,12 @@ class SegmentationMetric(ClassMetric):
             prediction_name=image_name,
         )
         if self.output_dir is not None:
-            _write_mask(self._mask_file(image_name), prediction)
+            # Atomically, as two processes may have the same image, if the sampler repeated some in
+            # the last batch.
+            write_png(
+                self._mask_file(image_name),
+                prediction.astype(np.uint8 if prediction.max() < 256 else np.uint16),
+            )
         return counts
 
     def _mask_file(self, image_name: str) -> Path:
@@ -133,14 +137,6 @@ class SegmentationMetric(ClassMetric):
             if selected.any():
                 names = ", ".join(np.array(self.classes)[selected])
                 print_log(f"class(es) {names} {what}", logger="current", level=level)
-
-
-def _write_mask(path: Path, mask: np.ndarray) -> None:
-    done, png = cv2.imencode(".png", mask.astype(np.uint8 if mask.max() < 256 else np.uint16))
-    if not done:
-        raise OSError(f"{path}: OpenCV could not encode the predicted mask {mask.shape} as PNG.")
-    # Two processes may have the same image, if the sampler repeated some in the last batch.
-    write_atomically(path, png.tobytes())
 
 
 def _table(scores: SegmentationScores, classes: Sequence[str]) -> str:

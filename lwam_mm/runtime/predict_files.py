@@ -18,6 +18,7 @@ from lwam_mm.runtime.overlay import draw_overlay
 from lwam_mm.runtime.predictor import Predictor
 from lwam_mm.utils.atomic_files import write_atomically
 from lwam_mm.utils.errors import UserError
+from lwam_mm.utils.png_files import encode_png
 
 TABLE_NAME = "pixels.csv"
 _RESULTS = ("masks/{}.png", "overlays/{}.png", "probabilities/{}.npy")
@@ -139,7 +140,7 @@ def _predict_file(
     prediction = predictor(image, probabilities=probabilities)
     milliseconds = (time.perf_counter() - start) * 1e3
     overlay = draw_overlay(image, prediction.labels, predictor.palette)
-    results = {_RESULTS[0]: _png(prediction.labels), _RESULTS[1]: _png(overlay)}
+    results = {_RESULTS[0]: encode_png(prediction.labels), _RESULTS[1]: encode_png(overlay)}
     if prediction.probabilities is not None:
         buffer = io.BytesIO()
         np.save(buffer, prediction.probabilities)
@@ -150,13 +151,6 @@ def _predict_file(
         write_atomically(out / pattern.format(name), data)
     height, width = prediction.labels.shape
     return PredictedImage(file, name, width, height, prediction.pixels, milliseconds)
-
-
-def _png(image: np.ndarray) -> bytes:
-    written, data = cv2.imencode(".png", image)
-    if not written:
-        raise ImageError(f"OpenCV cannot write an image of shape {image.shape} as PNG")
-    return data.tobytes()
 
 
 def _reason(file: Path, error: BaseException) -> str:

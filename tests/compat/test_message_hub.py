@@ -113,7 +113,9 @@ def test_hub_keeps_the_length_of_its_history(hub, new_hub):
 
 
 @pytest.mark.parametrize(
-    "value", [object(), [1, {"a": object()}], np.array([object()]), {1, 2}], ids=str
+    "value",
+    [object(), [1, {"a": object()}], np.array([object()]), {1, 2}],
+    ids=["object", "list", "array", "set"],
 )
 def test_what_a_checkpoint_cannot_hold_is_named(hub, value):
     hub.update_info("camera", value)

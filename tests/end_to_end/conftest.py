@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -50,11 +49,9 @@ def run_tool(repository) -> Callable[..., subprocess.CompletedProcess]:
         script = Path(script)
         if not script.is_absolute():
             script = repository / "tools" / script
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         done = subprocess.run(
             [str(python), str(script), *map(str, args)],
             cwd=cwd,
-            env=environment,
             capture_output=True,
             text=True,
             timeout=300,

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from lwam_mm.datasets.classes import CLASSES
@@ -14,6 +13,7 @@ from lwam_mm.datasets.synthetic.build import draw_layer, make_build
 from lwam_mm.datasets.synthetic.noise import generator
 from lwam_mm.datasets.synthetic.splits import plan_builds
 from lwam_mm.utils.atomic_files import write_json
+from lwam_mm.utils.png_files import write_png
 
 GENERATOR_VERSION = 1
 """Incremented whenever equal arguments no longer give equal bytes."""
@@ -98,8 +98,8 @@ def _write(root: Path, images: int, size: int, seed: int, progress: Progress | N
         for layer in range(plan.layers):
             name = f"{build_name}_layer{first + layer:04d}.png"
             image, mask = draw_layer(build, layer)
-            _save(root / "images" / plan.split / name, image)
-            _save(root / "masks" / plan.split / name, mask)
+            write_png(root / "images" / plan.split / name, image)
+            write_png(root / "masks" / plan.split / name, mask)
             counts = np.bincount(mask.ravel(), minlength=len(CLASSES))
             pixels[plan.split] += counts
             showing[plan.split] += counts > 0
@@ -139,8 +139,3 @@ def _write(root: Path, images: int, size: int, seed: int, progress: Progress | N
 def _shares(pixels: np.ndarray) -> dict[str, float]:
     shares = (pixels / pixels.sum()).tolist()
     return {name: round(share, 6) for name, share in zip(CLASSES, shares, strict=True)}
-
-
-def _save(path: Path, picture: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())

@@ -82,7 +82,7 @@ ROWS: dict[str, DistillationVariant] = {
     STOCK: DistillationVariant("MMRazor's SingleTeacherDistill", _STOCK),
     "stock-keep": DistillationVariant("the same, freed memory kept", _STOCK, keep_memory=True),
     "frozen": DistillationVariant(
-        "frozen teacher, no loss of its own", dict(teacher_engine=None, channels_last=False)
+        "frozen teacher without its own loss", dict(teacher_engine=None, channels_last=False)
     ),
     "channels-last": DistillationVariant(
         "student channels-last, branches fused", dict(teacher_engine=None)

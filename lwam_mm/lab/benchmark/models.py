@@ -33,6 +33,7 @@ from lwam_mm.quantization.silent_nncf import import_nncf, quiet_nncf
 from lwam_mm.runtime import Bundle, read_image
 from lwam_mm.runtime.engines.openvino_core import import_openvino, openvino_core
 from lwam_mm.runtime.pre_and_postprocessing import to_batch
+from lwam_mm.utils.png_files import write_png
 
 FRAME = (3302, 3772)
 """Height and width in pixels of a whole camera frame, for models of any size."""
@@ -46,7 +47,8 @@ def draw_layers(folder: Path, size: int, count: int) -> list[Path]:
     """Draw powder layers of ``size`` x ``size`` pixels as grey 8-bit PNG files."""
     build = make_build(_SEED, 0, size, count)
     return [
-        _save(folder / f"layer{index}.png", draw_layer(build, index)[0]) for index in range(count)
+        write_png(folder / f"layer{index}.png", draw_layer(build, index)[0])
+        for index in range(count)
     ]
 
 
@@ -54,7 +56,7 @@ def draw_frame(layer: Path, path: Path) -> Path:
     """Tile a layer to a grey PNG file of a whole camera frame, :data:`FRAME`."""
     pixels = cv2.imread(str(layer), cv2.IMREAD_GRAYSCALE)
     repeats = [-(-side // have) for side, have in zip(FRAME, pixels.shape, strict=True)]
-    return _save(path, np.tile(pixels, repeats)[: FRAME[0], : FRAME[1]])
+    return write_png(path, np.tile(pixels, repeats)[: FRAME[0], : FRAME[1]])
 
 
 def build(config: str | Path | Config, checkpoint: str | Path, *, folded: bool) -> nn.Module:
@@ -313,9 +315,3 @@ def _without_weights(config: str | Path | Config) -> nn.Module:
 def _normalised(model: nn.Module, bgr: Tensor) -> Tensor:
     preprocessor = model.data_preprocessor
     return (bgr[:, [2, 1, 0]].float() - preprocessor.mean) / preprocessor.std
-
-
-def _save(path: Path, pixels: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
-    return path
