@@ -62,6 +62,7 @@ def test_false_regions_are_an_image_and_recall_is_over_all_images():
     scores = evaluate([hit, miss])
     assert scores["RegionRecall10"] == pytest.approx(100 / 3)
     assert scores["FalseRegions10"] == 1  # two, in two images
+    assert scores["FalseRegions10.Crack"] == 1
     assert scores["RegionRecall10.Crack"] == 100
     assert scores["RegionRecall10.Pore"] == 0
 
@@ -113,17 +114,19 @@ def test_the_log_has_a_table():
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     try:
-        evaluate([(row(0, 1), row(1, 0))])
+        evaluate([(row(0, 1), row(1, 0)), (row(0, 0), row(0, 0))])
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
     lines = records[0].getMessage().splitlines()
     (crack,) = [line for line in lines if "Crack" in line]
     cells = [cell.strip() for cell in crack.split("|")[1:-1]]
-    assert cells == ["Crack", "1", "0", "1.00", "0", "1.00"]
+    assert cells == ["Crack", "1", "0", "0.50", "0", "0.50"]
 
 
-@pytest.mark.parametrize("wrong", [dict(shares=[]), dict(shares=[1.5]), dict(min_area=0)])
+@pytest.mark.parametrize(
+    "wrong", [dict(shares=[]), dict(shares=[1.5]), dict(shares=[0.0]), dict(min_area=0)]
+)
 def test_wrong_arguments_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RegionMetric(**wrong)
