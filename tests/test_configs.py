@@ -12,7 +12,11 @@ LEAVES = [path for path in sorted(CONFIGS.glob("*/*.py")) if path.parent.name !=
 MODELS = CONFIGS / "_base_" / "models"
 # Studies list their arms, and some need more lines than that.
 LONG = {
-    f"{study}_magnetic-tile" for study in ("channel-wise", "imbalance", "teacher", "terms", "width")
+    "peers_neu-seg",
+    *(
+        f"{study}_magnetic-tile"
+        for study in ("channel-wise", "imbalance", "teacher", "terms", "width")
+    ),
 }
 
 
