@@ -44,13 +44,13 @@ def own_arms() -> list[tuple[str, str]]:
 
 
 @cache
-def batch() -> tuple[torch.Tensor, list[SegDataSample]]:
+def batch(classes: int) -> tuple[torch.Tensor, list[SegDataSample]]:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(2, 3, SIZE, SIZE, generator=generator)
     samples = []
     for _ in images:
         sample = SegDataSample(metainfo=dict(img_shape=(SIZE, SIZE), ori_shape=(SIZE, SIZE)))
-        labels = torch.randint(0, 6, (1, 4, 4), generator=generator)
+        labels = torch.randint(0, classes, (1, 4, 4), generator=generator)
         labels = labels.repeat_interleave(SIZE // 4, 1).repeat_interleave(SIZE // 4, 2)
         labels[0, 0, 0] = 255
         sample.gt_sem_seg = PixelData(data=labels)
@@ -87,10 +87,11 @@ def _nodes(tree):
 def test_each_arm_takes_a_step(name, arm):
     arm = study(configs_folder() / "ablations" / f"{name}.py").arms[arm]
     model, config = build(arm)
+    images, samples = batch(len(config.metainfo.classes))
     if arm.teacher and model.teacher_engine.wants_calibration:
-        model.teacher_engine.calibration = batch()[0].split(1)  # CalibrateTeacherHook's task
+        model.teacher_engine.calibration = images.split(1)  # CalibrateTeacherHook's task
     with torch.autocast("cpu", torch.bfloat16, enabled=arm.study.amp):  # as tools/train.py --amp
-        losses = model.loss(*batch())
+        losses = model.loss(images, samples)
     terms = {key: value for key, value in losses.items() if "loss" in key}
     loss = sum(v if torch.is_tensor(v) else sum(v) for v in terms.values())
     assert torch.isfinite(loss)
