@@ -31,6 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--max-pixels", type=int, help="predict larger images in tiles (default: 1024 * 1024)"
     )
+    parser.add_argument(
+        "--roi",
+        help="region of interest, outside of which nothing is a defect: a mask image, or a JSON "
+        "list of polygons [[[x, y], ...], ...] in pixels",
+    )
     args = parser.parse_args(argv)
     # A file name that the terminal cannot show must not end the run.
     sys.stdout.reconfigure(errors="backslashreplace")
@@ -41,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         max_pixels = MAX_PIXELS if args.max_pixels is None else args.max_pixels
         run = predict_files(
-            Predictor(args.bundle, threads=args.threads, max_pixels=max_pixels),
+            Predictor(args.bundle, threads=args.threads, max_pixels=max_pixels, roi=args.roi),
             args.images,
             args.out,
             probabilities=args.probabilities,

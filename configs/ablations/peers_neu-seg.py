@@ -1,6 +1,6 @@
-# Which light net segments best within one budget: SpreadNet, the paper's student at a quarter of its
-# width, and five of MMSegmentation's nets, from random weights, with the same images and schedule
-# and, where their heads allow, the same losses. The other studies' `_base_` has the usage.
+# Which light net segments best within one budget: SpreadNet, the paper's student at a quarter of
+# its width, and five of MMSegmentation's nets, from random weights, with the same images and
+# schedule and, where their heads allow, the same losses.
 title = "Light nets on NEU-Seg, three seeds"
 base = "../spreadnet/spreadnet-s8_1xb8-8e_neu-seg-208x208.py"
 seeds = [0, 1, 2]

@@ -16,6 +16,7 @@ from lwam_mm.datasets.problem import DatasetError, raise_for
 from lwam_mm.datasets.samplers.oversample import repeat_rare
 from lwam_mm.datasets.seeded_dataset import AugmentsByDraw
 from lwam_mm.datasets.text_lists import read_names
+from lwam_mm.runtime.region_of_interest import Polygon, RegionOfInterest
 
 _DONORS = 8
 
@@ -41,6 +42,9 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
         white_level: The largest value that the camera can give in 16-bit files, 1..65535, such as
             4095 for 12 bits; it becomes 255. None means 65535. Files of 8 bits and PNM files do
             not need it.
+        roi: Region of interest of the camera: a polygon, or the path of a JSON file or mask image
+            (see :class:`~lwam_mm.runtime.region_of_interest.RegionOfInterest`). Mask pixels outside
+            are ignored, in losses and metrics. None means the whole frame.
         oversample_thr: For training on rare classes: an image is listed
             ``ceil(sqrt(oversample_thr / f))`` times, where ``f`` is the share of images that have
             its rarest class (Gupta et al. 2019, arXiv 1908.03195, as mmengine's
@@ -65,6 +69,7 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
         metainfo: Mapping | Config | None = None,
         oversample_thr: float = 0.0,
         white_level: int | None = None,
+        roi: str | Path | Polygon | None = None,
         **kwargs: Any,
     ) -> None:
         if not 0 <= oversample_thr <= 1:
@@ -74,6 +79,7 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
             )
         self.white_level = checked_white_level(white_level)
         self.oversample_thr = oversample_thr
+        self.roi = None if roi is None else RegionOfInterest(roi)
         fixed = dict(reduce_zero_label=False, ignore_index=IGNORE_INDEX, backend_args=None)
         for name, wanted in fixed.items():
             if kwargs.get(name, wanted) != wanted:
@@ -143,6 +149,11 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
                 sample["seg_map_path"] = str(pair.mask)
             samples.append(sample)
         return repeat_rare(samples, self.oversample_thr) if self.oversample_thr else samples
+
+    def get_data_info(self, idx: int) -> dict:
+        """Return what is known of one sample before its files are read."""
+        # Added here, because mmengine keeps each sample's entries as bytes of their own.
+        return super().get_data_info(idx) | dict(roi=self.roi)
 
     def prepare_data(self, idx: int) -> Any:
         """Load and augment one sample.

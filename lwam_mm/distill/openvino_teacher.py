@@ -35,6 +35,8 @@ class OpenVinoTeacher:
             or disagrees with torch.
     """
 
+    # Dynamo cannot trace this on Python 3.13, nor would there be anything to compile.
+    @torch.compiler.disable
     def __init__(
         self,
         teacher: RecordedTeacher,

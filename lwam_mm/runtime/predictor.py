@@ -14,6 +14,7 @@ from lwam_mm.runtime.engines.load_engine import load_engine
 from lwam_mm.runtime.errors import BundleError, EngineError, SettingError
 from lwam_mm.runtime.images import check_array, read_image
 from lwam_mm.runtime.pre_and_postprocessing import argmax, softmax, to_batch, to_image_size
+from lwam_mm.runtime.region_of_interest import Polygon, RegionOfInterest
 from lwam_mm.runtime.tiling import Tile, plan_tiles
 
 # Bounds the memory: feature maps at full size are 64 channels wide in the released student.
@@ -47,6 +48,9 @@ class Predictor:
         threads: CPU threads that one prediction may use; None leaves it to the engine.
         max_pixels: A model for images of any size is given at most this many pixels at once; a
             larger image is predicted in tiles, with the result of the whole.
+        roi: Region of interest: a polygon, or the path of a JSON file or mask image; see
+            :class:`~lwam_mm.runtime.region_of_interest.RegionOfInterest`. Labels outside are 0,
+            the background. None means the whole frame.
 
     Attributes:
         bundle: The verified bundle.
@@ -86,7 +90,11 @@ class Predictor:
     """
 
     def __init__(
-        self, bundle: str | Path, threads: int | None = None, max_pixels: int = MAX_PIXELS
+        self,
+        bundle: str | Path,
+        threads: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+        roi: str | Path | Polygon | None = None,
     ) -> None:
         if max_pixels < 1:
             raise SettingError(f"max_pixels is {max_pixels}: give at least 1")
@@ -96,6 +104,7 @@ class Predictor:
         self.palette = self.bundle.manifest.palette
         self._threads = threads
         self._max_pixels = max_pixels
+        self._roi = None if roi is None else RegionOfInterest(roi)
         self._load()
 
     def _load(self) -> None:
@@ -132,12 +141,15 @@ class Predictor:
         Raises:
             ImageError: The image cannot be read, is no such array, or needs tiles for which
                 ``max_pixels`` is too small.
+            SettingError: The region of interest is not of this size.
             BundleError: The model's output contradicts the bundle.
             EngineError: The engine failed, or the model returned NaN or infinity.
         """
         pixels = _pixels(image, self.bundle.manifest.input.white_level)
         logits = self._logits(pixels) if probabilities else None
         labels = self._labels(pixels) if logits is None else argmax(logits)
+        if self._roi is not None:
+            labels = np.where(self._roi.inside(labels.shape), labels, np.uint8(0))
         # For the few classes of a bundle, this is several times as quick as a histogram.
         counts = [int(np.count_nonzero(labels == label)) for label in range(len(self.classes))]
         if sum(counts) != labels.size:

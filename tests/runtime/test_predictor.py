@@ -22,6 +22,7 @@ import lwam_mm
 from lwam_mm.runtime import BundleError, EngineError, ImageError, Predictor, write_bundle
 from lwam_mm.runtime.engines.engine import Output
 from lwam_mm.runtime.engines.load_engine import load_engine
+from lwam_mm.runtime.errors import SettingError
 from lwam_mm.runtime.pre_and_postprocessing import to_image_size
 from lwam_mm.runtime.predict_files import predict_files
 
@@ -95,6 +96,22 @@ def test_probabilities_and_pixels_agree_with_the_labels(make_bundle, picture):
     for index, name in enumerate(predictor.classes):
         assert prediction.pixels[name] == (prediction.labels == index).sum()
     assert predictor.palette[1] == (255, 0, 255)
+
+
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_outside_the_region_of_interest_all_is_background(
+    make_bundle, picture, by_hand, probabilities
+):
+    image = picture(33, 47)
+    predictor = Predictor(make_bundle(), roi=[(5, 0), (20, 0), (20, 30), (5, 30)])
+    prediction = predictor(image, probabilities=probabilities)
+    expected = np.zeros_like(by_hand(image))
+    expected[:31, 5:21] = by_hand(image)[:31, 5:21]
+    np.testing.assert_array_equal(prediction.labels, expected)
+    assert prediction.labels.dtype == np.uint8
+    assert list(prediction.pixels.values()) == [np.sum(expected == label) for label in range(3)]
+    with pytest.raises(SettingError, match="outside the frame of 10x20"):
+        predictor(picture(20, 10))
 
 
 def test_a_class_that_is_not_there_counts_zero(make_bundle):

@@ -56,6 +56,18 @@ def test_the_tool_predicts_a_folder(bundle, folder, tmp_path):
     assert len((out / "pixels.csv").read_text().splitlines()) == 3
 
 
+def test_only_the_region_of_interest_counts(bundle, folder, tmp_path):
+    roi, out = tmp_path / "roi.json", tmp_path / "out"
+    roi.write_text("[[[3, 3], [6, 3], [6, 4], [3, 4]]]")
+    assert run(bundle, folder, "--out", out, "--roi", roi).returncode == 0
+    mask = cv2.imread(str(out / "masks" / "layer_1.png"), cv2.IMREAD_UNCHANGED)
+    mask[3:5, 3:7] = 0
+    assert not mask.any()
+    roi.write_text("[[[3, 3], [6, 3]]]")
+    done = run(bundle, folder, "--out", out, "--roi", roi)
+    assert (done.returncode, "three or more points" in done.stderr) == (2, True)
+
+
 def test_a_bad_image_is_named_in_the_summary_and_gives_status_1(bundle, folder, tmp_path):
     (folder / "layer_0.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     (folder / "notes.txt").write_text("x")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mmseg.registry import TRANSFORMS
 
+from lwam_mm.datasets.classes import IGNORE_INDEX
 from lwam_mm.datasets.decode import check_same_size, load_image, load_mask
 from lwam_mm.datasets.transforms.transform import Transform
 
@@ -32,9 +33,11 @@ class LoadIndexMask(Transform):
     A sample without ``seg_map_path`` (pure prediction, MMSegmentation's and MMDeploy's inference
     on single images) passes through: ``PowderBedDataset`` checks that training samples have one.
 
+    Pixels outside the sample's region of interest become 255, ignored.
+
     Required keys: ``ori_shape`` (the image's size as loaded, height and width), ``num_classes``,
-    ``seg_fields``. Added key: ``gt_seg_map``. A mask that is wrong in any way raises a
-    ``DatasetError``.
+    ``seg_fields``. Optional key: ``roi``, which ``PowderBedDataset`` sets. Added key:
+    ``gt_seg_map``. A mask that is wrong in any way raises a ``DatasetError``.
     """
 
     def transform(self, results: dict) -> dict:
@@ -44,6 +47,8 @@ class LoadIndexMask(Transform):
         path = Path(results["seg_map_path"])
         mask = load_mask(path, results["num_classes"])
         check_same_size(results["ori_shape"], mask.shape, Path(results["img_path"]), path)
+        if results.get("roi") is not None:
+            mask[~results["roi"].inside(mask.shape)] = IGNORE_INDEX
         results["gt_seg_map"] = mask
         results["seg_fields"].append("gt_seg_map")
         return results

@@ -45,6 +45,15 @@ def test_image_and_mask(tiny_root):
     assert sample["seg_fields"] == ["gt_seg_map"]
 
 
+def test_outside_the_region_of_interest_nothing_counts(tiny_root):
+    square = [(3, 0), (9, 0), (9, 20), (3, 20)]
+    whole = dataset(tiny_root, *LOAD)[0]["gt_seg_map"]
+    mask = dataset(tiny_root, *LOAD, roi=square)[0]["gt_seg_map"]
+    np.testing.assert_array_equal(mask[:21, 3:10], whole[:21, 3:10])
+    mask[:21, 3:10] = 255
+    assert (mask == 255).all()
+
+
 def test_mask_is_compared_with_the_image_as_loaded_not_as_resized(tiny_root):
     resize = dict(type="Resize", scale=(48, 32), keep_ratio=False)
     sample = dataset(tiny_root, LOAD[0], resize, LOAD[1], test_mode=True)[0]
