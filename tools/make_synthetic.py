@@ -35,9 +35,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--images", type=int, default=120, help="number of frames (%(default)s)")
     parser.add_argument("--size", type=int, default=1024, help="height and width, px (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="0 or more (%(default)s)")
+    parser.add_argument(
+        "--varied",
+        action="store_true",
+        help="as a camera in the chamber sees them: askew, with walls, reflections and stains",
+    )
     args = parser.parse_args(argv)
     try:
-        summary = generate_dataset(args.out, args.images, args.size, args.seed, show_progress)
+        summary = generate_dataset(
+            args.out, args.images, args.size, args.seed, show_progress, varied=args.varied
+        )
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -79,19 +79,33 @@ def draw_layer(
     """
     if not 0 <= layer < build.layers:
         raise ValueError(f"layer {layer} does not exist: the build has 0 to {build.layers - 1}")
-    size = build.scene.size
-    canvas = Canvas(size)
-    shown = [e for e in build.events if 0 <= layer - e.start < e.duration] if with_defects else []
+    canvas = Canvas(build.scene.size)
+    if with_defects:
+        draw_defects(build, layer, canvas)
+    frame, mask = powder_of(build, layer, canvas)
+    image = np.clip(np.rint(frame), 0, 255).astype(np.uint8)
+    if build.printer.mirrored:
+        image, mask = image[:, ::-1].copy(), mask[:, ::-1].copy()
+    return image, mask
+
+
+def draw_defects(build: Build, layer: int, canvas: Canvas) -> None:
+    """Draw what the build's events show in a layer."""
+    shown = [e for e in build.events if 0 <= layer - e.start < e.duration]
     for defect, draw in DRAW.items():
         for event in shown:
             if event.defect == defect:
                 rng = generator(*build.key, _LAYER, event.key, layer)
                 lifetime = Lifetime(layer, layer - event.start, event.duration, rng)
                 draw(canvas, build.scene, generator(*build.key, _SHAPES, event.key), lifetime)
-    powder = build.ground * appearance.fresh_powder(build.printer, size, layer) * canvas.factor
+
+
+def powder_of(build: Build, layer: int, canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
+    """Return the grey levels of a layer with its surroundings, float32 (size, size), and its mask.
+
+    The frame is not yet mirrored.
+    """
+    fresh = appearance.fresh_powder(build.printer, build.scene.size, layer)
+    powder = build.ground * fresh * canvas.factor
     frame = build.surround + build.cover * (powder - build.surround)
-    mask = np.where(build.cover >= 0.5, canvas.mask, 0).astype(np.uint8)
-    image = np.clip(np.rint(frame), 0, 255).astype(np.uint8)
-    if build.printer.mirrored:
-        image, mask = image[:, ::-1].copy(), mask[:, ::-1].copy()
-    return image, mask
+    return frame, np.where(build.cover >= 0.5, canvas.mask, 0).astype(np.uint8)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lwam_mm.datasets.classes import CLASSES
+from lwam_mm.datasets.classes import CLASSES, IGNORE_INDEX
 from lwam_mm.datasets.splits import SPLITS
 from lwam_mm.datasets.synthetic.build import draw_layer, make_build
+from lwam_mm.datasets.synthetic.chamber_view import ChamberView
 from lwam_mm.datasets.synthetic.noise import generator
-from lwam_mm.datasets.synthetic.splits import plan_builds
+from lwam_mm.datasets.synthetic.splits import LAYERS_PER_BUILD, plan_builds
 from lwam_mm.utils.atomic_files import write_json
 from lwam_mm.utils.png_files import write_png
 
@@ -20,12 +21,18 @@ GENERATOR_VERSION = 1
 
 SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
 FEWEST_IMAGES = 3
+_VARIED_LAYERS = 2
 
 Progress = Callable[[int, int, str], None]
 
 
 def generate_dataset(
-    out: Path, images: int, size: int, seed: int, progress: Progress | None = None
+    out: Path,
+    images: int,
+    size: int,
+    seed: int,
+    progress: Progress | None = None,
+    varied: bool = False,
 ) -> dict:
     """Draw a powder-bed data set with all five defects and write it.
 
@@ -40,11 +47,15 @@ def generate_dataset(
         size: Height and width of the images, px, 32 to 4096.
         seed: 0 or more.
         progress: Called as ``progress(done, images, file_name)`` after each image.
+        varied: Draw layers as a camera in the process chamber sees them, askew, among walls,
+            reflections and stains, two of a build; see
+            :mod:`lwam_mm.datasets.synthetic.chamber_view`. Masks then also have 255, ignored.
 
     Returns:
-        The content of dataset.json: generator_version, seed, size, images, classes, splits (images,
-        builds and images per class of each), builds (split, layers, number of parts and recoating
-        direction of each), and pixel_share (share of pixels of each class, in all and per split).
+        The content of dataset.json: generator_version, seed, size, images, varied, classes, splits
+        (images, builds and images per class of each), builds (split, layers, number of parts and
+        recoating direction of each), and pixel_share (share of pixels of each class, in all and
+        per split).
 
     Raises:
         ValueError: A number is out of range.
@@ -62,7 +73,7 @@ def generate_dataset(
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
     try:
-        summary = _write(unfinished, images, size, seed, progress)
+        summary = _write(unfinished, images, size, seed, progress, varied)
         if out.is_dir():
             out.rmdir()
         unfinished.replace(out)
@@ -84,23 +95,26 @@ def _check_arguments(out: Path, images: int, size: int, seed: int) -> None:
         raise FileExistsError(f"{out} is not empty: use another folder, or empty this one first")
 
 
-def _write(root: Path, images: int, size: int, seed: int, progress: Progress | None) -> dict:
+def _write(
+    root: Path, images: int, size: int, seed: int, progress: Progress | None, varied: bool
+) -> dict:
     """Draw every build into ``root`` and return the summary."""
     pixels = {split: np.zeros(len(CLASSES), np.int64) for split in SPLITS}
     showing = {split: np.zeros(len(CLASSES), np.int64) for split in SPLITS}
     builds: dict[str, dict] = {}
     done = 0
-    for plan in plan_builds(images):
+    for plan in plan_builds(images, _VARIED_LAYERS if varied else LAYERS_PER_BUILD):
         build = make_build(seed, plan.index, size, plan.layers)
+        view = ChamberView.of(build) if varied else None
         build_name = f"build{plan.index:02d}"
         # The layers are consecutive, beginning at a random one of the print job.
         first = int(generator(seed, plan.index, 99).integers(20, 900))
         for layer in range(plan.layers):
             name = f"{build_name}_layer{first + layer:04d}.png"
-            image, mask = draw_layer(build, layer)
+            image, mask = draw_layer(build, layer) if view is None else view.draw_layer(layer)
             write_png(root / "images" / plan.split / name, image)
             write_png(root / "masks" / plan.split / name, mask)
-            counts = np.bincount(mask.ravel(), minlength=len(CLASSES))
+            counts = np.bincount(mask[mask != IGNORE_INDEX], minlength=len(CLASSES))
             pixels[plan.split] += counts
             showing[plan.split] += counts > 0
             done += 1
@@ -117,6 +131,7 @@ def _write(root: Path, images: int, size: int, seed: int, progress: Progress | N
         "seed": seed,
         "size": size,
         "images": images,
+        "varied": varied,
         "classes": list(CLASSES),
         "splits": {
             split: {

@@ -18,13 +18,13 @@ class BuildPlan:
     layers: int
 
 
-def plan_builds(images: int) -> tuple[BuildPlan, ...]:
+def plan_builds(images: int, layers_per_build: int = LAYERS_PER_BUILD) -> tuple[BuildPlan, ...]:
     """Distribute three or more images over builds and builds over splits, training first."""
     held_out = max(1, round(HELD_OUT_SHARE * images))
     shares = {"train": images - 2 * held_out, "val": held_out, "test": held_out}
     plans: list[BuildPlan] = []
     for split in SPLITS:
-        builds = max(1, round(shares[split] / LAYERS_PER_BUILD))
+        builds = max(1, round(shares[split] / layers_per_build))
         for number in range(builds):
             layers = shares[split] // builds + (number < shares[split] % builds)
             plans.append(BuildPlan(len(plans), split, layers))

@@ -180,3 +180,14 @@ def test_an_interrupted_run_leaves_nothing_behind(tmp_path, failure):
     with pytest.raises(failure):
         generate_dataset(tmp_path / "out", 5, 32, 0, stop)
     assert not list(tmp_path.iterdir())
+
+
+def test_varied_layers_are_two_of_a_build_and_may_be_ignored(tmp_path):
+    summary = generate_dataset(tmp_path / "beds", images=20, size=96, seed=0, varied=True)
+    assert summary["varied"]
+    assert max(build["layers"] for build in summary["builds"].values()) == 2
+    masks = [cv2.imread(str(path), -1) for path in sorted((tmp_path / "beds/masks").rglob("*.png"))]
+    assert len(masks) == 20
+    assert {255} < set(np.unique(masks)) <= {0, 1, 2, 3, 4, 5, 255}
+    shares = sum(summary["pixel_share"]["all"].values())
+    assert shares == pytest.approx(1, abs=1e-4)

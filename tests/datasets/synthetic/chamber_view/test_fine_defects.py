@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from lwam_mm.datasets.synthetic import make_build
+from lwam_mm.datasets.synthetic.chamber_view.fine_defects import DRAW_FINE
+from lwam_mm.datasets.synthetic.noise import generator
+from lwam_mm.datasets.synthetic.scene import HOPPING, INCOMPLETE, STREAKING, SUPER, Canvas
+
+SIZE = 512
+
+
+def drawn(defect, seed):
+    scene = make_build(0, 0, SIZE, 1).scene
+    canvas = Canvas(SIZE)
+    DRAW_FINE[defect](canvas, scene, generator(seed))
+    return canvas
+
+
+@pytest.mark.parametrize("defect", DRAW_FINE)
+@pytest.mark.parametrize("seed", range(20))
+def test_a_defect_is_labelled_where_it_changes_the_powder(defect, seed):
+    canvas = drawn(defect, seed)
+    labelled = canvas.mask == defect
+    assert set(np.unique(canvas.mask)) == {0, defect}
+    change = np.abs(canvas.factor - 1)
+    assert change[labelled].mean() > 3 * change[~labelled].mean()
+    assert canvas.factor.min() > 0
+
+
+def test_streaks_are_dark_thin_and_long():
+    canvas = drawn(STREAKING, 1)
+    _, columns = np.nonzero(canvas.mask == STREAKING)
+    assert np.ptp(columns) > 40
+    assert canvas.factor[canvas.mask == STREAKING].mean() < 1
+    assert (canvas.mask == STREAKING).sum(axis=0).max() < 80  # px across, four pairs at most
+
+
+def test_holes_are_small_with_a_dark_core():
+    canvas = drawn(INCOMPLETE, 1)
+    assert (canvas.mask == INCOMPLETE).mean() < 0.05
+    assert canvas.factor.min() < 0.9
+
+
+def test_ripples_vary_along_recoating_alone():
+    canvas = drawn(HOPPING, 2)
+    rows = np.flatnonzero((canvas.mask == HOPPING).any(axis=1))
+    middle = canvas.factor[rows[len(rows) // 2]]
+    assert middle.min() < 0.995
+    assert middle.max() > 1.005
+
+
+def test_glowing_metal_is_brighter_than_powder():
+    canvas = drawn(SUPER, 1)
+    assert canvas.factor[canvas.mask == SUPER].mean() > 1.3
