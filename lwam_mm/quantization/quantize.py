@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from lwam_mm.quantization.after_moves import quantize_after_moves
 from lwam_mm.quantization.silent_nncf import import_nncf, quiet_nncf
 from lwam_mm.utils.errors import UserError
 
@@ -130,7 +131,7 @@ def quantize_with_accuracy_control(
             **options,
         )
     # When NNCF fails it only logs so, and returns its last candidate.
-    left = float_layers(restored)
+    left = float_layers(quantize_after_moves(restored))
     if len(left) == len(_convolutions(restored)):
         raise QuantizationError(
             f"no layer can be INT8 with a score of {float_score - max_drop:.6g} or more (float "
@@ -278,6 +279,7 @@ def _as_written(candidate: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _finished(model: onnx.ModelProto, expected_in_float: tuple[str, ...]) -> onnx.ModelProto:
+    model = quantize_after_moves(model)
     if wrong := sorted(set(float_layers(model)) ^ set(expected_in_float)):
         raise QuantizationError(
             f"NNCF quantized other layers than it was asked to: {wrong}; lwam_mm needs NNCF 3.4"
