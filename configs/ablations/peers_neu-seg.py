@@ -8,6 +8,7 @@ arms = {
     "spreadnet-s8": dict(config=base),
     "lwrnet-w16": dict(config="../lwrnet/lwrnet-w16_1xb8-8e_neu-seg-208x208.py"),
     "spreadnet-s20": dict(config="../spreadnet/spreadnet-s20_1xb8-8e_neu-seg-208x208.py"),
+    "spreadnet-s4": dict(config="../spreadnet/spreadnet-s4_1xb8-8e_neu-seg-208x208.py"),
     "pidnet-s": dict(config="../baselines/pidnet-s_1xb8-8e_neu-seg-208x208.py"),
     "stdc1": dict(config="../baselines/stdc1_1xb8-8e_neu-seg-208x208.py"),
     "fast-scnn": dict(config="../baselines/fast_scnn_1xb8-8e_neu-seg-208x208.py"),

@@ -1,5 +1,5 @@
-# For small nets on real frames: AdamW at 1.5e-3 for 1500 iterations, warm-up over the first 50, then
-# half a cosine; validation every 500 iterations.
+# For small nets on real frames: AdamW at 1.5e-3 for 1500 iterations, warm-up over the first 50,
+# then half a cosine; validation every 500 iterations.
 _base_ = ["./schedule_1000i.py"]
 optim_wrapper = dict(optimizer=dict(lr=1.5e-3))
 param_scheduler = [

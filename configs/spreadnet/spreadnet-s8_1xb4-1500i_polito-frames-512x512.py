@@ -1,7 +1,8 @@
-# The fast net on real powder-bed frames, from scratch.
+# The fast net on real powder-bed frames, from scratch. Name weights to start from with
+# --cfg-options load_from=CHECKPOINT.
 _base_ = [
     "../_base_/models/spreadnet.py",
-    "../_base_/datasets/powder_bed_frames_by_build.py",
+    "../_base_/datasets/polito_frames.py",
     "../_base_/losses/powder_bed_frames.py",
     "../_base_/schedules/schedule_1500i.py",
     "../_base_/default_runtime.py",
