@@ -15,7 +15,7 @@ _TEACHER = "unetpp/unetpp-w32_1xb4-2000e_powder-bed-1024x1024.py"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, measure and print."""
-    from lwam_mm.lab.benchmark.candidates import PEERS, ROWS, check_figures, check_keys
+    from lwam_mm.lab.benchmark.candidates import FAMILY, PEERS, ROWS, check_figures, check_keys
     from lwam_mm.lab.benchmark.run import BenchmarkSettings, profile_row, run_benchmark
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -37,6 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--rows", nargs="+", metavar="ROW", default=list(ROWS), help=f"all or some of {list(ROWS)}"
     )
     parser.add_argument(
+        "--family",
+        nargs="*",
+        metavar="NET",
+        help=f"SpreadNet too, all or some of {list(FAMILY)}",
+    )
+    parser.add_argument(
         "--peers",
         nargs="*",
         metavar="PEER",
@@ -56,8 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_data_root_argument(parser)
     args = parser.parse_args(argv)
     check_figures(parser, args)
+    family = () if args.family is None else tuple(args.family or FAMILY)
     peers = () if args.peers is None else tuple(args.peers or PEERS)
     check_keys(args.rows, ROWS, "--rows")
+    check_keys(family, FAMILY, "--family")
     check_keys(peers, PEERS, "--peers")
     if args.profile:
         profiled = [key for key in ROWS if key.startswith("openvino")]
@@ -73,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         threads=args.threads,
         rounds=args.rounds,
         rows=tuple(dict.fromkeys(args.rows)),
+        family=family,
         peers=peers,
         images=args.images,
     )

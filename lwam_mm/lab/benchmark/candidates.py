@@ -6,6 +6,7 @@ And what bounds them: the machine's roofline, plain matrix products in the same 
 from __future__ import annotations
 
 import contextlib
+import copy
 import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from lwam_mm.lab.benchmark.timing import Progress, Timing
 from lwam_mm.lab.benchmark.worker import Task, describe_error
 from lwam_mm.runtime import Bundle, read_bundle
 from lwam_mm.utils.errors import UserError
+from lwam_mm.utils.paths import configs_folder
 
 EAGER = {
     "teacher": "teacher, eager",
@@ -43,6 +45,14 @@ FILES = {
 }
 ROWS = {**EAGER, **ENGINES, **FILES}
 """Titles of the candidates of teacher and student by key, in the order of the table."""
+
+FAMILY = {
+    "spreadnet-s4": "spreadnet_s4",
+    "spreadnet-s8": "spreadnet",
+    "spreadnet-s20": "spreadnet_s20",
+}
+"""Sizes of SpreadNet by their name on the command line, and their files in ``_base_/models``."""
+_FAMILY_ROWS = ("folded", "openvino", "openvino-int8", "openvino-int8-file", "ncnn")
 
 # Of the shapes that were tried, the one with the most products a second: the weights fit into the
 # cache, and multiplying the matrix takes longer than moving it.
@@ -189,6 +199,28 @@ class CandidateMaker:
             bundle = pack_peer_int8(exporter, model, student.calibration, peer.transformer)
             made.append(self._of_bundle(planned[2], bundle))
         return made
+
+    def family_candidates(self, name: str) -> list[Candidate]:
+        """Make the candidates of a size of SpreadNet: the student's rows, with another network."""
+        self._progress(f"build and export {name}")
+        plain, classes = self._student.network, self._student.classes
+        config = copy.deepcopy(plain.config)
+        config.model = Config.fromfile(
+            configs_folder() / "_base_" / "models" / f"{FAMILY[name]}.py"
+        ).model
+        config.model.decode_head.num_classes = len(classes)
+        network = Network(config, None, plain.pictures, self._folder / name, plain.size)
+        maker = copy.copy(self)
+        maker._student = Student(network, classes, self._progress)
+        title = name.replace("spreadnet-s", "SpreadNet S")
+        return [
+            replace(
+                candidate,
+                key=f"{name}-{candidate.key}",
+                title=candidate.title.replace("student", title),
+            )
+            for candidate in maker.candidates(_FAMILY_ROWS)
+        ]
 
     def bundle_candidate(self, path: str | Path) -> Candidate:
         """Make the candidate of an existing bundle; its mIoU is the one that its gate measured.

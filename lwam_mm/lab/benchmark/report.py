@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib
-from cycler import cycler
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from lwam_mm.lab.benchmark.candidates import Candidate
 from lwam_mm.lab.benchmark.targets import SIZE, targets_table
@@ -274,19 +274,32 @@ def draw(candidates: Sequence[Candidate]) -> bytes | None:
         return None
     figure = Figure(figsize=(9, 6), layout="constrained")
     axes = figure.subplots()
-    axes.set_prop_cycle(cycler(marker="osD^v") * cycler(color=matplotlib.colormaps["tab20"].colors))
+    families = list(dict.fromkeys(_family(c) for c, _ in points))
+    colours = dict(zip(families, matplotlib.colormaps["tab20"].colors * 2, strict=False))
     for c, height in points:
-        (point,) = axes.plot(c.timing.median, height, linestyle="", label=c.title)
-        axes.hlines(height, c.timing.median, c.timing.percentile(99), color=point.get_color())
+        colour = colours[_family(c)]
+        axes.plot(c.timing.median, height, "o", color=colour)
+        axes.hlines(height, c.timing.median, c.timing.percentile(99), color=colour)
+        label = c.title.removeprefix(_family(c)).removeprefix(", ") or c.title
+        axes.annotate(
+            label, (c.timing.median, height), xytext=(3, 3), textcoords="offset points",
+            fontsize=6, color=colour, rotation=30,
+        )  # fmt: skip
     axes.set_xscale("log")
     axes.set_xlabel("milliseconds per image: median, the line up to p99 (log scale)")
     axes.set_ylabel("mIoU in %" if known else "million parameters")
     axes.grid(alpha=0.3, which="both")
-    figure.legend(loc="outside right center", fontsize="small", frameon=False)
+    dots = [Line2D([], [], marker="o", linestyle="", color=colours[name]) for name in families]
+    figure.legend(dots, families, loc="outside right center", fontsize="small", frameon=False)
     data = io.BytesIO()
     # Without matplotlib's version, so that equal figures give equal files.
     figure.savefig(data, format="png", dpi=120, metadata={"Software": None})
     return data.getvalue()
+
+
+def _family(candidate: Candidate) -> str:
+    """Return the network that a row is a form of; its forms have one colour."""
+    return candidate.title.partition(",")[0]
 
 
 def bullets(lines: Iterable[str]) -> str:

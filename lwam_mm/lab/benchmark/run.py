@@ -59,6 +59,7 @@ class BenchmarkSettings:
         threads: Threads that each row may use.
         rounds: How often each row is called; slow ones less often.
         rows: Keys of :data:`lwam_mm.lab.benchmark.candidates.ROWS`.
+        family: Keys of :data:`lwam_mm.lab.benchmark.candidates.FAMILY`.
         peers: Keys of :data:`lwam_mm.lab.benchmark.candidates.PEERS`.
         images: Largest number of validation images for the mIoU.
     """
@@ -72,6 +73,7 @@ class BenchmarkSettings:
     threads: int
     rounds: int
     rows: Sequence[str]
+    family: Sequence[str]
     peers: Sequence[str]
     images: int
 
@@ -103,6 +105,7 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress) -> BenchmarkR
         except (FileNotFoundError, DatasetError) as error:
             notes.append(f"mIoU was not measured: {error}")
         candidates += existing
+        candidates += [row for name in settings.family for row in maker.family_candidates(name)]
         candidates += [row for name in settings.peers for row in maker.peer_candidates(name)]
         keys = dict.fromkeys(c.roofline for c in candidates if c.roofline and c.task)
         rooflines = [roofline_candidate(key, folder, threads) for key in keys]

@@ -67,6 +67,18 @@ def test_a_peer_goes_through_the_same_exporter(maker):
     assert int8.roofline == "products-openvino-int8"
 
 
+def test_a_size_of_spreadnet_has_the_students_rows(maker, student):
+    rows = maker.family_candidates("spreadnet-s4")
+    assert [row.key.removeprefix("spreadnet-s4-") for row in rows] == [
+        "folded", "openvino", "openvino-int8", "openvino-int8-file", "ncnn"
+    ]  # fmt: skip
+    assert all(row.task is not None and not row.note for row in rows)
+    assert rows[2].title == "SpreadNet S4, OpenVINO INT8"
+    assert rows[2].parameters == pytest.approx(0.37e6, rel=0.02)
+    assert rows[2].megabytes < 0.6 * rows[1].megabytes
+    assert "spreadnet" not in str(maker._student.network.folder)
+
+
 def test_a_peer_that_cannot_be_exported_keeps_its_torch_row(maker, monkeypatch):
     def refuse(self):
         raise RuntimeError("no such operator")
