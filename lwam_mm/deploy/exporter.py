@@ -57,7 +57,7 @@ from lwam_mm.deploy.gate import (
     read_limits,
     run_gate,
 )
-from lwam_mm.deploy.pre_and_postprocessing import FRAME, LABELS, add_labels, take_frames
+from lwam_mm.deploy.pre_and_postprocessing import CHECK, FRAME, LABELS, add_labels, take_frames
 from lwam_mm.deploy.receptive_field import tile_halo
 from lwam_mm.models.input_size import STRIDE
 from lwam_mm.models.output_classes import check_output_classes
@@ -175,8 +175,8 @@ class Exporter:
         Args:
             model: The plain export, in float or quantized.
             int8: It is quantized.
-            frames: Extend the graph: a decoded frame in, labels out beside the logits. ncnn has
-                no operators for bytes, so there the runtime always does both.
+            frames: Extend the graph: a decoded frame in, labels and a check out beside the logits.
+                ncnn has no operators for bytes, so there the runtime always does both.
         """
         manifest = replace(self.manifest, precision="int8") if int8 else self.manifest
         spec = manifest.input
@@ -186,7 +186,7 @@ class Exporter:
             manifest = replace(
                 manifest,
                 input=replace(spec, name=FRAME, kind="frame"),
-                output=OutputSpec(manifest.output.logits, labels=LABELS),
+                output=OutputSpec(manifest.output.logits, LABELS, CHECK),
             )
         source = self.folder / _ONNX_FILE
         onnx.save(model, source)

@@ -7,6 +7,7 @@ frame as input and the labels as a second output, in ONNX operators that every e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import onnx
 from onnx import parser
@@ -14,7 +15,12 @@ from onnx import parser
 from lwam_mm.utils.errors import UserError
 
 LABELS = "labels"
+CHECK = "check"
 FRAME = "frame"
+
+
+_SAMPLE = 61  # px from one sampled pixel to the next, along both sides
+_ALL = 2**31 - 1  # an end beyond every image
 
 
 class GraphError(UserError, ValueError):
@@ -22,13 +28,18 @@ class GraphError(UserError, ValueError):
 
 
 def add_labels(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Add the class of the highest logit, the first of equals, as an output.
+    """Add the class of the highest logit, the first of equals, as an output, and a check.
+
+    Where the graph ends in a pixel-shuffle, the logits are compared in front of it: the labels are
+    shuffled instead, a quarter of the bytes of a single class's logits. The check is the sum over a
+    sample of the logits, so that an engine can leave out the logits themselves.
 
     Args:
         model: One output, the logits: float32 of shape (1, C, H, W).
 
     Returns:
-        A copy with a second output ``labels``: uint8 of shape (1, H, W).
+        A copy with two more outputs, ``labels``: uint8 of shape (1, H, W), and ``check``: float32
+        of shape (1,).
 
     Raises:
         GraphError: The model has another output, or not 2 to 255 classes.
@@ -39,6 +50,16 @@ def add_labels(model: onnx.ModelProto) -> onnx.ModelProto:
             f"the model's output {logits!r} has {classes} classes: it needs 2 to 255, and the "
             "graph has to say how many"
         )
+    model = _copy(model)
+    producers = {name: node for node in model.graph.node for name in node.output}
+    # What `take_frames` has put behind the logits: padding is cut off.
+    crop = producers[logits] if producers[logits].op_type == "Slice" else None
+    scores, block = logits if crop is None else crop.input[0], 1
+    shuffle = producers[scores]
+    if shuffle.op_type == "DepthToSpace" and _attributes(shuffle).get("mode") == b"CRD":
+        block = _attributes(shuffle)["blocksize"]
+        _rename_result(model.graph, shuffle.input[0], "labels_scores")
+        scores = "labels_scores"
     planes = [f"labels_logit_{label}" for label in range(int(classes))]
     constants = [f"uint8[1, 1, 1, 1] labels_{label} = {{{label}}}" for label in range(len(planes))]
     # One after the other, each against the best so far: OpenVINO makes a single pass of this,
@@ -52,17 +73,32 @@ def add_labels(model: onnx.ModelProto) -> onnx.ModelProto:
         ]
         best, found = f"labels_max_{label}", f"labels_at_{label}"
     del nodes[-1]  # nothing comes after the last maximum
+    if block > 1:
+        nodes.append(
+            f'labels_shuffled = DepthToSpace <blocksize = {block}, mode = "CRD"> ({found})'
+        )
+        found = "labels_shuffled"
+    if crop is not None:
+        nodes.append(f"labels_cropped = Slice ({found}, {', '.join(crop.input[1:])})")
+        found = "labels_cropped"
+    step = max(1, _SAMPLE // block)
     addition = parser.parse_graph(f"""
-        labels (float[{batch}, {classes}, {height}, {width}] {logits})
-        => (uint8[{batch}, {height}, {width}] {LABELS})
-        <int64[{classes}] labels_split = {{{", ".join(["1"] * len(planes))}}},
-         int64[1] labels_axis = {{1}}, {", ".join(constants)}>
+        labels (float[{batch}, {int(classes) * block**2}, h, w] {scores}, int64[2] frame_origin,
+                int64[2] frame_size, int64[2] frame_axes)
+        => (uint8[{batch}, {height}, {width}] {LABELS}, float[1] {CHECK})
+        <int64[{classes}] labels_split = {{{", ".join([str(block**2)] * len(planes))}}},
+         int64[1] labels_axis = {{1}}, int64[2] check_start = {{0, 0}},
+         int64[2] check_end = {{{_ALL}, {_ALL}}}, int64[2] check_axes = {{2, 3}},
+         int64[2] check_step = {{{step}, {step}}}, int64[1] check_flat = {{-1}},
+         {", ".join(constants)}>
         {{
-            {", ".join(planes)} = Split <axis = 1> ({logits}, labels_split)
+            {", ".join(planes)} = Split <axis = 1> ({scores}, labels_split)
             {" ".join(nodes)}
             {LABELS} = Squeeze ({found}, labels_axis)
+            check_some = Slice ({scores}, check_start, check_end, check_axes, check_step)
+            check_row = Reshape (check_some, check_flat)
+            {CHECK} = ReduceSum (check_row)
         }}""")
-    model = _copy(model)
     model.graph.node.extend(addition.node)
     model.graph.initializer.extend(addition.initializer)
     model.graph.output.extend(addition.output)
@@ -153,6 +189,10 @@ def _only(values: Sequence[onnx.ValueInfoProto], what: str) -> tuple[str, list[s
         for dim in shapes[0]
     ]
     return values[0].name, sides
+
+
+def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    return {entry.name: onnx.helper.get_attribute_value(entry) for entry in node.attribute}
 
 
 def _rename_result(graph: onnx.GraphProto, old: str, new: str) -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -66,15 +66,21 @@ class OutputSpec:
         logits: Name of the output with the logits: float32 of shape (1, C, H, W), unbounded.
         labels: Name of the output with the classes of highest logit: uint8 of shape (1, H, W),
             0..C-1; None where the graph has none and the runtime takes the argmax.
+        check: Name of the output with the sum over a sample of the logits, float32 of shape (1,):
+            NaN or infinity there tells of a broken model where only the labels are asked for. None
+            where the graph has none; the logits are then always computed.
     """
 
     logits: str
     labels: str | None = None
+    check: str | None = None
 
-    @property
-    def names(self) -> list[str]:
-        """The names of the outputs, logits first."""
-        return [name for name in (self.logits, self.labels) if name is not None]
+    def wanted(self, logits: bool) -> dict[str, str]:
+        """Return the names of outputs to compute by field: all, or no logits where that will do."""
+        names = dict(logits=self.logits, labels=self.labels, check=self.check)
+        if not logits and self.check is not None:
+            names["logits"] = None
+        return {field: name for field, name in names.items() if name is not None}
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,8 @@ class Manifest:
             data = asdict(self)
             if self.input.white_level is None:  # versions without this field can read it then
                 del data["input"]["white_level"]
+            if self.output.check is None:
+                del data["output"]["check"]
             return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
         except (TypeError, ValueError) as error:
             raise BundleError(
@@ -212,6 +220,11 @@ def _output_spec(fields: Fields) -> OutputSpec:
     spec = OutputSpec(logits=fields.text("logits"), labels=fields.optional("labels", fields.text))
     if spec.labels == spec.logits:
         fields.fail("labels", "give the name of another output, or null")
+    if "check" in fields:  # bundles of older versions do not have it
+        spec = replace(spec, check=fields.optional("check", fields.text))
+        others = (spec.logits, spec.labels)
+        if spec.check is not None and (spec.labels is None or spec.check in others):
+            fields.fail("check", "give the name of a third output beside the labels, or null")
     fields.finish()
     return spec
 

@@ -172,24 +172,29 @@ class Predictor:
         resized = spec.size is not None and spec.size != pixels.shape[:2]
 
         def labels_of(output: Output, size: tuple[int, int]) -> np.ndarray:
-            if output.labels is None or resized:
+            if output.logits is not None and (output.labels is None or resized):
                 return argmax(to_image_size(output.logits[0], size, spec))
+            assert output.labels is not None
             return output.labels[0, : size[0], : size[1]]
 
-        return self._stitch(pixels, np.empty(pixels.shape[:2], np.uint8), labels_of)
+        labels = np.empty(pixels.shape[:2], np.uint8)
+        return self._stitch(pixels, labels, labels_of, logits=resized)
 
     def _logits(self, pixels: np.ndarray) -> np.ndarray:
         def logits_of(output: Output, size: tuple[int, int]) -> np.ndarray:
+            assert output.logits is not None
             return to_image_size(output.logits[0], size, self.bundle.manifest.input)
 
         logits = np.empty((len(self.classes), *pixels.shape[:2]), np.float32)
-        return self._stitch(pixels, logits, logits_of)
+        return self._stitch(pixels, logits, logits_of, logits=True)
 
     def _stitch(
         self,
         pixels: np.ndarray,
         result: np.ndarray,
         result_of: Callable[[Output, tuple[int, int]], np.ndarray],
+        *,
+        logits: bool,
     ) -> np.ndarray:
         """Fill ``result`` with what ``result_of`` makes of each tile's output and size."""
         spec = self.bundle.manifest.input
@@ -202,22 +207,24 @@ class Predictor:
         with self._lock:
             for tile in tiles:
                 seen = pixels[tile.seen]
-                found = result_of(self._run(to_batch(seen, spec)), seen.shape[:2])
+                found = result_of(self._run(to_batch(seen, spec), logits), seen.shape[:2])
                 kept, inner = (..., *tile.kept), (..., *tile.inner)
                 result[kept] = found[inner]
         return result
 
-    def _run(self, batch: np.ndarray) -> Output:
-        output = self._engine(batch)
+    def _run(self, batch: np.ndarray, logits: bool) -> Output:
+        output = self._engine(batch, logits=logits)
         frame = self.bundle.manifest.input.kind == "frame"
         size = batch.shape[1:3] if frame else batch.shape[2:]
-        self._check_shape(batch, output.logits, (1, len(self.classes), *size))
+        if output.logits is not None:
+            self._check_shape(batch, output.logits, (1, len(self.classes), *size))
         if output.labels is not None:
             self._check_shape(batch, output.labels, (1, *size))
         # The argmax of NaN is class 0: a broken model would call every layer flawless. Where the
         # graph returns labels, a sample is enough: broken weights show all over the image.
         step = 1 if output.labels is None else 61
-        if not np.isfinite(output.logits[:, :, ::step, ::step]).all():
+        sample = output.check if output.logits is None else output.logits[..., ::step, ::step]
+        if sample is None or not np.isfinite(sample).all():
             raise EngineError(
                 f"{self.bundle.model_path} returned NaN or infinity: the model is broken, train or "
                 "export it again"

@@ -23,10 +23,20 @@ class Net(torch.nn.Module):
         return self.conv(x)
 
 
-@pytest.fixture(scope="module")
-def net():
+class ShuffledNet(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4 * 2**2, 3, padding=1, stride=2)
+        self.shuffle = torch.nn.PixelShuffle(2)
+
+    def forward(self, x):
+        return self.shuffle(self.conv(x))
+
+
+@pytest.fixture(scope="module", params=[Net, ShuffledNet])
+def net(request):
     torch.manual_seed(0)
-    return Net().eval()
+    return request.param().eval()
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +94,14 @@ def run_openvino(model, frame):
 def test_a_frame_of_any_size_is_prepared_as_mmseg_does(net, exported, run, size):
     frame = frame_of(*size)
     model = add_labels(take_frames(exported(), MEAN, STD, pad_to=16))
-    logits, labels = run(model, frame)
+    logits, labels, check = run(model, frame)
     expected = by_torch(net, frame, 16)
     np.testing.assert_allclose(logits, expected, atol=1e-4)
     assert labels.dtype == np.uint8
     named = [[d.dim_param for d in o.type.tensor_type.shape.dim] for o in model.graph.output]
-    assert named == [["", "", "height", "width"], ["", "height", "width"]]
+    assert named == [["", "", "height", "width"], ["", "height", "width"], [""]]
+    assert check.shape == (1,)
+    assert np.isfinite(check).all()
     np.testing.assert_array_equal(labels, logits.argmax(axis=1))
 
 
@@ -97,13 +109,31 @@ def test_a_frame_of_any_size_is_prepared_as_mmseg_does(net, exported, run, size)
 def test_a_frame_of_fixed_size(net, exported, run):
     frame = frame_of(32, 48)
     model = add_labels(take_frames(exported((32, 48)), MEAN, STD))
-    logits, labels = run(model, frame)
+    logits, labels, _ = run(model, frame)
     np.testing.assert_allclose(logits, by_torch(net, frame, 1), atol=1e-4)
     np.testing.assert_array_equal(labels, logits.argmax(axis=1))
     shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
     assert shape == [1, 32, 48, 3]
     shape = [d.dim_value for d in model.graph.output[1].type.tensor_type.shape.dim]
     assert shape == [1, 32, 48]
+
+
+def test_labels_need_no_logits_at_full_size(net, exported):
+    """Behind a pixel-shuffle there is nothing left to compute for labels and check."""
+    model = add_labels(exported((32, 48)))
+    readers = [node.op_type for node in model.graph.node if "output" in node.input]
+    assert readers == ([] if isinstance(net, ShuffledNet) else ["Split", "Slice"])
+
+
+@pytest.mark.parametrize("run", [run_onnxruntime, run_openvino])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_the_check_tells_of_a_broken_model(exported, run, wrong):
+    model = take_frames(exported((32, 48)), MEAN, STD)
+    bias = next(t for t in model.graph.initializer if t.name == "conv.bias")
+    values = np.zeros(bias.dims, np.float32)
+    values[2] = wrong
+    bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
+    assert not np.isfinite(run(add_labels(model), frame_of(32, 48))[2]).any()
 
 
 def test_the_given_model_stays_as_it_is(exported):
@@ -128,7 +158,7 @@ def test_of_equal_logits_the_first_class_wins(exported, run):
         if tensor.name.startswith("conv"):
             value = np.round(2 * onnx.numpy_helper.to_array(tensor))
             tensor.CopyFrom(onnx.numpy_helper.from_array(value, tensor.name))
-    logits, labels = run(add_labels(model), frame_of(32, 48) // 64)
+    logits, labels, _ = run(add_labels(model), frame_of(32, 48) // 64)
     top = np.sort(logits, axis=1)
     assert (top[:, -1] == top[:, -2]).any()
     np.testing.assert_array_equal(labels, logits.argmax(axis=1))

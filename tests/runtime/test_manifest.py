@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lwam_mm.runtime import BundleError, Manifest
+from lwam_mm.runtime import BundleError, Manifest, OutputSpec
 
 DIGEST = "0" * 64
 
@@ -114,6 +114,10 @@ def test_a_missing_field_is_named(data, dotted):
         ("output.logits", None),
         ("output.labels", ""),
         ("output.labels", "logits"),
+        ("output.check", ""),
+        ("output.check", "logits"),
+        ("output.check", "labels"),
+        ("output.check", "sum"),  # without labels
         ("provenance", []),
         ("figures", None),
         ("files", ["model.onnx"]),
@@ -130,6 +134,15 @@ def test_a_wrong_value_is_named_with_file_field_and_value(data, dotted, value):
     message = str(error.value)
     shown = repr(value) if len(repr(value)) <= 120 else repr(value)[:117] + "..."
     assert message.startswith(f"here/bundle.json: field '{dotted}' is {shown}")
+
+
+def test_a_check_is_written_only_where_there_is_one(new_manifest):
+    """So that a bundle without one can still be read by older versions."""
+    files = {"model.onnx": "0" * 64}
+    for output in (OutputSpec("logits", "labels", "check"), OutputSpec("logits", "labels")):
+        manifest = new_manifest(output=output, files=files)
+        assert ('"check"' in manifest.to_json()) == (output.check is not None)
+        assert Manifest.from_json(manifest.to_json()) == manifest
 
 
 def test_a_model_of_any_size_is_not_stretched(new_manifest):

@@ -177,7 +177,7 @@ def test_a_single_bad_logit_is_an_error(make_bundle, picture, place, value, prob
     predictor = Predictor(make_bundle())
     logits = np.zeros((1, 3, 16, 16), np.float32)
     logits[place] = value
-    predictor._engine = lambda batch: Output(logits)
+    predictor._engine = lambda batch, **_: Output(logits)
     with pytest.raises(EngineError, match="returned NaN or infinity"):
         predictor(picture(16, 16), probabilities=probabilities)
 
@@ -185,7 +185,7 @@ def test_a_single_bad_logit_is_an_error(make_bundle, picture, place, value, prob
 def labelled(make_bundle, logits, labels):
     """A predictor whose engine returns these logits and labels."""
     predictor = Predictor(make_bundle())
-    predictor._engine = lambda batch: Output(logits, labels)
+    predictor._engine = lambda batch, **_: Output(logits, labels)
     return predictor
 
 
@@ -210,9 +210,35 @@ def test_labels_of_the_graph_are_used_at_the_models_own_size_only(make_bundle, p
     predictor = Predictor(make_bundle((32, 48)))
     logits = np.zeros((1, 3, 32, 48), np.float32)
     logits[0, 1] = 1
-    predictor._engine = lambda batch: Output(logits, np.full((1, 32, 48), 2, np.uint8))
+    predictor._engine = lambda batch, **_: Output(logits, np.full((1, 32, 48), 2, np.uint8))
     assert (predictor(picture(32, 48)).labels == 2).all()
     assert (predictor(picture(48, 32)).labels == 1).all()
+
+
+def test_only_labels_are_computed_if_the_graph_checks_the_logits(make_bundle, picture):
+    labels = np.random.default_rng(0).integers(0, 3, (1, 48, 64), np.uint8)
+    asked = []
+
+    def engine(batch, *, logits):
+        asked.append(logits)
+        scores = np.zeros((1, 3, 48, 64), np.float32) if logits else None
+        return Output(scores, labels, np.ones(1, np.float32))
+
+    predictor = Predictor(make_bundle())
+    predictor._engine = engine
+    np.testing.assert_array_equal(predictor(picture(33, 50)).labels, labels[0, :33, :50])
+    predictor(picture(33, 50), probabilities=True)
+    predictor.logits(picture(33, 50))
+    assert asked == [False, True, True]
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_check_that_is_not_finite_is_an_error(make_bundle, picture, wrong):
+    predictor = Predictor(make_bundle())
+    output = Output(None, np.zeros((1, 16, 16), np.uint8), np.full(1, wrong, np.float32))
+    predictor._engine = lambda batch, **_: output
+    with pytest.raises(EngineError, match="returned NaN or infinity"):
+        predictor(picture(16, 16))
 
 
 def test_a_label_that_is_no_class_is_an_error(make_bundle, picture):
@@ -235,7 +261,7 @@ def test_labels_of_another_shape_are_an_error(make_bundle, picture):
 def test_channels_that_the_graph_leaves_open_are_checked_at_the_first_image(make_bundle, picture):
     root = make_bundle()
     predictor = Predictor(root)
-    predictor._engine = lambda batch: Output(np.zeros((1, 4, *batch.shape[2:]), np.float32))
+    predictor._engine = lambda batch, **_: Output(np.zeros((1, 4, *batch.shape[2:]), np.float32))
     with pytest.raises(BundleError, match=r"returns shape \(1, 4, 16, 16\), not \(1, 3, 16, 16\)"):
         predictor(picture(8, 8))
 
@@ -308,7 +334,7 @@ class SlowEngine:
         self.inside = 0
         self.most_inside = 0
 
-    def __call__(self, batch):
+    def __call__(self, batch, **_):
         self.inside += 1
         self.most_inside = max(self.most_inside, self.inside)
         time.sleep(0.002)

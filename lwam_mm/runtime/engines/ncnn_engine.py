@@ -50,19 +50,19 @@ class NcnnEngine:
             bundle, "output.logits", manifest.output.logits, self._net.output_names()
         )
 
-    def __call__(self, batch: np.ndarray) -> Output:
-        """Run the model."""
+    def __call__(self, batch: np.ndarray, *, logits: bool = True) -> Output:
+        """Run the model; it always returns logits."""
         extractor = self._net.create_extractor()
         # Cloned, because ncnn.Mat refers to numpy's memory, which need not be aligned as its own.
         status = extractor.input(self._input, self._ncnn.Mat(batch[0]).clone())
         if status == 0:
-            status, logits = extractor.extract(self._output)
+            status, result = extractor.extract(self._output)
         if status != 0:
             raise EngineError(
                 f"{self._model_path} failed in ncnn on an input of shape {batch.shape} (status "
                 f"{status}): is there enough memory?"
             )
-        return Output(np.array(logits)[None])
+        return Output(np.array(result)[None])
 
     def _load(self, path: Path, load: Callable[[str], int]) -> None:
         status = load(str(path))

@@ -37,13 +37,15 @@ class OnnxRuntimeEngine:
             bundle, _ports(self._session.get_inputs()), _ports(self._session.get_outputs())
         )
         self._input = bundle.manifest.input.name
-        self._outputs = bundle.manifest.output.names
+        self._outputs = bundle.manifest.output
         self._model_path = bundle.model_path
 
-    def __call__(self, batch: np.ndarray) -> Output:
-        """Run the model."""
+    def __call__(self, batch: np.ndarray, *, logits: bool = True) -> Output:
+        """Run what the outputs that are asked for need of the model."""
+        names = self._outputs.wanted(logits)
         try:
-            return Output(*self._session.run(self._outputs, {self._input: batch}))
+            found = self._session.run(list(names.values()), {self._input: batch})
+            return Output(**dict(logits=None) | dict(zip(names, found, strict=True)))
         except Exception as error:  # its exception classes have no other common base
             raise EngineError(
                 f"{self._model_path} failed in ONNX Runtime on an input of shape {batch.shape}: "

@@ -24,27 +24,45 @@ class OpenVinoEngine:
         }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = str(threads)
+        self._settings = settings
+        self._outputs = bundle.manifest.output
+        self._model_path = bundle.model_path
+        # A compiled model computes all of its outputs, so there is one for each choice of them.
+        self._requests: dict[tuple[str, ...], Any] = {}
         try:
-            model = openvino_core().read_model(bundle.model_path)
-            compiled = openvino_core().compile_model(model, "CPU", settings)
+            self._model = openvino_core().read_model(bundle.model_path)
+            check_signature(bundle, _ports(self._model.inputs), _ports(self._model.outputs))
+            self._request(self._outputs.wanted(logits=False))
+        except BundleError:
+            raise
         except Exception as error:  # RuntimeError or another, depending on the version
             raise BundleError(
                 f"{bundle.model_path} cannot be loaded by OpenVINO {openvino.__version__}: {error}"
             ) from error
-        check_signature(bundle, _ports(model.inputs), _ports(model.outputs))
-        self._request = compiled.create_infer_request()
-        self._outputs = bundle.manifest.output.names
-        self._model_path = bundle.model_path
 
-    def __call__(self, batch: np.ndarray) -> Output:
-        """Run the model; the arrays are OpenVINO's own memory."""
+    def __call__(self, batch: np.ndarray, *, logits: bool = True) -> Output:
+        """Run what the outputs that are asked for need; the arrays are OpenVINO's own memory."""
+        names = self._outputs.wanted(logits)
         try:
-            self._request.infer([batch], share_outputs=True)
-            return Output(*(self._request.get_tensor(name).data for name in self._outputs))
+            request = self._request(names)
+            request.infer([batch], share_outputs=True)
+            found = {field: request.get_tensor(name).data for field, name in names.items()}
+            return Output(**dict(logits=None) | found)
         except Exception as error:  # RuntimeError or another, depending on the version
             raise EngineError(
                 f"{self._model_path} failed in OpenVINO on an input of shape {batch.shape}: {error}"
             ) from error
+
+    def _request(self, names: dict[str, str]) -> Any:
+        """Return the request that computes these outputs, compiled at its first use."""
+        key = tuple(names.values())
+        if key not in self._requests:
+            openvino = import_openvino()
+            outputs = [self._model.output(name) for name in key]
+            model = openvino.Model(outputs, self._model.get_parameters())
+            compiled = openvino_core().compile_model(model, "CPU", self._settings)
+            self._requests[key] = compiled.create_infer_request()
+        return self._requests[key]
 
 
 def _ports(nodes: list[Any]) -> dict[str, Port]:

@@ -41,6 +41,8 @@ def check_signature(
     ]
     if manifest.output.labels is not None:
         wanted.append(("labels", manifest.output.labels, "uint8", (1, height, width)))
+    if manifest.output.check is not None:
+        wanted.append(("check", manifest.output.check, "float32", (1,)))
     for field, name, dtype, shape in wanted:
         if name not in outputs:
             _disagree(bundle, "outputs", sorted(outputs), f"output.{field}", name)

@@ -11,6 +11,11 @@ def load(root, threads=None):
     return OpenVinoEngine(read_bundle(root), threads)
 
 
+def compiled_model(engine):
+    (request,) = engine._requests.values()
+    return request.get_compiled_model()
+
+
 def test_the_model_is_run(make_bundle):
     batch = np.random.default_rng(0).normal(size=(1, 3, 32, 48)).astype(np.float32)
     output = load(make_bundle((32, 48), scale=2.0))(batch)
@@ -21,15 +26,14 @@ def test_the_model_is_run(make_bundle):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_reach_the_engine(make_bundle, threads):
-    request = load(make_bundle(), threads)._request
-    compiled = request.get_compiled_model()
+    compiled = compiled_model(load(make_bundle(), threads))
     assert compiled.get_property("INFERENCE_NUM_THREADS") == min(
         threads, len(os.sched_getaffinity(0))
     )
 
 
 def test_it_computes_in_float32_whatever_the_processor_offers(make_bundle):
-    compiled = load(make_bundle())._request.get_compiled_model()
+    compiled = compiled_model(load(make_bundle()))
     assert compiled.get_property("INFERENCE_PRECISION_HINT").to_string() == "f32"
 
 

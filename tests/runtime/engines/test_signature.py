@@ -121,6 +121,12 @@ def test_labels_are_checked_as_well(make_bundle, new_manifest):
         )
 
 
+def test_the_check_is_one_number(make_bundle, new_manifest):
+    manifest = new_manifest((32, 48), output=OutputSpec("logits", "labels", "check"))
+    with pytest.raises(BundleError, match=r"outputs: \['labels', 'logits'\].*'output\.check'"):
+        load(make_bundle((32, 48), manifest=manifest, nodes=label_nodes(), labels=True))
+
+
 def test_a_frame_is_bytes_with_its_channels_last(make_bundle, new_manifest):
     spec = replace(new_manifest((32, 48)).input, kind="frame")
     manifest = new_manifest((32, 48), input=spec)
