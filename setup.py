@@ -113,7 +113,10 @@ setup(
     python_requires=">=3.10",
     classifiers=[f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 14)],
     packages=find_packages(include=["lwam_mm", "lwam_mm.*"]),
-    package_data={"lwam_mm.lab.pages": ["templates/*"]},
+    package_data={
+        "lwam_mm.lab.pages": ["templates/*"],
+        "lwam_mm.models": ["checkpoints/*"],
+    },
     cmdclass={"build_py": build_py_with_mim},
     install_requires=BASE,
     extras_require={

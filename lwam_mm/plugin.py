@@ -56,3 +56,4 @@ import lwam_mm.models.losses.logit_divergences
 import lwam_mm.models.losses.pixel_dist_loss
 import lwam_mm.models.losses.pixel_focal_loss
 import lwam_mm.models.losses.weighted_cross_entropy_loss
+import lwam_mm.models.shipped_checkpoints

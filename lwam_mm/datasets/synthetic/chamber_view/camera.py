@@ -92,6 +92,22 @@ def expose(camera: Camera, frame: np.ndarray, layer: int) -> np.ndarray:
     return stored
 
 
+def _texture(size: int, rng: np.random.Generator) -> np.ndarray:
+    """Return dots, ribs or brush marks, about -1..1, float32 (size, size)."""
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    pitch_x, pitch_y = rng.uniform(3, 18, 2)
+    kind = rng.choice(["dots", "ribs", "brushed"])
+    if kind == "dots":
+        texture = np.sin(2 * np.pi * x / pitch_x) * np.sin(2 * np.pi * y / pitch_y)
+        texture = np.where(texture > rng.uniform(-0.2, 0.6), 1, -0.3)
+    elif kind == "ribs":
+        texture = np.sin(2 * np.pi * (x if rng.random() < 0.5 else y) / pitch_x)
+    else:
+        along = (rng.uniform(5, 60), 0.6)
+        texture = 0.5 * smooth_noise(rng, (size, size), *rng.permutation(along))
+    return (rng.uniform(0.15, 0.9) * texture).astype(np.float32)
+
+
 def _walls(camera: Camera, size: int, share: np.ndarray) -> np.ndarray:
     """Draw what lies around the bed, over the bed's mean: rails, walls, lamps, scratches."""
     rng = generator(*camera.key, _STANDING, 1)
@@ -114,6 +130,10 @@ def _walls(camera: Camera, size: int, share: np.ndarray) -> np.ndarray:
         level = cv2.GaussianBlur(level[None], (0, 0), rng.uniform(0.3, 2.5))[0]
         strips = np.interp(away, np.linspace(0, 0.2, 64), level).astype(np.float32)
         walls = np.where(side == number, 0.35 * walls + 0.65 * strips, walls)
+        if rng.random() < 0.6:  # a perforated, ribbed or brushed strip
+            inner = rng.uniform(-0.01, 0.1)
+            strip = (side == number) & (away > inner) & (away < inner + rng.uniform(0.01, 0.15))
+            walls *= 1 + strip * _texture(size, rng)
     for _ in range(int(rng.integers(0, 8))):  # lamps and their mirror images
         centre = tuple(int(v) for v in rng.uniform(0, size, 2))
         axes = tuple(int(v) for v in rng.uniform(0.003, 0.05, 2) * size + 1)
