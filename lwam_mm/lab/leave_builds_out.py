@@ -1,0 +1,177 @@
+"""Judges a recipe on builds that its net has not seen: each build is left out of one training.
+
+Neighbouring layers of a build are nearly alike, so a random split of frames says little. Here the
+frames of one build are tested by a net that was trained on all others, and the regions of all
+builds are counted together.
+"""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from lwam_mm.deploy.compared_models import load_multi_branch
+from lwam_mm.evaluation.regions import PREDICTED, TRUE, count_regions
+from lwam_mm.lab.pages.table import markdown_table
+from lwam_mm.utils.atomic_files import write_atomically
+from lwam_mm.utils.errors import UserError
+from lwam_mm.utils.paths import configs_folder
+
+TRAIN = configs_folder().parent / "tools" / "train.py"
+SHARES = (0.1, 0.5)
+MIN_AREA = 30
+
+
+@dataclass
+class RegionCounts:
+    """Regions counted over the frames of all builds.
+
+    Attributes:
+        classes: Class names.
+        counts: As :func:`~lwam_mm.evaluation.regions.count_regions` returns, summed.
+        frames: Number of frames.
+        clean: Likewise counts over the frames without a defect.
+        clean_frames: Number of these.
+    """
+
+    classes: Sequence[str]
+    counts: np.ndarray | int = 0
+    frames: int = 0
+    clean: np.ndarray | int = 0
+    clean_frames: int = 0
+    claimed: list[float] = field(default_factory=list)
+
+    def add(self, truth: np.ndarray, prediction: np.ndarray) -> None:
+        """Count one frame; both (H, W), 255 in ``truth`` is not counted."""
+        found = count_regions(truth, prediction, len(self.classes), SHARES, min_area=MIN_AREA)
+        self.counts, self.frames = self.counts + found, self.frames + 1
+        if not np.isin(truth, range(1, len(self.classes))).any():
+            self.clean, self.clean_frames = self.clean + found, self.clean_frames + 1
+            self.claimed.append(float((prediction != 0)[truth != 255].mean()))
+
+    def table(self) -> str:
+        """Return the figures as a table in Markdown."""
+        rows = []
+        for index, name in enumerate([*self.classes[1:], "any defect"], start=1):
+            true, predicted = self.counts[index, TRUE], self.counts[index, PREDICTED]
+            row = [name, *(f"{found} of {true[0]}" for found in true[1:])]
+            row.append(f"{(predicted[0] - predicted[1]) / self.frames:.2f}")
+            if self.clean_frames:
+                row.append(f"{self.clean[index, PREDICTED][0] / self.clean_frames:.2f}")
+            rows.append(row)
+        headings = ["class", *(f"found at {share:.0%}" for share in SHARES), "false a frame"]
+        if self.clean_frames:
+            headings.append("false a clean frame")
+        return markdown_table(headings, rows)
+
+
+def read_builds(path: str | Path) -> dict[str, list[str]]:
+    """Read which frames are of which build: ``FRAME BUILD`` in each line, ``#`` for comments.
+
+    Returns:
+        The frames' stems by build.
+
+    Raises:
+        UserError: A line is not of this form, a frame occurs twice, or there are not two builds.
+    """
+    builds: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    for number, line in enumerate(Path(path).read_text("utf-8").splitlines(), start=1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        if len(words) != 2 or words[0] in seen:
+            raise UserError(f"{path}, line {number}: {line!r}: write FRAME BUILD, each frame once")
+        seen.add(words[0])
+        builds.setdefault(words[1], []).append(words[0])
+    if len(builds) < 2:
+        raise UserError(f"{path}: there are {len(builds)} builds; leaving one out needs two")
+    return builds
+
+
+def leave_builds_out(
+    config_file: str | Path,
+    builds: dict[str, list[str]],
+    work_dir: Path,
+    options: Sequence[str] = (),
+    progress: Callable[[str], None] = lambda line: None,
+    only: Sequence[str] | None = None,
+) -> RegionCounts:
+    """Train once for each build without it, and count its regions.
+
+    A training that is finished in ``work_dir`` is not repeated, one that has begun goes on.
+
+    Args:
+        config_file: A segmentor's config; its data set has all frames in one folder.
+        builds: The frames' stems by build.
+        work_dir: Folder of the trainings, one folder for each build.
+        options: Further ``--cfg-options`` of the training.
+        progress: Receives text at each step.
+        only: The builds to leave out; all if None.
+
+    Raises:
+        UserError: A training failed, or there is no such build.
+    """
+    total: RegionCounts | None = None
+    for build in builds if only is None else only:
+        if build not in builds:
+            raise UserError(f"{build}: no such build; there are {', '.join(builds)}")
+        frames = builds[build]
+        folder = work_dir / build
+        others = [name for other, names in builds.items() if other != build for name in names]
+        lists = {}
+        for side, names in (("train", others), ("test", frames)):
+            lists[side] = folder / f"{side}.txt"
+            write_atomically(lists[side], ("\n".join(sorted(names)) + "\n").encode())
+        progress(f"{build}: train on {len(others)} frames, test on {len(frames)}")
+        sides = [
+            f"{loader}_dataloader.dataset.ann_file={lists[side]}"
+            for loader, side in (("train", "train"), ("val", "test"), ("test", "test"))
+        ]
+        command = [sys.executable, TRAIN, config_file, "--resume"]
+        command += ["--work-dir", folder, "--cfg-options", *sides, *options]
+        with (folder / "train.log").open("a") as log:
+            done = subprocess.run(map(str, command), stdout=log, stderr=log, check=False)
+        if done.returncode:
+            raise UserError(f"{folder / 'train.log'}: the training without {build} failed")
+        checkpoint = Path((folder / "last_checkpoint").read_text().strip())
+        config = Config.fromfile(folder / Path(config_file).name)
+        total = count_test_regions(config, checkpoint, total)
+        progress(f"so far:\n{total.table()}")
+    assert total is not None
+    return total
+
+
+def count_test_regions(
+    config: Config, checkpoint: Path, earlier: RegionCounts | None = None
+) -> RegionCounts:
+    """Count the regions of a config's test set.
+
+    Args:
+        config: A segmentor's config.
+        checkpoint: Its weights.
+        earlier: Counts to add to; they are not changed.
+    """
+    init_default_scope("mmseg")
+    dataset = DATASETS.build(config.test_dataloader.dataset)
+    model, _ = load_multi_branch(config, checkpoint)
+    counts = copy.copy(earlier) or RegionCounts(dataset.metainfo["classes"])
+    counts.claimed = list(counts.claimed)
+    for index in range(len(dataset)):
+        data = dataset[index]
+        with torch.no_grad():
+            (result,) = model.test_step(pseudo_collate([data]))
+        truth = data["data_samples"].gt_sem_seg.data[0].numpy()
+        counts.add(truth, result.pred_sem_seg.data[0].cpu().numpy())
+    return counts
