@@ -25,7 +25,7 @@ def outline(grey: np.ndarray) -> np.ndarray:
     smooth = cv2.GaussianBlur(small, (0, 0), 1)
     edges = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
     strongest = np.partition(edges.ravel(), int(edges.size * 0.995))[int(edges.size * 0.995)]
-    return np.minimum(edges, strongest)
+    return np.asarray(np.minimum(edges, strongest))
 
 
 def find_shift(reference: np.ndarray, found: np.ndarray) -> tuple[float, float, float]:

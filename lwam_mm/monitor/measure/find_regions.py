@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from lwam_mm.monitor.measure.background import Background
 from lwam_mm.monitor.measure.parts import PartMap
 from lwam_mm.monitor.measure.plate import Plate
 from lwam_mm.monitor.measure.region import Region
@@ -21,6 +22,7 @@ def find_regions(
     probabilities: np.ndarray | None = None,
     plate: Plate | None = None,
     parts: PartMap | None = None,
+    background: Background | None = None,
     least_px: int = 1,
 ) -> list[Region]:
     """Find the regions of every class but the first, which is the background.
@@ -32,6 +34,8 @@ def find_regions(
         probabilities: float32 of shape (C, H, W), 0..1.
         plate: Where the pixels are on the plate.
         parts: The layer's parts.
+        background: What stands there since the first layers. Pixels on it and pixels beside it are
+            regions of their own, so that growth is told apart.
         least_px: Smaller regions are noise, and left out.
 
     Returns:
@@ -60,8 +64,15 @@ def find_regions(
         if label == 0 or not occurs[label]:
             continue
         found = cv2.inRange(counted, label, label)
-        probability = None if probabilities is None else probabilities[label]
-        regions += _regions_of(found, name, probability, parts, plate, least_px)
+        details = (None if probabilities is None else probabilities[label], parts, plate, least_px)
+        place = None if background is None else background.place(label)
+        _check_size("the background", place, labels.shape)
+        if place is None:
+            regions += _regions_of(found, name, *details)
+            continue
+        regions += _regions_of(np.where(place, np.uint8(0), found), name, *details)
+        old = _regions_of(np.where(place, found, np.uint8(0)), name, *details)
+        regions += [replace(region, background=True) for region in old]
     return _on_plate(regions, plate)
 
 
@@ -75,6 +86,8 @@ def _regions_of(
 ) -> list[Region]:
     # Outside of the class's bounding box there is nothing to number.
     left, top, width, height = cv2.boundingRect(found)
+    if width == 0:  # OpenCV ends the process if it is to number the regions of nothing
+        return []
     window = (slice(top, top + height), slice(left, left + width))
     count, numbers, stats, centres = cv2.connectedComponentsWithStats(found[window], connectivity=8)
     regions = []
@@ -114,11 +127,11 @@ def _with_pixels(
     if parts is not None and not parts.empty:
         rows, columns = np.nonzero(inside)
         part, distance = parts.nearest(rows + region.y, columns + region.x)
-        mm = None
+        mm = 0.0 if distance == 0 else None
         if plate is not None:
             centre = [(region.centre_x, region.centre_y)]
             mm = distance * math.sqrt(float(plate.mm2_per_px(centre)[0]))
-        region = replace(region, part_id=part, part_distance_mm=mm, over_part=distance == 0)
+        region = replace(region, part_id=part, part_distance_mm=mm)
     return region
 
 

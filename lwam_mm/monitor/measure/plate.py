@@ -31,10 +31,10 @@ class Plate:
     Example:
         >>> corners = [(0, 0), (100, 0), (100, 100), (0, 100)]
         >>> plate = Plate(corners, [(0, 10), (10, 10), (10, 0), (0, 0)])
-        >>> plate.to_mm([(50, 100)]).round(3).tolist()
-        [[5.0, 0.0]]
-        >>> round(plate.mm2_per_px([(50, 50)])[0], 6)
-        0.01
+        >>> plate.to_mm([(50, 20)]).round(3).tolist()
+        [[5.0, 8.0]]
+        >>> plate.mm2_per_px([(50, 50)]).round(6).tolist()
+        [0.01]
     """
 
     def __init__(

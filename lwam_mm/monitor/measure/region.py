@@ -21,11 +21,10 @@ class Region:
         plate_y_mm: Place of the centre on the plate, mm; None without plate coordinates.
         mean_probability: Mean probability of the class over the pixels, 0..1; None if not known.
         part_id: The nearest part; None without a mask of parts, or if it is empty.
-        part_distance_mm: From the region's nearest pixel to that part, 0 if they touch; None if
-            the part or the plate coordinates are not known.
-        over_part: Whether at least one pixel lies on a part.
+        part_distance_mm: From the region's nearest pixel to that part; 0 if it lies on it. Without
+            plate coordinates every other distance is None.
         track_id: The track it belongs to; None before tracking.
-        background: Whether it has stood there, without growth, since the first layers.
+        background: Whether it has stood there since the first layers; see `Background`.
     """
 
     class_name: str
@@ -42,6 +41,10 @@ class Region:
     mean_probability: float | None = None
     part_id: int | None = None
     part_distance_mm: float | None = None
-    over_part: bool = False
     track_id: int | None = None
     background: bool = False
+
+    @property
+    def over_part(self) -> bool:
+        """Whether at least one pixel lies on a part."""
+        return self.part_distance_mm == 0

@@ -25,8 +25,7 @@ class Track:
         max_area_px: Largest area in a layer, px.
         box: Where the next region is looked for.
         areas: The area in each of the last inspected layers, px, 0 where it was not seen.
-        first_area_px: Area in its first layer if it was born as background, px; else 0.
-        background: Whether it has stood there, without growth, since the first layers.
+        background: Whether its regions are background.
         ended: Whether it is no longer followed.
     """
 
@@ -38,7 +37,6 @@ class Track:
     max_area_px: int
     box: Box
     areas: deque[int] = field(default_factory=deque)
-    first_area_px: int = 0
     background: bool = False
     ended: bool = False
 
@@ -53,28 +51,15 @@ class Tracker:
         reach_px: A region belongs to a track if its box, this much wider on each side, meets the
             track's last box.
         memory: A track ends after this many inspected layers without a region.
-        background_layers: A track born in the first so many inspected layers of a build is
-            background.
-        growth: A background track whose area is more than this many times that in the first
-            layers has grown, and is background no more.
 
     Attributes:
         live: The tracks that are followed, by id.
     """
 
-    def __init__(
-        self,
-        reach_px: int = 5,
-        memory: int = 5,
-        background_layers: int = 3,
-        growth: float = 1.5,
-    ) -> None:
+    def __init__(self, reach_px: int = 5, memory: int = 5) -> None:
         self.live: dict[int, Track] = {}
         self._reach = reach_px
         self._memory = memory
-        self._background_layers = background_layers
-        self._growth = growth
-        self._seen = 0
         self._next = 1
 
     def update(self, layer: int, regions: Sequence[Region]) -> tuple[list[Region], list[Track]]:
@@ -85,24 +70,21 @@ class Tracker:
             regions: Its regions.
 
         Returns:
-            The regions in the same order, with track and background set; and the tracks that ended
-            with this layer. Several regions of a layer may belong to one track.
+            The regions in the same order with their tracks, and the tracks that ended with this
+            layer. Several regions of a layer may belong to one track.
         """
-        self._seen += 1
-        learning = self._seen <= self._background_layers
         ids = self._assign(layer, regions)
         members: dict[int, list[Region]] = {}
         for region, track_id in zip(regions, ids, strict=True):
             members.setdefault(track_id, []).append(region)
         ended = []
         for track in list(self.live.values()):
-            self._grow(track, layer, members.get(track.id, []), learning)
-            # A stain that is not found for a while is still the same stain.
-            if not track.background and not any(track.areas):
+            _grow(track, layer, members.get(track.id, []))
+            if not any(track.areas):
                 track.ended = True
                 ended.append(self.live.pop(track.id))
         named = [
-            replace(region, track_id=track_id, background=self.live[track_id].background)
+            replace(region, track_id=track_id)
             for region, track_id in zip(regions, ids, strict=True)
         ]
         return named, ended
@@ -123,16 +105,27 @@ class Tracker:
         ]
 
     def _overlaps(self, regions: Sequence[Region], tracks: Sequence[Track]) -> np.ndarray:
-        """Return the area in which each wider box meets each track's: (regions, tracks), px."""
+        """Return the share that each wider box has in common with each track's, 0..1.
+
+        Shape (regions, tracks). Common area by united area, so that a small region inside of a
+        large box rather follows its own small track.
+        """
         found = np.array([_box(region) for region in regions])[:, None, :]
         found = found + np.array([-1, -1, 1, 1]) * self._reach
         known = np.array([track.box for track in tracks])[None, :, :]
-        size = np.minimum(found[..., 2:], known[..., 2:]) - np.maximum(
-            found[..., :2], known[..., :2]
+        first = np.maximum(found[..., :2], known[..., :2])
+        common = (np.minimum(found[..., 2:], known[..., 2:]) - first).clip(0).prod(axis=-1)
+        sizes = [(boxes[..., 2:] - boxes[..., :2]).prod(axis=-1) for boxes in (found, known)]
+        share: np.ndarray = common / (sizes[0] + sizes[1] - common)
+        # Track names are numbered: comparing text for each pair would take longer than the rest.
+        kinds: dict[tuple[str, bool], int] = {}
+        rows, columns = (
+            np.array(
+                [kinds.setdefault((one.class_name, one.background), len(kinds)) for one in many]
+            )
+            for many in (regions, tracks)
         )
-        meets: np.ndarray = size.clip(0).prod(axis=-1)
-        names = np.array([region.class_name for region in regions])[:, None]
-        return np.where(names == np.array([track.class_name for track in tracks]), meets, 0)
+        return np.where(rows[:, None] == columns[None, :], share, 0.0)
 
     def _birth(self, layer: int, region: Region) -> int:
         track = Track(
@@ -144,31 +137,21 @@ class Tracker:
             max_area_px=0,
             box=_box(region),
             areas=deque(maxlen=self._memory),
-            background=self._seen <= self._background_layers,
+            background=region.background,
         )
         self.live[track.id] = track
         self._next += 1
         return track.id
 
-    def _grow(self, track: Track, layer: int, regions: list[Region], learning: bool) -> None:
-        area = sum(region.area_px for region in regions)
-        track.areas.append(area)
-        if not regions:
-            return
-        box = _union([_box(region) for region in regions])
+
+def _grow(track: Track, layer: int, regions: list[Region]) -> None:
+    area = sum(region.area_px for region in regions)
+    track.areas.append(area)
+    if regions:
         track.layers += 1
         track.last_layer = layer
         track.max_area_px = max(track.max_area_px, area)
-        if track.background and learning:
-            # Growth within the first layers counts as well: the first area is what is compared.
-            track.first_area_px = track.first_area_px or area
-        if track.background and area > self._growth * track.first_area_px:
-            track.background = False
-        # A background's place is that of the first layers, so that it cannot wander.
-        if not track.background:
-            track.box = box
-        elif learning:
-            track.box = _union([track.box, box])
+        track.box = _union([_box(region) for region in regions])
 
 
 def _box(region: Region) -> Box:

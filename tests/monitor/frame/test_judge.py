@@ -77,7 +77,6 @@ def test_a_spoiled_frame_is_refused_and_the_next_one_is_not(frames, kind):
     assert judge.judge(frames[-1]).usable
 
 
-
 def test_a_shift_is_measured_in_pixels_of_the_frame(frames):
     judge = FrameJudge(FrameSettings(shift_px=100))
     for frame in frames[:-1]:
