@@ -188,7 +188,7 @@ def _alarm(rule: Rule, regions: Sequence[Region], layer: int, track_id: int | No
     largest = max(regions, key=lambda region: region.area_px)
     area = f"{sum(region.area_px for region in regions)} px"
     place = f"({largest.centre_x:.0f}, {largest.centre_y:.0f}) px"
-    if largest.area_mm2 is not None:
+    if largest.area_mm2 is not None and largest.plate_x_mm is not None:
         area = f"{sum(region.area_mm2 or 0 for region in regions):.2f} mm²"
         place = f"({largest.plate_x_mm:.1f}, {largest.plate_y_mm:.1f}) mm"
     message = f"{rule.class_name}: {area} at {place}"
