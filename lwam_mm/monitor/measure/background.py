@@ -21,8 +21,8 @@ class Background:
     Example:
         >>> background = Background(layers=1, reach_px=0)
         >>> background.learn(np.array([[0, 1, 1, 0]], np.uint8))
-        >>> background.place(1).astype(int)
-        array([[0, 1, 1, 0]])
+        >>> background.place(1)
+        array([[  0, 255, 255,   0]], dtype=uint8)
         >>> background.place(2) is None
         True
     """
@@ -56,7 +56,7 @@ class Background:
             self._finish()
 
     def place(self, label: int) -> np.ndarray | None:
-        """Return where a class is background, bool (H, W); None where nothing is, or not yet."""
+        """Return where a class is background, uint8 (H, W) of 255 and 0; None if nowhere."""
         return self._places.get(label)
 
     def _finish(self) -> None:
@@ -65,5 +65,5 @@ class Background:
         for label, count in self._counts.items():
             often = (2 * count.astype(np.int32) > self._layers).astype(np.uint8)
             if often.any():
-                self._places[label] = cv2.dilate(often, kernel).astype(bool)
+                self._places[label] = 255 * cv2.dilate(often, kernel)
         self._counts.clear()

@@ -27,20 +27,23 @@ class PartNumbers:
         Returns:
             int32 of shape (H, W): the part's number, 1 or more, or 0.
         """
-        values = np.flatnonzero(np.bincount(mask.ravel())) if mask.size else np.empty(0, np.int64)
-        if np.count_nonzero(values) > 1:
+        values = mask[mask > 0]
+        if len(values) and (values != values[0]).any():
             return mask.astype(np.int32)
         count, found = cv2.connectedComponents((mask > 0).astype(np.uint8), connectivity=8)
         names = np.zeros(count, np.int32)
         last = self._last
-        if last is not None and last.shape == found.shape:
-            both = (found > 0) & (last > 0)
-            pairs, pixels = np.unique(
-                np.stack([found[both], last[both]]), axis=1, return_counts=True
-            )
+        if last is not None and last.shape == found.shape and self._next > 1:
+            pairs = np.bincount(
+                (found * np.int64(self._next) + last).ravel(), minlength=count * self._next
+            ).reshape(count, self._next)
+            pairs[0] = pairs[:, 0] = 0
             taken: set[int] = set()
-            for index in np.argsort(-pixels, kind="stable"):
-                part, name = int(pairs[0, index]), int(pairs[1, index])
+            # The largest common areas first.
+            for index in np.argsort(-pairs, axis=None, kind="stable"):
+                part, name = divmod(int(index), self._next)
+                if not pairs[part, name]:
+                    break
                 if not names[part] and name not in taken:
                     names[part] = name
                     taken.add(name)
@@ -62,7 +65,7 @@ class PartMap:
 
     Attributes:
         parts: The same.
-        distance_px: float32 of shape (H, W): to the nearest part's pixel, 0 on a part.
+        empty: Whether there is none.
     """
 
     def __init__(self, parts: np.ndarray) -> None:
@@ -74,25 +77,49 @@ class PartMap:
         self.parts = parts
         self.empty = not parts.any()
         free = (parts == 0).astype(np.uint8)
-        self.distance_px, self._nearest = cv2.distanceTransformWithLabels(
-            free, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        on_part = free == 0
-        # OpenCV numbers the parts' pixels as it likes: keep, for each number, the part.
-        self._part_of = np.zeros(int(self._nearest.max()) + 1, np.int64)
-        self._part_of[self._nearest[on_part]] = parts[on_part]
+        self._free = free
+        self._distances: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
-    def nearest(self, rows: np.ndarray, columns: np.ndarray) -> tuple[int, float]:
-        """Return the part nearest to these pixels, and its distance in px.
+    def _measure(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return each pixel's distance to a part, that part's pixel's number, and its part.
+
+        Made when it is needed first: most layers have no region beside a part.
+        """
+        if self._distances is None:
+            distances, nearest = cv2.distanceTransformWithLabels(
+                self._free, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+            )
+            on_part = self._free == 0
+            # OpenCV numbers the parts' pixels as it likes: keep, for each number, the part.
+            part_of = np.zeros(int(nearest.max()) + 1, np.int64)
+            part_of[nearest[on_part]] = self.parts[on_part]
+            self._distances = distances, nearest, part_of
+        return self._distances
+
+    def nearest(
+        self, window: tuple[slice, slice], inside: np.ndarray
+    ) -> tuple[int | None, float | None]:
+        """Return the part nearest to a region, and its distance in px.
 
         On parts, the one with most of the pixels counts.
+
+        Args:
+            window: The region's bounding box, rows and columns.
+            inside: bool of the box's shape: the region's pixels.
+
+        Returns:
+            The part and the distance; None for both if there is no part.
         """
-        inside = self.parts[rows, columns]
-        inside = inside[inside > 0]
-        if len(inside):
-            names, counts = np.unique(inside, return_counts=True)
+        if self.empty:
+            return None, None
+        on = self.parts[window][inside]
+        on = on[on > 0]
+        if len(on):
+            if (on == on[0]).all():
+                return int(on[0]), 0.0
+            names, counts = np.unique(on, return_counts=True)
             return int(names[counts.argmax()]), 0.0
-        distances = self.distance_px[rows, columns]
-        best = int(distances.argmin())
-        nearest = self._nearest[rows[best], columns[best]]
-        return int(self._part_of[nearest]), float(distances[best])
+        distances, nearest, part_of = self._measure()
+        within = np.where(inside, distances[window], np.float32(np.inf))
+        best = int(within.argmin())
+        return int(part_of[nearest[window].flat[best]]), float(within.flat[best])

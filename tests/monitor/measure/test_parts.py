@@ -47,7 +47,7 @@ def test_the_nearest_part_and_its_distance_are_those_of_a_search():
     known = np.argwhere(parts > 0)
     for y, x in draw.integers(0, 60, (50, 2)):
         distances = np.hypot(*(known - (y, x)).T)
-        part, distance = found.nearest(np.array([y]), np.array([x]))
+        part, distance = found.nearest((slice(y, y + 1), slice(x, x + 1)), np.ones((1, 1), bool))
         assert distance == pytest.approx(distances.min(), rel=0.03, abs=0.01)
         nearest = known[distances <= distances.min() * 1.05 + 0.01]
         assert part in parts[tuple(nearest.T)]
@@ -55,7 +55,11 @@ def test_the_nearest_part_and_its_distance_are_those_of_a_search():
 
 def test_a_region_on_a_part_is_at_no_distance():
     parts = np.array([[0, 0, 3, 3, 4]], np.int32)
-    assert PartMap(parts).nearest(np.zeros(4, int), np.array([1, 2, 3, 4])) == (3, 0.0)
+    window = (slice(0, 1), slice(1, 5))
+    assert PartMap(parts).nearest(window, np.ones((1, 4), bool)) == (3, 0.0)
+    # Only the region's own pixels count, not those of its box.
+    assert PartMap(parts).nearest(window, np.array([[True, False, False, False]])) == (3, 1.0)
+    assert PartMap(0 * parts).nearest(window, np.ones((1, 4), bool)) == (None, None)
 
 
 def test_a_mask_that_is_no_mask_is_refused():
