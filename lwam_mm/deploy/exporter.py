@@ -62,6 +62,7 @@ from lwam_mm.deploy.receptive_field import tile_halo
 from lwam_mm.models.input_size import STRIDE
 from lwam_mm.models.output_classes import check_output_classes
 from lwam_mm.models.reparam.fold import reparameterize
+from lwam_mm.models.shipped_checkpoints import checkpoint_file
 from lwam_mm.models.training_record import TrainingRecord, check_training_record
 from lwam_mm.quantization.calibration import calibration_images
 from lwam_mm.runtime import Bundle, InputSpec, Manifest, OutputSpec, Predictor, write_bundle
@@ -92,7 +93,7 @@ class Exporter:
         folder: Path,
         classes: Sequence[str] | None = None,
     ) -> None:
-        self.config, self.checkpoint = config, Path(checkpoint)
+        self.config, self.checkpoint = config, checkpoint_file(checkpoint)
         self.deploy_config, self.size = deploy_config, model_size(deploy_config)
         self.folder, self._classes = folder, classes
 

@@ -22,17 +22,24 @@ def shipped_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.pth"))
 
 
-@CheckpointLoader.register_scheme(prefixes=SCHEME, force=True)
-def load_from_lwam_mm(name: str, map_location: Any = None) -> Any:
-    """Load a checkpoint by ``lwam_mm::NAME``, for example in a config's ``load_from``.
+def checkpoint_file(checkpoint: str | Path) -> Path:
+    """Return the file of a checkpoint, which is a path or ``lwam_mm::NAME``.
 
     Raises:
-        UnknownCheckpointError: There is none of this name.
+        UnknownCheckpointError: The package has no checkpoint of this name.
     """
-    path = FOLDER / f"{name.removeprefix(SCHEME)}.pth"
-    if path.stem not in shipped_names():
+    if not str(checkpoint).startswith(SCHEME):
+        return Path(checkpoint)
+    name = str(checkpoint).removeprefix(SCHEME)
+    if name not in shipped_names():
         raise UnknownCheckpointError(
-            f"{name}: no such checkpoint comes with lwam_mm; there are "
+            f"{checkpoint}: no such checkpoint comes with lwam_mm; there are "
             f"{', '.join(SCHEME + known for known in shipped_names())}"
         )
-    return CheckpointLoader.load_checkpoint(str(path), map_location)
+    return FOLDER / f"{name}.pth"
+
+
+@CheckpointLoader.register_scheme(prefixes=SCHEME, force=True)
+def load_from_lwam_mm(name: str, map_location: Any = None) -> Any:
+    """Load a checkpoint by ``lwam_mm::NAME``, for example in a config's ``load_from``."""
+    return CheckpointLoader.load_checkpoint(str(checkpoint_file(name)), map_location)
