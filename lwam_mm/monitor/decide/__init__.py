@@ -1,0 +1,1 @@
+"""Turns regions into verdicts and alarms, by rules that can be replayed."""

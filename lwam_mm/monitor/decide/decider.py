@@ -1,0 +1,204 @@
+"""Decides about the layers of a build, one after the other."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from lwam_mm.monitor.decide.camera import CameraAlarms
+from lwam_mm.monitor.decide.decision import Alarm, Decision, SeenLayer, Severity, Verdict
+from lwam_mm.monitor.decide.policy import Policy, Rule
+from lwam_mm.monitor.measure.region import Region
+from lwam_mm.monitor.measure.tracks import Tracker
+
+_WORST: tuple[Verdict, ...] = ("ok", "minor", "critical")
+
+
+@dataclass
+class _Watch:
+    """One rule at one place: its last layers, and the alarm if one is open."""
+
+    evidence: deque[bool]
+    alarm: Alarm | None = None
+    quiet: int = 0
+
+
+@dataclass
+class _Changes:
+    raised: list[Alarm] = field(default_factory=list)
+    ended: list[Alarm] = field(default_factory=list)
+
+
+class Decider:
+    """Turns the layers of one build and step into verdicts and alarms.
+
+    The result depends on the policy and on the layers it was given, in their order, and on nothing
+    else: given the recorded layers again, it is where it was. Memory grows with what is followed
+    now, not with the layers.
+
+    Args:
+        policy: The rules.
+        recorded: Layers that were decided before, in the order of their recording.
+
+    Example:
+        >>> decider = Decider(Policy((Rule("Super", "critical", least_area_px=9),)))
+        >>> clean = [SeenLayer(number, ()) for number in range(3)]
+        >>> [decider.decide(layer).verdict for layer in clean]
+        ['ok', 'ok', 'ok']
+        >>> region = Region("Super", 12, x=5, y=5, width=4, height=3, centre_x=6.5, centre_y=6)
+        >>> decision = decider.decide(SeenLayer(3, (region,)))
+        >>> decision.verdict, decision.raised[0].message
+        ('critical', 'Super: 12 px at (6, 6) px')
+    """
+
+    def __init__(self, policy: Policy, recorded: Iterable[SeenLayer] = ()) -> None:
+        self._policy = policy
+        self._tracker = Tracker(policy.reach_px, policy.memory)
+        self._camera = CameraAlarms(policy.camera_layers, policy.camera_severity)
+        self._watches: dict[tuple[int, Rule], _Watch] = {}
+        self._last: int | None = None
+        self._inspected = 0
+        for layer in recorded:
+            self.decide(layer)
+
+    @property
+    def open_alarms(self) -> tuple[Alarm, ...]:
+        """The alarms that are open now."""
+        defects = (watch.alarm for watch in self._watches.values() if watch.alarm is not None)
+        return (*defects, *self._camera.open_alarms)
+
+    def decide(self, layer: SeenLayer) -> Decision:
+        """Decide about the next layer.
+
+        A layer whose number is not above all before it came late. It gets a verdict, from itself
+        alone, and alarms that need no other layer; what is followed through the layers stays as it
+        is.
+
+        Returns:
+            The decision.
+        """
+        late = self._last is not None and layer.number <= self._last
+        if late:
+            return self._decide_late(layer)
+        self._last = layer.number
+        raised, ended = self._camera.update(layer.number, layer.health)
+        if layer.regions is None or not layer.health.usable:
+            return _not_inspected(layer, raised, ended)
+        self._inspected += 1
+        regions, over = self._tracker.update(layer.number, layer.regions)
+        changes = _Changes(raised, ended)
+        members: dict[int, list[Region]] = {}
+        for region in regions:
+            if region.track_id is not None:
+                members.setdefault(region.track_id, []).append(region)
+        worst = 0
+        for track_id in [*self._tracker.live, *(track.id for track in over)]:
+            found = members.get(track_id, [])
+            for rule in self._policy.rules:
+                severity = self._apply(rule, track_id, found, layer.number, changes)
+                worst = max(worst, _WORST.index(severity))
+        for track in over:
+            for rule in self._policy.rules:
+                self._watches.pop((track.id, rule), None)
+        touched = [self._tracker.live[track_id] for track_id in members]
+        return Decision(
+            layer.number,
+            _WORST[worst],
+            regions=tuple(regions),
+            raised=tuple(changes.raised),
+            ended=tuple(changes.ended),
+            tracks=tuple(replace(track, areas=track.areas.copy()) for track in [*touched, *over]),
+        )
+
+    def _apply(
+        self, rule: Rule, track_id: int, regions: list[Region], layer: int, changes: _Changes
+    ) -> Verdict:
+        """Update one rule at one place; return what it makes of this layer."""
+        counted = [
+            region
+            for region in regions
+            if region.class_name == rule.class_name and not region.background
+        ]
+        key = (track_id, rule)
+        watch = self._watches.get(key)
+        if watch is None:
+            if not counted:
+                return "ok"
+            watch = self._watches[key] = _Watch(deque(maxlen=rule.of))
+        watch.evidence.append(_is_evidence(rule, counted))
+        if watch.alarm is None:
+            if not (watch.evidence[-1] and sum(watch.evidence) >= rule.layers):
+                return "ok"
+            if self._inspected <= self._policy.background_layers:
+                return "minor"
+            watch.alarm = _alarm(rule, counted, layer, track_id)
+            watch.quiet = 0
+            changes.raised.append(watch.alarm)
+            return rule.severity
+        if _is_evidence(rule, counted, rule.end_share):
+            watch.quiet = 0
+            return rule.severity
+        watch.quiet += 1
+        if watch.quiet >= rule.end_after:
+            changes.ended.append(replace(watch.alarm, ended_layer=layer))
+            watch.alarm = None
+            # What ended an alarm cannot begin the next.
+            watch.evidence.clear()
+        return "ok"
+
+    def _decide_late(self, layer: SeenLayer) -> Decision:
+        if layer.regions is None or not layer.health.usable:
+            return _not_inspected(layer, [], [])
+        regions = [replace(region, track_id=None) for region in layer.regions]
+        raised, worst = [], 0
+        for region in regions:
+            for rule in self._policy.rules:
+                if region.background or region.class_name != rule.class_name:
+                    continue
+                if not _is_evidence(rule, [region]):
+                    continue
+                # A rule over several layers is not met, but not refuted either.
+                severity: Severity = rule.severity if rule.layers == 1 else "minor"
+                worst = max(worst, _WORST.index(severity))
+                if rule.layers == 1:
+                    alarm = _alarm(rule, [region], layer.number, None)
+                    raised.append(replace(alarm, ended_layer=layer.number))
+        return Decision(layer.number, _WORST[worst], regions=tuple(regions), raised=tuple(raised))
+
+
+def _is_evidence(rule: Rule, regions: Sequence[Region], share: float = 1.0) -> bool:
+    probable = [
+        region
+        for region in regions
+        if region.mean_probability is None or region.mean_probability >= rule.least_probability
+    ]
+    if not probable:
+        return False
+    weights = [rule.over_part if region.over_part else 1.0 for region in probable]
+    px = sum(weight * region.area_px for weight, region in zip(weights, probable, strict=True))
+    if px < share * rule.least_area_px:
+        return False
+    areas = [region.area_mm2 for region in probable]
+    if rule.least_area_mm2 is None or None in areas:
+        return True
+    mm2 = sum(weight * (area or 0) for weight, area in zip(weights, areas, strict=True))
+    return mm2 >= share * rule.least_area_mm2
+
+
+def _alarm(rule: Rule, regions: Sequence[Region], layer: int, track_id: int | None) -> Alarm:
+    largest = max(regions, key=lambda region: region.area_px)
+    area = f"{sum(region.area_px for region in regions)} px"
+    place = f"({largest.centre_x:.0f}, {largest.centre_y:.0f}) px"
+    if largest.area_mm2 is not None and largest.plate_x_mm is not None:
+        area = f"{sum(region.area_mm2 or 0 for region in regions):.2f} mm²"
+        place = f"({largest.plate_x_mm:.1f}, {largest.plate_y_mm:.1f}) mm"
+    message = f"{rule.class_name}: {area} at {place}"
+    if largest.over_part:
+        message += f" on part {largest.part_id}"
+    if rule.of > 1:
+        message += f", in {rule.layers} of the last {rule.of} layers"
+    return Alarm("defect", rule.severity, message, layer, rule.class_name, track_id)
+
+
+def _not_inspected(layer: SeenLayer, raised: list[Alarm], ended: list[Alarm]) -> Decision:
+    reason = layer.health.reason or layer.reason or "the reason is not recorded"
+    return Decision(layer.number, "not_inspected", reason, raised=tuple(raised), ended=tuple(ended))

@@ -1,0 +1,1 @@
+"""Turns a predicted mask into regions with a size, a place and a past."""

@@ -1,0 +1,182 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from seen_layers import seen, spot
+
+from lwam_mm.monitor.decide.decider import Decider
+from lwam_mm.monitor.decide.decision import SeenLayer
+from lwam_mm.monitor.decide.policy import Policy, Rule
+from lwam_mm.monitor.frame.health import FrameHealth
+
+
+def policy(*rules, **more):
+    return Policy(rules, **{"background_layers": 0, **more})
+
+
+SUPER = Rule("Super", "critical", least_area_px=50, layers=2, of=3, end_after=2)
+
+
+def verdicts(rules, layers):
+    decider = Decider(rules)
+    return [decider.decide(layer) for layer in layers]
+
+
+def test_an_alarm_needs_k_of_the_last_n_layers_at_the_same_place():
+    big, small = spot(60), spot(10)
+    found = verdicts(policy(SUPER), seen(big, small, (), big, small, big))
+    assert [d.verdict for d in found] == ["ok", "ok", "ok", "ok", "ok", "critical"]
+    elsewhere = verdicts(policy(SUPER), seen(big, spot(60, x=400), spot(60, x=700)))
+    assert [d.verdict for d in elsewhere] == ["ok"] * 3
+    (alarm,) = found[-1].raised
+    assert (alarm.kind, alarm.severity, alarm.class_name) == ("defect", "critical", "Super")
+    assert alarm.message == "Super: 60 px at (105, 105) px, in 2 of the last 3 layers"
+
+
+def test_an_alarm_ends_by_hysteresis_and_is_raised_once():
+    big, half, small = spot(60), spot(26), spot(20)
+    layers = seen(big, big, half, small, half, small, small, big, big)
+    found = verdicts(policy(SUPER), layers)
+    assert [d.layer for d in found if d.raised] == [2, 9]
+    (ended,) = [alarm for d in found for alarm in d.ended]
+    assert (ended.raised_layer, ended.ended_layer) == (2, 7)
+    assert [d.verdict for d in found[2:7]] == ["critical", "ok", "critical", "ok", "ok"]
+
+
+def test_a_layer_that_was_not_inspected_is_neither_evidence_nor_clean():
+    big = spot(60)
+    found = verdicts(policy(SUPER), seen(big, None, None, None, big, None, None, None))
+    assert [d.layer for d in found if d.raised] == [5]
+    assert not any(d.ended for d in found)
+    assert found[1].verdict == "not_inspected"
+    assert found[1].reason
+
+
+def test_a_missed_deadline_is_a_reason_but_no_fault_of_the_camera():
+    late = SeenLayer(1, None, reason="no answer within 8 s")
+    (decision,) = verdicts(policy(SUPER), [late])
+    assert (decision.verdict, decision.reason, decision.raised) == (
+        "not_inspected",
+        "no answer within 8 s",
+        (),
+    )
+
+
+def test_regions_of_an_unusable_frame_are_not_believed():
+    layer = SeenLayer(1, (spot(999),), FrameHealth(False, "the frame is dark"))
+    rule = Rule("Super", "critical")
+    (decision,) = verdicts(policy(rule, camera_severity="critical"), [layer])
+    assert decision.verdict == "not_inspected"
+    assert decision.reason == "the frame is dark"
+    assert [(a.kind, a.severity) for a in decision.raised] == [("camera", "critical")]
+
+
+def test_area_probability_and_parts_count_as_the_rule_says():
+    def met(rule, *regions):
+        (decision,) = verdicts(policy(rule), seen(regions))
+        return bool(decision.raised)
+
+    rule = Rule("Super", least_area_px=50, least_area_mm2=2, least_probability=0.7, over_part=2)
+    assert met(rule, spot(50, area_mm2=2.0, mean_probability=0.7))
+    assert not met(rule, spot(49, area_mm2=2.0, mean_probability=0.7))
+    assert not met(rule, spot(50, area_mm2=1.9, mean_probability=0.7))
+    assert not met(rule, spot(50, area_mm2=2.0, mean_probability=0.69))
+    assert met(rule, spot(25, area_mm2=1.0, mean_probability=0.7, part_distance_mm=0.0))
+    assert not met(rule, spot(25, area_mm2=1.0, mean_probability=0.7, part_distance_mm=0.1))
+    assert met(rule, spot(50))  # what is not known keeps nothing quiet
+    assert not met(rule, spot(500, name="Streaking"))
+    assert not met(rule, spot(500, background=True))
+
+
+def test_parts_of_one_place_add_up():
+    rule = Rule("Super", least_area_px=50)
+    found = verdicts(policy(rule), seen(spot(40), (spot(30), spot(30, x=104))))
+    assert [d.verdict for d in found] == ["ok", "minor"]
+
+
+def test_minor_and_critical_rules_of_a_class_are_both_followed():
+    rules = policy(Rule("Super", "minor", 10), Rule("Super", "critical", 100))
+    found = verdicts(rules, seen(spot(20), spot(200), spot(20)))
+    assert [d.verdict for d in found] == ["minor", "critical", "minor"]
+    assert [a.severity for d in found for a in d.raised] == ["minor", "critical"]
+
+
+def test_while_the_background_is_learned_alarms_wait():
+    rules = policy(Rule("Super", "critical", 10), background_layers=2)
+    defect = verdicts(rules, seen(spot(20), spot(20), spot(20)))
+    assert [d.verdict for d in defect] == ["minor", "minor", "critical"]
+    stain = replace(spot(20), background=True)
+    found = verdicts(rules, seen(spot(20), spot(20), stain, stain))
+    assert [d.verdict for d in found] == ["minor", "minor", "ok", "ok"]
+    assert not any(d.raised for d in found)
+
+
+def test_a_late_layer_is_judged_by_itself_and_disturbs_nothing():
+    rules = policy(SUPER, Rule("Streaking", "critical", 10))
+    layers = seen(spot(60), (), spot(60), ())
+    late = SeenLayer(2, (spot(60), spot(20, name="Streaking")))
+    decider, plain = Decider(rules), Decider(rules)
+    for layer in layers:
+        assert decider.decide(layer) == plain.decide(layer)
+        if layer.number == 2:
+            decision = decider.decide(late)
+            assert decision.verdict == "critical"
+            (alarm,) = decision.raised
+            assert (alarm.class_name, alarm.ended_layer, alarm.track_id) == ("Streaking", 2, None)
+            assert [region.track_id for region in decision.regions] == [None, None]
+    (decision,) = verdicts(policy(SUPER), seen(()))
+    assert Decider(policy(SUPER), seen((), ())).decide(SeenLayer(1, (spot(60),))).verdict == "minor"
+
+
+def test_tracks_tell_their_state_after_the_layer():
+    found = verdicts(policy(SUPER), seen(spot(60), spot(70), (), (), ()))
+    assert [(t.id, t.layers, t.max_area_px, t.ended) for d in found for t in d.tracks] == [
+        (1, 1, 60, False),
+        (1, 2, 70, False),
+        (1, 2, 70, True),
+    ]
+
+
+REGION = st.builds(spot, st.integers(1, 100), st.sampled_from([100, 108, 300]), st.just(100))
+LAYER = st.one_of(st.none(), st.lists(REGION, max_size=3).map(tuple))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(LAYER, st.integers(0, 3)), max_size=14), st.integers(0, 14))
+def test_a_decider_that_starts_again_from_the_record_goes_on_as_before(layers, cut):
+    rules = policy(
+        Rule("Super", "minor", 20),
+        Rule("Super", "critical", 50, layers=2, of=3),
+        background_layers=2,
+    )
+    # Some layers come late: their number was passed already.
+    numbered = [SeenLayer(2 * at - 3 * (back == 3), one) for at, (one, back) in enumerate(layers)]
+    whole = Decider(rules)
+    decisions = [whole.decide(layer) for layer in numbered]
+    # The record holds the regions as they were decided.
+    recorded = [
+        replace(layer, regions=None if layer.regions is None else decision.regions)
+        for layer, decision in zip(numbered[:cut], decisions, strict=False)
+    ]
+    again = Decider(rules, recorded)
+    assert [again.decide(layer) for layer in numbered[cut:]] == decisions[cut:]
+    assert again.open_alarms == whole.open_alarms
+    raised = [alarm for d in decisions for alarm in d.raised if alarm.ended_layer is None]
+    ended = [replace(alarm, ended_layer=None) for d in decisions for alarm in d.ended]
+    assert sorted(map(repr, raised)) == sorted(map(repr, [*ended, *whole.open_alarms]))
+
+
+def test_memory_does_not_grow_with_the_layers():
+    decider = Decider(policy(SUPER))
+    for number in range(2000):
+        decider.decide(SeenLayer(number, (spot(60, x=20 * (number % 50)), spot(60, x=5000))))
+    assert len(decider._watches) < 60
+    assert len(decider._tracker.live) < 60
+
+
+@pytest.mark.parametrize("verdict", ["ok", "minor"])
+def test_no_rule_no_alarm_but_a_verdict(verdict):
+    rules = () if verdict == "ok" else (Rule("Super"),)
+    (decision,) = verdicts(policy(*rules), seen(spot(60)))
+    assert decision.verdict == verdict
