@@ -13,10 +13,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A file whose size and time have stood still.
+    r"""A file whose size and time have stood still.
 
     Attributes:
-        name: Path below the watched folder, with "/" between folders.
+        name: Path below the watched folder, with "/" between folders; what is no UTF-8 in it is
+            written as in ``\xff``.
         path: The file.
         size: Bytes.
         mtime_ns: Time of its last change, ns since 1970.
@@ -74,7 +75,7 @@ class FolderPoll:
             The complete files, also those that were returned before and are not done with.
         """
         try:
-            seen = {name: stat for name, stat in self._scan(self.folder, "")}
+            seen = {_printable(name): (name, stat) for name, stat in self._scan(self.folder, "")}
         except OSError as error:
             self.away = f"{self.folder} cannot be read: {error.strerror or error}"
             self._first = True
@@ -82,7 +83,7 @@ class FolderPoll:
         self.away = None
         found = []
         waiting = {}
-        for name, stat in seen.items():
+        for name, (real_name, stat) in seen.items():
             size, mtime_ns = stat.st_size, stat.st_mtime_ns
             if self._done.get(name) == (size, mtime_ns):
                 continue
@@ -94,7 +95,7 @@ class FolderPoll:
                 waiting[name] = before
             if waiting[name].polls >= self._stable_polls:
                 backlog = waiting[name].backlog
-                found.append(FoundFile(name, self.folder / name, size, mtime_ns, backlog))
+                found.append(FoundFile(name, self.folder / real_name, size, mtime_ns, backlog))
         self._waiting = waiting
         self._first = False
         return found
@@ -118,6 +119,10 @@ class FolderPoll:
                             yield from self._scan(folder / entry.name, name + "/")
                     elif entry.is_file():
                         # Not entry.stat(): on Windows it may be older than the file.
-                        yield name, os.stat(entry.path)
+                        yield name, Path(entry.path).stat()
                 except FileNotFoundError:
                     continue  # it went while we looked
+
+
+def _printable(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
