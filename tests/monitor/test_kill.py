@@ -25,7 +25,7 @@ def contents(folder):
     with record.reading() as session:
         for mapper in Base.registry.mappers:
             table = mapper.class_
-            names = [name for name in inspect(table).columns.keys() if name not in VARYING]
+            names = [column.key for column in mapper.columns if column.key not in VARYING]
             found[table.__tablename__] = [
                 [getattr(row, name) for name in names]
                 for row in session.scalars(select(table).order_by(*inspect(table).primary_key))

@@ -134,6 +134,8 @@ def _explain(error: ValidationError) -> str:
             found.append(f"{key} is no setting: correct its spelling or remove it")
         elif problem["type"] == "missing":
             found.append(f"{key} is missing: add it")
+        elif problem["type"] == "value_error":  # our own words
+            found.append(f"{key}: {problem['ctx']['error']}")
         else:
             found.append(f"{key} is {problem['input']!r:.80}: {problem['msg']}: correct it")
     return "; ".join(found)

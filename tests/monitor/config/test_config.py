@@ -49,7 +49,7 @@ def test_paths_are_relative_to_the_config(tmp_path):
         ("[0-9]+)", "[0-9]+", "no regular expression"),
         ("background_layers = 2", "background = 2", "policy.background is no setting"),
         ("least_area_px = 20", "least_area = 20", "least_area is no setting"),
-        ("least_area_px = 20", "least_area_px = -1", "least_area_px is -1: give 0 or more"),
+        ("least_area_px = 20", "least_area_px = -1", "least_area_px is -1.0: give 0 or more"),
         ("[policy]", "[frame]\nbrightness = 0.5\n[policy]", "brightness is 0.5"),
         ("[policy]", "[measure]\nimage_points = [[0, 0]]\n[policy]", "give four or more pairs"),
         ("[model]", "[model", "is no TOML"),
@@ -62,7 +62,7 @@ def test_a_wrong_setting_is_named_with_its_remedy(old, new, found):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(ConfigError, match="monitor.toml cannot be read"):
+    with pytest.raises(ConfigError, match=r"monitor[.]toml cannot be read"):
         read_config(tmp_path / "monitor.toml")
 
 
