@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 
 import cv2
@@ -171,3 +173,19 @@ def test_a_layer_that_cannot_be_recorded_leaves_no_trace(place, new_monitor):
     assert "no space left" in monitor.trouble
     assert [layer.number for layer in rows(monitor, Layer)] == [1]
     assert [row.path for row in rows(monitor, Arrival)] == ["B_1.png"]
+
+
+def test_neither_torch_nor_openmmlab_is_imported(repository):
+    code = (
+        "import sys, pkgutil, importlib, lwam_mm.monitor as monitor\n"
+        "for found in pkgutil.walk_packages(monitor.__path__, 'lwam_mm.monitor.'):\n"
+        "    if '.migrations' not in found.name:\n"
+        "        importlib.import_module(found.name)\n"
+        "heavy = {'torch', 'torchvision', 'mmengine', 'mmcv', 'mmseg', 'mmrazor', 'mmdeploy'}\n"
+        "assert 'lwam_mm.monitor.loop' in sys.modules\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
