@@ -43,13 +43,13 @@ def install(repository, tmp_path):
 
 def test_mmcv_lite_where_there_is_no_mmcv(install):
     calls = install(mmcv=False)
-    assert any(call.endswith("-e .[train,lite,deploy,dev]") for call in calls)
+    assert any(call.endswith("-e .[train,lite,deploy,monitor,dev]") for call in calls)
     assert all("-c requirements/constraints.txt" in call for call in calls)
 
 
 def test_an_mmcv_that_is_there_is_not_overwritten(install):
     calls = install(mmcv=True)
-    assert any(call.endswith("-e .[train,deploy,dev]") for call in calls)
+    assert any(call.endswith("-e .[train,deploy,monitor,dev]") for call in calls)
     assert not any("lite" in call for call in calls)
 
 

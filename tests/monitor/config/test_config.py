@@ -61,6 +61,13 @@ def test_a_wrong_setting_is_named_with_its_remedy(old, new, found):
         parse_config(CONFIG.replace(old, new), FILE)
 
 
+def test_the_example(repository):
+    config, _ = read_config(repository / "configs" / "monitor" / "powder_bed.toml")
+    name = config.watch.name_pattern().read("B1/B0002a.jpg")
+    assert (name.build, name.number, name.step) == ("B1", 2, "exposed")
+    assert config.measure.plate().to_mm([(60, 40)]).round(6).tolist() == [[0, 250]]
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ConfigError, match=r"monitor[.]toml cannot be read"):
         read_config(tmp_path / "monitor.toml")
