@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,15 +20,14 @@ from lwam_mm.monitor.measure.background import Background
 from lwam_mm.monitor.measure.find_regions import find_regions
 from lwam_mm.monitor.measure.parts import PartMap, PartNumbers
 from lwam_mm.monitor.measure.region import Region
-from lwam_mm.monitor.record.tables import Layer
-from lwam_mm.monitor.record.tables import Region as RegionRow
+from lwam_mm.monitor.record.recorded_layers import recorded_layers
+from lwam_mm.monitor.record.tables import Build, Layer
 from lwam_mm.monitor.watch.read_frame import read_frame
 from lwam_mm.runtime import ImageError, Predictor, read_image
 from lwam_mm.utils.errors import ConfigError
 
 # After a restart so many of the last frames are judged again; older ones hardly matter.
 _JUDGED_AGAIN = 100
-_REGION_FIELDS = tuple(name for name in Region.__dataclass_fields__ if name != "track_id")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ class Inspector:
         config: The config.
         predictor: The bundle.
         session: Reads what was recorded of the build; everything is then as it was.
-        build_id: The build.
+        build: The build.
         step: Which step of the layers.
     """
 
@@ -62,7 +61,7 @@ class Inspector:
         config: MonitorConfig,
         predictor: Predictor,
         session: Session,
-        build_id: int,
+        build: Build,
         step: str,
     ) -> None:
         self._config, self._predictor = config, predictor
@@ -73,7 +72,7 @@ class Inspector:
         self._numbers = PartNumbers()
         layers = session.scalars(
             select(Layer)
-            .where(Layer.build_id == build_id, Layer.step == step, Layer.state != "missing")
+            .where(Layer.build_id == build.id, Layer.step == step, Layer.state != "missing")
             .order_by(Layer.id)
         ).all()
         self._judge_again(layers)
@@ -82,7 +81,7 @@ class Inspector:
             labels = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
             if labels is not None:
                 self._background.learn(np.asarray(labels, np.uint8))
-        self._decider = Decider(config.policy, [_seen(session, layer) for layer in layers])
+        self._decider = Decider(config.policy, recorded_layers(session, build.name, step))
 
     def look(self, name: str, pixels: np.ndarray) -> Inspection:
         """Judge a frame, and if it is usable ask the model.
@@ -122,12 +121,12 @@ class Inspector:
             self._background.learn(inspection.labels)
         return decision
 
-    def _judge_again(self, layers: Any) -> None:
-        usable = [layer for layer in layers if layer.health.get("usable")]
+    def _judge_again(self, layers: Sequence[Layer]) -> None:
+        usable = [layer for layer in layers if FrameHealth.from_json(layer.health).usable]
         first = usable[: self._config.frame.first_frames]
         for layer in [*first, *usable[len(first) :][-_JUDGED_AGAIN:]]:
             try:
-                pixels = read_frame(Path(layer.path)).pixels
+                pixels = read_frame(Path(layer.path or "")).pixels
             except ImageError:
                 continue  # moved away since: the others have to do
             self._judge.judge(pixels, self._roi(pixels.shape[:2]))
@@ -153,19 +152,3 @@ class Inspector:
         if folder is None or not (folder / name).is_file():
             return None
         return PartMap(self._numbers.number(read_image(folder / name)[:, :, 0]))
-
-
-def _seen(session: Session, layer: Layer) -> SeenLayer:
-    rows = session.scalars(
-        select(RegionRow).where(RegionRow.layer_id == layer.id).order_by(RegionRow.id)
-    )
-    regions = tuple(Region(**{name: getattr(row, name) for name in _REGION_FIELDS}) for row in rows)
-    health = dict(layer.health)
-    usable, warning = bool(health.pop("usable", True)), health.pop("warning", None)
-    inspected = layer.state == "inspected"
-    return SeenLayer(
-        layer.number,
-        regions if inspected else None,
-        FrameHealth(usable, None if usable else layer.reason, health, warning),
-        None if inspected else layer.reason,
-    )

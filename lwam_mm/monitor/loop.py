@@ -151,7 +151,7 @@ class Monitor:
         key = (name.build, name.step)
         if key not in self._inspectors:
             self._inspectors[key] = Inspector(
-                self._config, self._predictor, session, build.id, name.step
+                self._config, self._predictor, session, build, name.step
             )
         inspector = self._inspectors[key]
         reason = None
@@ -189,7 +189,6 @@ class Monitor:
                 )
             )
         session.flush()
-        health = inspection.health
         mask = None
         if inspection.labels is not None:
             file_name = f"{name.number:06d}_{name.step}_{where.revision}"
@@ -216,7 +215,7 @@ class Monitor:
             recorded_at=now(),
             inference_ms=1000 * (ended - begun),
             total_ms=1000 * (time.monotonic() - started),
-            health={**health.values, "usable": health.usable, "warning": health.warning},
+            health=inspection.health.to_json(),
         )
         session.add(layer)
         session.flush()
