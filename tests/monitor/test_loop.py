@@ -9,8 +9,10 @@ import time
 
 import cv2
 import numpy as np
+import psycopg
 from drawn_layers import CONFIG, write_layer
 from sqlalchemy import event, select, text
+from sqlalchemy.engine import make_url
 
 from lwam_mm.monitor.record.queries import build_status
 from lwam_mm.monitor.record.tables import Alarm, Arrival, Layer, Region
@@ -189,3 +191,27 @@ def test_neither_torch_nor_openmmlab_is_imported(repository):
         [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_database_that_is_away_is_said_and_caught_up(place, new_monitor, new_postgres):
+    url = new_postgres()
+    name = make_url(url).database
+    monitor = new_monitor(url)
+    write_layer(place / "watched" / "B_1.png", 1)
+    monitor.run(once=True)
+
+    with psycopg.connect(url.replace(f"/{name}", "/postgres"), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
+        for number in (2, 3):
+            write_layer(place / "watched" / f"B_{number}.png", number, defect=True)
+        for _ in range(3):
+            monitor.poll()
+        assert "the record cannot be written" in monitor.trouble
+        admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
+    monitor.run(once=True)
+    assert monitor.trouble is None
+    assert [layer.number for layer in rows(monitor, Layer)] == [1, 2, 3]
+    assert len(rows(monitor, Arrival)) == 3
