@@ -9,6 +9,8 @@ from pathlib import Path
 
 from lwam_mm.utils.errors import UserError
 
+STEPS = ("recoated", "exposed")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool.
@@ -32,10 +34,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     status.add_argument("config", type=Path, help="monitor.toml")
     status.add_argument("--json", action="store_true", help="for scripts")
 
+    calibrate = commands.add_parser("calibrate", help="thresholds from recorded good builds")
+    calibrate.add_argument("config", type=Path, help="monitor.toml")
+    calibrate.add_argument("--build", nargs="+", required=True, help="builds without defects")
+    calibrate.add_argument("--step", choices=STEPS, default="recoated", help="default: recoated")
+    calibrate.add_argument("--budget", type=float, default=1.0, help="false alarms a build")
+    calibrate.add_argument("--out", type=Path, required=True, help="file of rules to write")
+
+    replay = commands.add_parser("replay", help="what other rules would have decided differently")
+    replay.add_argument("config", type=Path, help="monitor.toml")
+    replay.add_argument("--build", required=True, help="a recorded build")
+    replay.add_argument("--step", choices=STEPS, default="recoated", help="default: recoated")
+    replay.add_argument("--policy", type=Path, help="file of rules (default: the config's)")
+
     args = parser.parse_args(argv)
     sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return {"init": _init, "run": _run, "status": _status}[args.command](args)
+        return COMMANDS[args.command](args)
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -85,6 +100,47 @@ def _status(args: argparse.Namespace) -> int:
         print(f"{name}: " + ", ".join(f"{count} {what}" for what, count in build.items()))
     return 0
 
+
+def _calibrate(args: argparse.Namespace) -> int:
+    from lwam_mm.monitor.config.config import read_config
+    from lwam_mm.monitor.config.policy_file import write_policy
+    from lwam_mm.monitor.record.recorded_layers import calibrate_recorded
+    from lwam_mm.monitor.record.store import Record
+
+    config, _ = read_config(args.config)
+    with Record(config.record.folder, config.record.database).reading() as session:
+        found = calibrate_recorded(session, args.build, args.step, config.policy, args.budget)
+    write_policy(args.out, found.policy, found.summary())
+    print(found.summary())
+    print(
+        f'wrote {args.out}: replay builds with it, then write policy = "{args.out}" in the config'
+    )
+    return 0
+
+
+def _replay(args: argparse.Namespace) -> int:
+    from lwam_mm.monitor.config.config import read_config
+    from lwam_mm.monitor.config.policy_file import read_policy
+    from lwam_mm.monitor.record.recorded_layers import replay_recorded
+    from lwam_mm.monitor.record.store import Record
+
+    config, _ = read_config(args.config)
+    policy = config.policy if args.policy is None else read_policy(args.policy)
+    with Record(config.record.folder, config.record.database).reading() as session:
+        found = replay_recorded(session, args.build, args.step, policy)
+    for difference in found:
+        print(difference)
+    print(f"{len(found)} layers differ")
+    return 0
+
+
+COMMANDS = {
+    "init": _init,
+    "run": _run,
+    "status": _status,
+    "calibrate": _calibrate,
+    "replay": _replay,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

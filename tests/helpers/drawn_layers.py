@@ -6,6 +6,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
+from tiny_bundle import tiny_manifest, write_tiny_bundle
+
+from lwam_mm.runtime import InputSpec
 
 CONFIG = """
 [watch]
@@ -39,3 +43,13 @@ def draw_layer(number: int, defect: bool = False, size: int = 64) -> np.ndarray:
 def write_layer(path: Path, number: int, defect: bool = False) -> None:
     """Write a drawn layer as PNG."""
     assert cv2.imwrite(str(path), draw_layer(number, defect))
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with the bundle, the config and the watched folder."""
+    spec = InputSpec("image", None, (0, 0, 0), (1, 1, 1), resize="pad")
+    write_tiny_bundle(tmp_path, manifest=tiny_manifest(input=spec))
+    (tmp_path / "watched").mkdir()
+    (tmp_path / "monitor.toml").write_text(CONFIG)
+    return tmp_path

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from drawn_layers import CONFIG
-from tiny_bundle import tiny_manifest, write_tiny_bundle
 
 from lwam_mm.monitor.config.config import read_config
 from lwam_mm.monitor.loop import Monitor
 from lwam_mm.monitor.record.store import Record
-from lwam_mm.runtime import InputSpec, Predictor
-
-
-@pytest.fixture
-def place(tmp_path):
-    """A folder with the bundle, the config and the watched folder."""
-    spec = InputSpec("image", None, (0, 0, 0), (1, 1, 1), resize="pad")
-    write_tiny_bundle(tmp_path, manifest=tiny_manifest(input=spec))
-    (tmp_path / "watched").mkdir()
-    (tmp_path / "monitor.toml").write_text(CONFIG)
-    return tmp_path
+from lwam_mm.runtime import Predictor
 
 
 @pytest.fixture

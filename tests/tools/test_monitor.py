@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from drawn_layers import write_layer
 from tiny_bundle import tiny_manifest, write_tiny_bundle
 
 from lwam_mm.runtime import InputSpec
@@ -70,3 +71,24 @@ def test_a_wrong_config_is_named(tmp_path, monitor):
     assert "monitor.toml: " in run.stderr
     assert "watch.fodler is no setting" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.end_to_end
+def test_rules_are_calibrated_replayed_and_used(place, monitor):
+    for number in range(1, 9):
+        write_layer(place / "watched" / f"B_{number}.png", number, defect=number in (5, 6))
+    assert monitor("run", "monitor.toml", "--once").returncode == 3
+    assert monitor("replay", "monitor.toml", "--build", "B").stdout == "0 layers differ\n"
+    calibrate = ["calibrate", "monitor.toml", "--build", "B", "--budget", "0"]
+    done = monitor(*calibrate, "--out", "rules.toml")
+    assert done.returncode == 0, done.stderr
+    assert "8 inspected layers" in done.stdout
+    replay = monitor("replay", "monitor.toml", "--build", "B", "--policy", "rules.toml")
+    assert replay.stdout.endswith("2 layers differ\n"), replay.stdout
+
+    config = place / "monitor.toml"
+    before = config.read_text()
+    head = 'policy = "rules.toml"\n' + before[: before.index("[policy]")]
+    config.write_text(head + '[record]\nfolder = "again"\n')
+    assert monitor("run", "monitor.toml", "--once").returncode == 0
+    assert monitor("replay", "monitor.toml", "--build", "C").returncode == 2

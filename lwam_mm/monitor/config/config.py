@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lwam_mm.monitor.config.policy_file import read_policy
 from lwam_mm.monitor.decide.policy import Policy
 from lwam_mm.monitor.frame.settings import FrameSettings
 from lwam_mm.monitor.measure.plate import Plate
@@ -96,7 +97,8 @@ def read_config(path: str | Path) -> tuple[MonitorConfig, str]:
     """Read a config. Relative paths in it are relative to its folder.
 
     Returns:
-        The config, and the text of the file.
+        The config, and for the record all that it was read from: the text of the file and, if
+        ``policy`` names a file of rules, of that.
 
     Raises:
         ConfigError: It cannot be read or is wrong; file, key and remedy are named.
@@ -106,7 +108,11 @@ def read_config(path: str | Path) -> tuple[MonitorConfig, str]:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}: give a TOML file in UTF-8") from error
-    return parse_config(text, path), text
+    config = parse_config(text, path)
+    if isinstance(rules := tomllib.loads(text).get("policy"), str):
+        rules_text = (path.parent / rules).read_text("utf-8")
+        text = f"{text.rstrip()}\n\n# {rules}:\n{rules_text}"
+    return config, text
 
 
 def parse_config(text: str, path: Path) -> MonitorConfig:
@@ -115,6 +121,11 @@ def parse_config(text: str, path: Path) -> MonitorConfig:
         values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is no TOML: {error}: correct it") from error
+    if isinstance(rules := values.get("policy"), str):
+        try:
+            values["policy"] = read_policy(path.parent / rules)
+        except UserError as error:
+            raise ConfigError(f"{path}: policy: {error}") from error
     try:
         config = MonitorConfig.model_validate(values)
         config.watch.name_pattern()
