@@ -13,7 +13,7 @@ from PIL import Image
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream before a test module imports it
 
-pytest_plugins = ["narrow_student", "postgres_server"]
+pytest_plugins = ["narrow_student", "postgres_server", "drawn_layers"]
 
 # Tests import Intel's packages as well: nothing of theirs may report to the vendor.
 sys.modules.setdefault("openvino_telemetry", None)

@@ -44,6 +44,25 @@ class Calibration:
     bound: float
     allowed: float
 
+    def summary(self) -> str:
+        """Return the figures for the user, a line each."""
+        rates = {
+            "allowed": f"{self.allowed:.2f} (the budget)",
+            "measured": f"{self.measured:.2f} ({self.alarms} alarms on the {self.layers} inspected "
+            "layers that chose the thresholds)",
+            "expected": "not known: give two good builds or more"
+            if self.expected is None
+            else f"{self.expected:.2f} (each build decided by the thresholds of the others)",
+            "bound": f"{self.bound:.2f} (Poisson, one-sided 95 %)",
+        }
+        lines = ["False alarms per 1,000 layers:"]
+        lines += [f"  {name:8} {text}" for name, text in rates.items()]
+        lines.append("Least areas:")
+        for rule in self.policy.rules:
+            name = f"{rule.class_name}, {rule.severity}"
+            lines.append(f"  {name:24} {rule.least_area_px:g} px")
+        return "\n".join(lines)
+
 
 def calibrate(
     builds: Sequence[Build],

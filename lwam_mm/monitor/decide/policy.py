@@ -38,6 +38,9 @@ class Rule:
     end_share: float = 0.5
     end_after: int = 3
 
+    # For pydantic, which reads configs: a name that does not exist is an error.
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  dataclasses ignore it
+
     def __post_init__(self) -> None:
         self._check(
             self.severity in ("minor", "critical"), "severity", 'give "minor" or "critical"'
@@ -76,6 +79,9 @@ class Policy:
     background_layers: int = 3
     camera_layers: int = 1
     camera_severity: Severity = "minor"
+
+    # For pydantic, which reads configs: a name that does not exist is an error.
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  dataclasses ignore it
 
     def __post_init__(self) -> None:
         for name, least in (("reach_px", 0), ("background_layers", 0), ("camera_layers", 1)):

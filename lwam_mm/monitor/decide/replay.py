@@ -27,6 +27,12 @@ class Difference:
     fewer: tuple[Alarm, ...]
     more: tuple[Alarm, ...]
 
+    def __str__(self) -> str:
+        lines = [f"layer {self.layer}: {self.before or 'no layer'} -> {self.after or 'no layer'}"]
+        lines += [f"  no longer: {alarm.severity} {alarm.message}" for alarm in self.fewer]
+        lines += [f"  new: {alarm.severity} {alarm.message}" for alarm in self.more]
+        return "\n".join(lines)
+
 
 def replay(layers: Iterable[SeenLayer], policy: Policy) -> list[Decision]:
     """Decide a build's layers, in the order of their recording."""
@@ -46,8 +52,9 @@ def compare(before: Sequence[Decision], after: Sequence[Decision]) -> list[Diffe
         ...     [Decision(3, "ok"), Decision(4, "ok")],
         ...     [Decision(3, "ok"), Decision(4, "minor", raised=(once,))],
         ... ):
-        ...     print(difference.layer, difference.before, "->", difference.after)
-        4 ok -> minor
+        ...     print(difference)
+        layer 4: ok -> minor
+          new: minor Super: 9 px
     """
     first, second = _by_occurrence(before), _by_occurrence(after)
     found = []

@@ -13,8 +13,8 @@ _BLOCKS = (32, 32)
 _LAST_FRAMES = 9  # the running median: so many frames, as blocks
 _DRIFT_FRAMES = 20
 _BLACK, _WHITE = 8, 250
-# What a shift must explain before it is believed: noise explains less.
-_LEAST_GAIN = 0.03
+# What a shift must explain before it is believed: plain noise explains up to 0.07.
+_LEAST_GAIN = 0.1
 _COMPARED = ("mean", "contrast", "sharpness", "dark", "bright")
 
 

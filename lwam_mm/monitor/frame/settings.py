@@ -38,6 +38,9 @@ class FrameSettings:
     shift_px: float = 5.0
     drift: float = 0.75
 
+    # For pydantic, which reads configs: a name that does not exist is an error.
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  dataclasses ignore it
+
     def __post_init__(self) -> None:
         for name in ("more_dark", "more_bright", "sharpness", "odd_share", "drift"):
             if not 0 <= getattr(self, name) <= 1:

@@ -151,13 +151,17 @@ class Arrival(Base):
 
 
 class Track(Base):
-    """The same defect through the layers. ``number`` counts within the build."""
+    """The same defect through the layers. ``number`` counts within the build's step."""
 
     __tablename__ = "track"
-    __table_args__ = (UniqueConstraint("build_id", "number", name="uq_track"),)
+    __table_args__ = (
+        UniqueConstraint("build_id", "step", "number", name="uq_track"),
+        _one_of("step", STEPS, "track"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     build_id: Mapped[int] = mapped_column(ForeignKey("build.id"))
+    step: Mapped[str]
     number: Mapped[int]
     class_name: Mapped[str]
     first_layer: Mapped[int]

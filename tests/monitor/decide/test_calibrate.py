@@ -58,6 +58,10 @@ def test_one_build_gives_a_bound_but_no_expectation():
     found = calibrate([good_build(0)], RULES, 0)
     assert (found.alarms, found.expected) == (0, None)
     assert found.bound == pytest.approx(1000 * 3 / 300, rel=0.01)  # the rule of three
+    text = found.summary()
+    assert "expected not known: give two" in text
+    assert "bound    9.99" in text
+    assert f"Super, critical          {found.policy.rules[0].least_area_px:g} px" in text
 
 
 def test_a_longer_build_must_raise_fewer_alarms_a_layer():

@@ -88,6 +88,7 @@ def upgrade() -> None:
         "track",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("build_id", sa.Integer(), nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("class_name", sa.String(), nullable=False),
         sa.Column("first_layer", sa.Integer(), nullable=False),
@@ -101,7 +102,8 @@ def upgrade() -> None:
             ["build.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("build_id", "number", name="uq_track"),
+        sa.CheckConstraint("step IN ('recoated', 'exposed')", name="ck_track_step"),
+        sa.UniqueConstraint("build_id", "step", "number", name="uq_track"),
     )
     op.create_table(
         "alarm",

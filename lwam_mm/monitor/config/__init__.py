@@ -1,0 +1,1 @@
+"""The config of the monitor: monitor.toml, checked."""

@@ -1,0 +1,172 @@
+"""Reads and checks monitor.toml."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lwam_mm.monitor.config.policy_file import read_policy
+from lwam_mm.monitor.decide.policy import Policy
+from lwam_mm.monitor.frame.settings import FrameSettings
+from lwam_mm.monitor.measure.plate import Plate
+from lwam_mm.monitor.watch.names import NamePattern
+from lwam_mm.utils.errors import ConfigError, UserError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Point = tuple[float, float]
+
+
+class _Section(BaseModel):
+    # Infinity and NaN pass every comparison or none.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class WatchSection(_Section):
+    """What is watched; see `NamePattern` and `FolderPoll`."""
+
+    folder: Path
+    pattern: str
+    layer_height_um: Annotated[float, Field(gt=0)] | None = None
+    steps: dict[str, str] = Field(default_factory=dict)
+    step: Literal["recoated", "exposed"] = "recoated"
+    build: Annotated[str, Field(min_length=1)] = "build"
+    poll_s: Annotated[float, Field(gt=0, le=3600)] = 0.5
+    stable_polls: Annotated[int, Field(ge=1)] = 2
+    decode_tries: Annotated[int, Field(ge=1)] = 20
+    max_gap: Annotated[int, Field(ge=0)] = 1000
+
+    def name_pattern(self) -> NamePattern:
+        """Return the compiled pattern."""
+        return NamePattern(
+            self.pattern, self.layer_height_um, self.steps, self.step, build=self.build
+        )
+
+
+class RecordSection(_Section):
+    """Where the record is; see `Record`."""
+
+    folder: Path = Path("record")
+    database: str | None = None
+
+
+class ModelSection(_Section):
+    """The bundle, and how long an answer may take."""
+
+    bundle: Path
+    threads: Annotated[int, Field(ge=1)] | None = None
+    probabilities: bool = False
+    deadline_s: Annotated[float, Field(gt=0)] | None = None
+
+
+class MeasureSection(_Section):
+    """Where the frame counts and where it is on the plate."""
+
+    roi: Path | Annotated[list[Point], Field(min_length=3)] | None = None
+    parts: Path | None = None
+    least_px: Annotated[int, Field(ge=1)] = 1
+    background_reach_px: Annotated[int, Field(ge=0)] = 3
+    image_points: list[Point] = Field(default_factory=list)
+    plate_points: list[Point] = Field(default_factory=list)
+
+    def plate(self) -> Plate | None:
+        """Return the way from px to mm, if points are given."""
+        if not self.image_points and not self.plate_points:
+            return None
+        return Plate(self.image_points, self.plate_points)
+
+
+class MonitorConfig(_Section):
+    """All of monitor.toml."""
+
+    watch: WatchSection
+    model: ModelSection
+    record: RecordSection = RecordSection()
+    measure: MeasureSection = MeasureSection()
+    frame: FrameSettings = FrameSettings()
+    policy: Policy = Policy()
+
+
+def read_config(path: str | Path) -> tuple[MonitorConfig, str]:
+    """Read a config. Relative paths in it are relative to its folder.
+
+    Returns:
+        The config, and for the record all that it was read from: the text of the file and, if
+        ``policy`` names a file of rules, of that.
+
+    Raises:
+        ConfigError: It cannot be read or is wrong; file, key and remedy are named.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}: give a TOML file in UTF-8") from error
+    config = parse_config(text, path)
+    if isinstance(rules := tomllib.loads(text).get("policy"), str):
+        rules_text = (path.parent / rules).read_text("utf-8")
+        text = f"{text.rstrip()}\n\n# {rules}:\n{rules_text}"
+    return config, text
+
+
+def parse_config(text: str, path: Path) -> MonitorConfig:
+    """Check the text of the config file ``path``; see `read_config`."""
+    try:
+        values = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is no TOML: {error}: correct it") from error
+    if isinstance(rules := values.get("policy"), str):
+        try:
+            values["policy"] = read_policy(path.parent / rules)
+        except UserError as error:
+            raise ConfigError(f"{path}: policy: {error}") from error
+    try:
+        config = MonitorConfig.model_validate(values)
+        config.watch.name_pattern()
+        config.measure.plate()
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(error)}") from error
+    except UserError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return _absolute(config, path.absolute().parent)
+
+
+def _explain(error: ValidationError) -> str:
+    found = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "the file"
+        if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            found.append(f"{key} is no setting: correct its spelling or remove it")
+        elif problem["type"] == "missing":
+            found.append(f"{key} is missing: add it")
+        elif problem["type"] == "value_error":  # our own words
+            found.append(f"{key}: {problem['ctx']['error']}")
+        else:
+            found.append(f"{key} is {problem['input']!r:.80}: {problem['msg']}: correct it")
+    return "; ".join(found)
+
+
+def _absolute(config: MonitorConfig, folder: Path) -> MonitorConfig:
+    def place(path: Path) -> Path:
+        return folder / path.expanduser()
+
+    watch, model, record, measure = config.watch, config.model, config.record, config.measure
+    paths = {
+        name: place(value)
+        for name in ("roi", "parts")
+        if isinstance(value := getattr(measure, name), Path)
+    }
+    return config.model_copy(
+        update={
+            "watch": watch.model_copy(update={"folder": place(watch.folder)}),
+            "model": model.model_copy(update={"bundle": place(model.bundle)}),
+            "record": record.model_copy(update={"folder": place(record.folder)}),
+            "measure": measure.model_copy(update=paths),
+        }
+    )

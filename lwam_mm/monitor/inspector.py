@@ -1,0 +1,154 @@
+"""All that is known about one build and step, and what it makes of the next image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lwam_mm.monitor.config.config import MonitorConfig
+from lwam_mm.monitor.decide.decider import Decider
+from lwam_mm.monitor.decide.decision import Decision, SeenLayer
+from lwam_mm.monitor.frame.health import FrameHealth
+from lwam_mm.monitor.frame.judge import FrameJudge
+from lwam_mm.monitor.measure.background import Background
+from lwam_mm.monitor.measure.find_regions import find_regions
+from lwam_mm.monitor.measure.parts import PartMap, PartNumbers
+from lwam_mm.monitor.measure.region import Region
+from lwam_mm.monitor.record.recorded_layers import recorded_layers
+from lwam_mm.monitor.record.tables import Build, Layer
+from lwam_mm.monitor.watch.read_frame import read_frame
+from lwam_mm.runtime import ImageError, Predictor, read_image
+from lwam_mm.utils.errors import ConfigError
+
+# After a restart so many of the last frames are judged again; older ones hardly matter.
+_JUDGED_AGAIN = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What was seen in one image.
+
+    Attributes:
+        health: The judgement of the frame.
+        labels: uint8 of shape (H, W); None if the model was not asked.
+        regions: The regions; None if the model was not asked.
+    """
+
+    health: FrameHealth
+    labels: np.ndarray | None = None
+    regions: tuple[Region, ...] | None = None
+
+
+class Inspector:
+    """Looks at the images of one build and step in the order of their recording.
+
+    Args:
+        config: The config.
+        predictor: The bundle.
+        session: Reads what was recorded of the build; everything is then as it was.
+        build: The build.
+        step: Which step of the layers.
+    """
+
+    def __init__(
+        self,
+        config: MonitorConfig,
+        predictor: Predictor,
+        session: Session,
+        build: Build,
+        step: str,
+    ) -> None:
+        self._config, self._predictor = config, predictor
+        self._plate = config.measure.plate()
+        self._judge = FrameJudge(config.frame)
+        layers_learned = config.policy.background_layers
+        self._background = Background(layers_learned, config.measure.background_reach_px)
+        self._numbers = PartNumbers()
+        layers = session.scalars(
+            select(Layer)
+            .where(Layer.build_id == build.id, Layer.step == step, Layer.state != "missing")
+            .order_by(Layer.id)
+        ).all()
+        self._judge_again(layers)
+        for layer in [layer for layer in layers if layer.state == "inspected"][:layers_learned]:
+            mask = config.record.folder / (layer.mask_path or "")
+            labels = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
+            if labels is not None:
+                self._background.learn(np.asarray(labels, np.uint8))
+        self._decider = Decider(config.policy, recorded_layers(session, build.name, step))
+
+    def look(self, name: str, pixels: np.ndarray) -> Inspection:
+        """Judge a frame, and if it is usable ask the model.
+
+        Args:
+            name: The file's name; its mask of parts has the same.
+            pixels: uint8 of shape (H, W, 3), BGR.
+        """
+        roi = self._roi(pixels.shape[:2])
+        health = self._judge.judge(pixels, roi)
+        if not health.usable:
+            return Inspection(health)
+        prediction = self._predictor(pixels, probabilities=self._config.model.probabilities)
+        regions = find_regions(
+            prediction.labels,
+            self._predictor.classes,
+            roi=roi,
+            probabilities=prediction.probabilities,
+            plate=self._plate,
+            parts=self._parts(name),
+            background=self._background,
+            least_px=self._config.measure.least_px,
+        )
+        return Inspection(health, prediction.labels, tuple(regions))
+
+    def decide(self, number: int, inspection: Inspection, reason: str | None) -> Decision:
+        """Decide about a layer.
+
+        Args:
+            number: The layer.
+            inspection: What was seen.
+            reason: Why it does not count; None if it does.
+        """
+        regions = inspection.regions if reason is None else None
+        decision = self._decider.decide(SeenLayer(number, regions, inspection.health, reason))
+        if decision.verdict != "not_inspected" and inspection.labels is not None:
+            self._background.learn(inspection.labels)
+        return decision
+
+    def _judge_again(self, layers: Sequence[Layer]) -> None:
+        usable = [layer for layer in layers if FrameHealth.from_json(layer.health).usable]
+        first = usable[: self._config.frame.first_frames]
+        for layer in [*first, *usable[len(first) :][-_JUDGED_AGAIN:]]:
+            try:
+                pixels = read_frame(Path(layer.path or "")).pixels
+            except ImageError:
+                continue  # moved away since: the others have to do
+            self._judge.judge(pixels, self._roi(pixels.shape[:2]))
+
+    def _roi(self, size: tuple[int, int]) -> np.ndarray | None:
+        roi = self._config.measure.roi
+        if roi is None:
+            return None
+        if isinstance(roi, Path):
+            mask = read_image(roi)[:, :, 0] > 0
+            if mask.shape != size:
+                raise ConfigError(
+                    f"measure.roi: {roi} is {mask.shape[1]} x {mask.shape[0]} px, the frame "
+                    f"{size[1]} x {size[0]}: draw the mask over a frame of this camera"
+                )
+            return mask
+        drawn = np.zeros(size, np.uint8)
+        cv2.fillPoly(drawn, [np.round(np.asarray(roi)).astype(np.int32)], 1)
+        return drawn.astype(bool)
+
+    def _parts(self, name: str) -> PartMap | None:
+        folder = self._config.measure.parts
+        if folder is None or not (folder / name).is_file():
+            return None
+        return PartMap(self._numbers.number(read_image(folder / name)[:, :, 0]))

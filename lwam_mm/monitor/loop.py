@@ -1,0 +1,249 @@
+"""Takes layer after layer: judge, infer, measure, decide, record."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from lwam_mm.monitor.config.config import MonitorConfig
+from lwam_mm.monitor.frame.health import FrameHealth
+from lwam_mm.monitor.inspector import Inspection, Inspector
+from lwam_mm.monitor.record.store import Record, add_document, build_named, now
+from lwam_mm.monitor.record.tables import Alarm, Arrival, Build, Layer
+from lwam_mm.monitor.record.write_decision import write_decision
+from lwam_mm.monitor.watch.accounting import GapError, Place, place
+from lwam_mm.monitor.watch.folder import FolderPoll, FoundFile
+from lwam_mm.monitor.watch.names import LayerName, LayerNameError
+from lwam_mm.monitor.watch.read_frame import Frame, read_frame
+from lwam_mm.runtime import ImageError, Predictor
+from lwam_mm.utils.errors import UserError
+
+OnLayer = Callable[[Session, Layer, Sequence[Alarm]], None]
+"""Called within a layer's transaction, with the alarms that it raised."""
+
+
+class Monitor:
+    """Watches a folder and records what its layers show.
+
+    All that it knows is in the record: it may be killed at any moment, and goes on from there.
+
+    Args:
+        config: The config.
+        text: The config's text, for the record.
+        predictor: The bundle.
+        record: The record.
+        on_layer: See `OnLayer`; it writes the messages to send.
+        say: Gets a line for each layer, each file put aside, and each trouble that begins or ends.
+
+    Attributes:
+        trouble: Why nothing can be recorded now, or the folder not be read; None if all is well.
+    """
+
+    def __init__(
+        self,
+        config: MonitorConfig,
+        text: str,
+        predictor: Predictor,
+        record: Record,
+        on_layer: OnLayer | None = None,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        config.policy.check_classes(predictor.classes)
+        self.trouble: str | None = None
+        self._config, self._text, self._predictor = config, text, predictor
+        self._record, self._on_layer, self._say = record, on_layer, say
+        self._pattern = config.watch.name_pattern()
+        self._inspectors: dict[tuple[str, str], Inspector] = {}
+        self._tries: dict[tuple[str, int, int], int] = {}
+        with record.reading() as session:
+            latest = select(func.max(Arrival.id)).group_by(Arrival.path)
+            done = {
+                arrival.path: (arrival.size, arrival.mtime_ns)
+                for arrival in session.scalars(select(Arrival).where(Arrival.id.in_(latest)))
+            }
+        self._folder = FolderPoll(
+            config.watch.folder, done, config.watch.stable_polls, self._pattern.has_folders
+        )
+
+    def run(self, once: bool = False, stop: threading.Event | None = None) -> None:
+        """Watch until ``stop`` is set or, with ``once``, until all files are done with."""
+        stop = stop or threading.Event()
+        while not stop.is_set():
+            before = self.trouble
+            self.poll()
+            if self.trouble != before:
+                self._say(self.trouble or "all is well again")
+            if once and not self._folder.is_waiting():
+                return
+            stop.wait(self._config.watch.poll_s)  # by the monotonic clock
+
+    def poll(self) -> None:
+        """Look at the folder once, and take what is complete, in the order of the layers."""
+        found = self._folder.poll()
+        complete, started = now(), time.monotonic()
+        self.trouble = self._folder.away
+        named: list[tuple[LayerName, FoundFile]] = []
+        try:
+            for file in sorted(found, key=lambda file: file.name):
+                try:
+                    named.append((self._pattern.read(file.name), file))
+                except LayerNameError as error:
+                    self._put_aside(file, "unnamed", str(error))
+            for name, file in sorted(named, key=lambda pair: (pair[0], pair[1].name)):
+                self._take(name, file, complete, time.monotonic() if file.backlog else started)
+        except (DBAPIError, OSError) as error:
+            # What is not recorded is found again by the next poll. What is known of the builds may
+            # be ahead of the record, so it is read from there again.
+            self._inspectors.clear()
+            reason = error.orig if isinstance(error, DBAPIError) else error
+            self.trouble = f"the record cannot be written, the layers wait: {reason}"
+
+    def _take(self, name: LayerName, file: FoundFile, complete: datetime, started: float) -> None:
+        try:
+            frame = read_frame(file.path, self._predictor.bundle.manifest.input.white_level)
+        except ImageError as error:
+            key = (file.name, file.size, file.mtime_ns)
+            self._tries[key] = self._tries.get(key, 0) + 1
+            if self._tries[key] >= self._config.watch.decode_tries:
+                del self._tries[key]
+                self._put_aside(file, "unreadable", str(error))
+            return
+        self._tries.pop((file.name, file.size, file.mtime_ns), None)
+        line = ""
+        with self._record.writing() as session:
+            build = build_named(session, name.build)
+            arrival = _arrival(file, "taken", build_id=build.id, sha256=frame.sha256)
+            session.add(arrival)
+            try:
+                where = place(session, build, name, frame.sha256, self._config.watch.max_gap)
+            except GapError as error:
+                arrival.outcome, arrival.reason = "unnamed", str(error)
+                where, line = None, f"{file.name} is put aside: {error}"
+            if where is not None and where.duplicate_of is not None:
+                arrival.outcome, arrival.layer_id = "duplicate", where.duplicate_of.id
+                line = f"{file.name} holds the image of layer {name.number} once more"
+            elif where is not None:
+                layer = self._inspect(session, build, name, file, frame, where, started)
+                layer.complete_at = complete
+                line = f"{name.build} layer {name.number} {name.step}: {layer.verdict}"
+                line += f" ({layer.reason})" if layer.reason else ""
+                arrival.outcome = "revised" if where.revision else "taken"
+                arrival.layer_id = layer.id
+        self._folder.done(file)
+        self._say(line)
+
+    def _inspect(
+        self,
+        session: Session,
+        build: Build,
+        name: LayerName,
+        file: FoundFile,
+        frame: Frame,
+        where: Place,
+        started: float,
+    ) -> Layer:
+        key = (name.build, name.step)
+        if key not in self._inspectors:
+            self._inspectors[key] = Inspector(
+                self._config, self._predictor, session, build, name.step
+            )
+        inspector = self._inspectors[key]
+        reason = None
+        begun = time.monotonic()
+        try:
+            inspection = inspector.look(file.name, frame.pixels)
+        except UserError as error:  # a wrong size, an engine that fails: never the monitor's end
+            inspection, reason = Inspection(FrameHealth(True)), str(error)
+        ended = time.monotonic()
+        if where.same_as is not None:
+            reason = (
+                f"the image is the same as that of layer {where.same_as.number} "
+                f"({where.same_as.step}): look whether the camera stands still"
+            )
+        deadline = self._config.model.deadline_s
+        missed = deadline is not None and ended - started > deadline
+        if missed:
+            reason = f"the answer took {ended - started:.1f} s, longer than {deadline:g} s"
+        decision = inspector.decide(name.number, inspection, reason)
+        if where.fills is not None:
+            session.delete(where.fills)
+            session.flush()
+        for number in where.missing:
+            session.add(
+                Layer(
+                    build_id=build.id,
+                    number=number,
+                    step=name.step,
+                    revision=0,
+                    state="missing",
+                    verdict="not_inspected",
+                    reason="there is no image of it",
+                    recorded_at=now(),
+                    health={},
+                )
+            )
+        session.flush()
+        mask = None
+        if inspection.labels is not None:
+            file_name = f"{name.number:06d}_{name.step}_{where.revision}"
+            mask = self._record.save_mask(name.build, file_name, inspection.labels)
+        layer = Layer(
+            build_id=build.id,
+            number=name.number,
+            height_um=name.height_um,
+            step=name.step,
+            revision=where.revision,
+            state="not_inspected" if decision.verdict == "not_inspected" else "inspected",
+            verdict=decision.verdict,
+            reason=decision.reason,
+            late=where.late,
+            deadline_missed=missed,
+            path=str(self._config.watch.folder / file.name),
+            image_sha256=frame.sha256,
+            image_width=frame.pixels.shape[1],
+            image_height=frame.pixels.shape[0],
+            model_sha256=add_document(session, "model", self._predictor.bundle.manifest.to_json()),
+            config_sha256=add_document(session, "config", self._text),
+            mask_path=mask,
+            file_time=_file_time(file),
+            recorded_at=now(),
+            inference_ms=1000 * (ended - begun),
+            total_ms=1000 * (time.monotonic() - started),
+            health=inspection.health.to_json(),
+        )
+        session.add(layer)
+        session.flush()
+        alarms = write_decision(session, layer, decision, where.missing)
+        if self._on_layer is not None:
+            self._on_layer(session, layer, alarms)
+        return layer
+
+    def _put_aside(self, file: FoundFile, outcome: str, reason: str) -> None:
+        with self._record.writing() as session:
+            session.add(_arrival(file, outcome, reason=reason))
+        self._folder.done(file)
+        self._say(f"put aside: {reason}")
+
+
+def _arrival(file: FoundFile, outcome: str, **values: str | int | None) -> Arrival:
+    return Arrival(
+        path=file.name,
+        size=file.size,
+        mtime_ns=file.mtime_ns,
+        outcome=outcome,
+        at=now(),
+        **values,
+    )
+
+
+def _file_time(file: FoundFile) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(file.mtime_ns / 1e9, timezone.utc)
+    except (OverflowError, ValueError, OSError):
+        return None  # a broken clock's; nothing depends on it

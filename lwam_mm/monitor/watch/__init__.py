@@ -1,0 +1,1 @@
+"""Where layers come from: files are found, named, read and accounted for."""

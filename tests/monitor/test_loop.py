@@ -1,0 +1,217 @@
+"""The monitor on real files: everything is accounted for, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import psycopg
+from drawn_layers import CONFIG, write_layer
+from sqlalchemy import event, select, text
+from sqlalchemy.engine import make_url
+
+from lwam_mm.monitor.record.queries import build_status
+from lwam_mm.monitor.record.tables import Alarm, Arrival, Layer, Region
+
+
+def rows(monitor, table):
+    with monitor.record.reading() as session:
+        return session.scalars(select(table).order_by(table.id)).all()
+
+
+def verdicts(monitor):
+    return {layer.number: layer.verdict for layer in rows(monitor, Layer)}
+
+
+def test_a_build_with_a_defect(place, new_monitor, database_url):
+    for number in range(1, 9):
+        write_layer(place / "watched" / f"B_{number}.png", number, defect=number in (5, 6))
+    monitor = new_monitor(database_url)
+    monitor.run(once=True)
+    assert verdicts(monitor) == {
+        **dict.fromkeys(range(1, 9), "ok"),
+        **dict.fromkeys((5, 6), "critical"),
+    }
+    (alarm,) = rows(monitor, Alarm)
+    assert (alarm.kind, alarm.severity, alarm.class_name) == ("defect", "critical", "Incomplete")
+    assert [region.area_px for region in rows(monitor, Region)] == [36, 36]
+    assert all((place / "record" / row.mask_path).is_file() for row in rows(monitor, Layer))
+    with monitor.record.reading() as session:
+        (status,) = build_status(session)
+    assert (status.seen, status.missing, status.open_critical_alarms) == (8, 0, 1)
+
+
+def test_missing_late_duplicate_and_revised_layers(place, new_monitor):
+    watched = place / "watched"
+    for number in (1, 2, 5):
+        write_layer(watched / f"B_{number}.png", number)
+    monitor = new_monitor()
+    monitor.run(once=True)
+    assert verdicts(monitor)[3] == verdicts(monitor)[4] == "not_inspected"
+    write_layer(watched / "B_3.png", 3)  # late
+    write_layer(watched / "B_2_again.png", 2)  # the same content
+    write_layer(watched / "B_1.png", 11)  # other content under the same name
+    monitor.run(once=True)
+    with monitor.record.reading() as session:
+        (status,) = build_status(session)
+    assert (status.seen, status.missing, status.late) == (4, 1, 1)
+    assert (status.duplicate, status.revised) == (1, 1)
+    found = {(layer.number, layer.revision): layer for layer in rows(monitor, Layer)}
+    assert sorted(found) == [(1, 0), (1, 1), (2, 0), (3, 0), (4, 0), (5, 0)]
+    assert found[3, 0].late
+    assert not found[1, 1].late
+
+
+def test_what_is_no_layer_is_put_aside_with_the_reason(place, new_monitor):
+    watched = place / "watched"
+    write_layer(watched / "B_1.png", 1)
+    whole = (watched / "B_1.png").read_bytes()
+    (watched / "B_2.png").write_bytes(whole[:-200])
+    (watched / "B_3.png").write_bytes(b"")
+    (watched / "notes.txt").write_text("seen")
+    os.mkfifo(watched / "B_9.png")  # no file: it would never be read to its end
+    write_layer(watched / "B_2000000000.png", 4)
+    monitor = new_monitor()
+    monitor.run(once=True)
+    found = {row.path: (row.outcome, row.reason) for row in rows(monitor, Arrival)}
+    assert {name: outcome for name, (outcome, _) in found.items()} == {
+        "B_1.png": "taken",
+        "B_2.png": "unreadable",
+        "B_3.png": "unreadable",
+        "notes.txt": "unnamed",
+        "B_2000000000.png": "unnamed",
+    }
+    assert "B_2.png" in found["B_2.png"][1]
+    assert "watch.max_gap" in found["B_2000000000.png"][1]
+    (watched / "B_2.png").write_bytes(whole)  # the rest has come
+    monitor.run(once=True)
+    assert verdicts(monitor) == {1: "ok", 2: "not_inspected"}  # the image of layer 1 once more
+    assert "the same as that of layer 1" in rows(monitor, Layer)[-1].reason
+
+
+def test_nothing_is_taken_twice_after_a_restart(place, new_monitor):
+    for number in range(1, 4):
+        write_layer(place / "watched" / f"B_{number}.png", number)
+    new_monitor().run(once=True)
+    again = new_monitor()
+    again.run(once=True)
+    assert len(rows(again, Arrival)) == 3
+
+
+def test_a_late_answer_is_not_inspected(place, new_monitor):
+    write_layer(place / "watched" / "B_1.png", 1, defect=True)
+    monitor = new_monitor(text=CONFIG.replace("[policy]", "deadline_s = 1e-9\n[policy]"))
+    monitor.run(once=True)
+    (layer,) = rows(monitor, Layer)
+    assert layer.deadline_missed
+    assert layer.verdict == "not_inspected"
+    assert "longer than 1e-09 s" in layer.reason
+
+
+def test_a_clock_that_is_set_back_changes_nothing(place, new_monitor, monkeypatch):
+    monitor = new_monitor()
+    for number in range(1, 4):
+        path = place / "watched" / f"B_{number}.png"
+        write_layer(path, number)
+        os.utime(path, ns=(0, (10 - number) * 10**9))  # each is older than the one before
+        monkeypatch.setattr(time, "time", lambda number=number: 1000.0 - 100 * number)
+        monitor.run(once=True)
+    assert [layer.number for layer in rows(monitor, Layer)] == [1, 2, 3]
+    assert not any(layer.late for layer in rows(monitor, Layer))
+
+
+def test_a_record_that_is_full_is_said_and_caught_up(place, new_monitor):
+    watched = place / "watched"
+    write_layer(watched / "B_1.png", 1)
+    monitor = new_monitor()
+    monitor.run(once=True)
+    with monitor.record.engine.connect() as connection:
+        pages = connection.execute(text("PRAGMA page_count")).scalar()
+    monitor.record.close()
+
+    def fill(connection, _):
+        connection.execute(f"PRAGMA max_page_count={pages}")
+
+    event.listen(monitor.record.engine, "connect", fill)
+    for number in range(2, 60):
+        write_layer(watched / f"B_{number}.png", number, defect=number == 58)
+    for _ in range(3):
+        monitor.poll()
+    assert "full" in monitor.trouble
+    assert len(rows(monitor, Layer)) < 59
+    monitor.record.close()
+    event.remove(monitor.record.engine, "connect", fill)
+    monitor.run(once=True)
+    assert monitor.trouble is None
+    assert [layer.number for layer in rows(monitor, Layer)] == list(range(1, 60))
+    assert verdicts(monitor)[58] == "critical"
+
+
+def test_frames_of_another_size_do_not_end_the_monitor(place, new_monitor):
+    region = "[measure]\nroi = 'roi.png'\n[policy]"
+    write_layer(place / "roi.png", 1)
+    monitor = new_monitor(text=CONFIG.replace("[policy]", region))
+    cv2.imwrite(str(place / "watched" / "B_1.png"), np.full((30, 30, 3), 90, np.uint8))
+    monitor.run(once=True)
+    (layer,) = rows(monitor, Layer)
+    assert layer.verdict == "not_inspected"
+    assert "measure.roi" in layer.reason
+
+
+def test_a_layer_that_cannot_be_recorded_leaves_no_trace(place, new_monitor):
+    def fail(session, layer, alarms):
+        if layer.number == 2:
+            raise OSError("no space left on device")
+
+    for number in (1, 2):
+        write_layer(place / "watched" / f"B_{number}.png", number)
+    monitor = new_monitor(on_layer=fail)
+    for _ in range(3):
+        monitor.poll()
+    assert "no space left" in monitor.trouble
+    assert [layer.number for layer in rows(monitor, Layer)] == [1]
+    assert [row.path for row in rows(monitor, Arrival)] == ["B_1.png"]
+
+
+def test_neither_torch_nor_openmmlab_is_imported(repository):
+    code = (
+        "import sys, pkgutil, importlib, lwam_mm.monitor as monitor\n"
+        "for found in pkgutil.walk_packages(monitor.__path__, 'lwam_mm.monitor.'):\n"
+        "    if '.migrations' not in found.name:\n"
+        "        importlib.import_module(found.name)\n"
+        "heavy = {'torch', 'torchvision', 'mmengine', 'mmcv', 'mmseg', 'mmrazor', 'mmdeploy'}\n"
+        "assert 'lwam_mm.monitor.loop' in sys.modules\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_database_that_is_away_is_said_and_caught_up(place, new_monitor, new_postgres):
+    url = new_postgres()
+    name = make_url(url).database
+    monitor = new_monitor(url)
+    write_layer(place / "watched" / "B_1.png", 1)
+    monitor.run(once=True)
+
+    with psycopg.connect(url.replace(f"/{name}", "/postgres"), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
+        for number in (2, 3):
+            write_layer(place / "watched" / f"B_{number}.png", number, defect=True)
+        for _ in range(3):
+            monitor.poll()
+        assert "the record cannot be written" in monitor.trouble
+        admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
+    monitor.run(once=True)
+    assert monitor.trouble is None
+    assert [layer.number for layer in rows(monitor, Layer)] == [1, 2, 3]
+    assert len(rows(monitor, Arrival)) == 3

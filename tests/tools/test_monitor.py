@@ -1,0 +1,94 @@
+"""tools/monitor.py on the two real builds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from drawn_layers import write_layer
+from tiny_bundle import tiny_manifest, write_tiny_bundle
+
+from lwam_mm.runtime import InputSpec
+
+
+@pytest.fixture
+def monitor(tmp_path, repository):
+    """Return a function that runs the tool in the test's folder."""
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, str(repository / "tools" / "monitor.py"), *map(str, arguments)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """A bundle for which every grey pixel is background."""
+    spec = InputSpec("image", None, (0, 0, 0), (1, 1, 1), resize="pad")
+    return write_tiny_bundle(tmp_path, manifest=tiny_manifest(input=spec))
+
+
+@pytest.mark.end_to_end
+def test_two_real_builds(tmp_path, monitor, bundle, shared_data):
+    builds = sorted((shared_data / "lpbf_builds").iterdir())
+    (tmp_path / "watched").mkdir()
+    for build in builds:
+        (tmp_path / "watched" / build.name).symlink_to(build / "images")
+    assert monitor("init", bundle, "watched").returncode == 0
+    again = monitor("init", bundle, "watched")
+    assert again.returncode == 2
+    assert "monitor.toml exists" in again.stderr
+    text = (tmp_path / "monitor.toml").read_text()
+    lines = [
+        "pattern = '(?P<build>SI[0-9]+)/SI[0-9]+_(?P<height>[0-9]+)[.]png'\nlayer_height_um = 30"
+        if line.startswith("pattern")
+        else line.replace("poll_s = 0.5", "poll_s = 0.05")
+        for line in text.splitlines()
+    ]
+    (tmp_path / "monitor.toml").write_text("\n".join(lines))
+    run = monitor("run", "monitor.toml", "--once")
+    assert run.returncode == 0, run.stderr
+    status = json.loads(monitor("status", "monitor.toml", "--json").stdout)
+    assert [row["build"] for row in status] == [build.name for build in builds]
+    files = [len(list((build / "images").iterdir())) for build in builds]
+    assert [row["seen"] for row in status] == files
+    assert sorted(row["missing"] for row in status) == [0, 1]
+    assert all(row["late"] == row["duplicate"] == row["revised"] == 0 for row in status)
+    assert monitor("run", "monitor.toml", "--once").stdout == ""  # nothing is new
+
+
+def test_a_wrong_config_is_named(tmp_path, monitor):
+    (tmp_path / "monitor.toml").write_text("[watch]\nfodler = 'x'")
+    run = monitor("status", "monitor.toml")
+    assert run.returncode == 2
+    assert "monitor.toml: " in run.stderr
+    assert "watch.fodler is no setting" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.end_to_end
+def test_rules_are_calibrated_replayed_and_used(place, monitor):
+    for number in range(1, 9):
+        write_layer(place / "watched" / f"B_{number}.png", number, defect=number in (5, 6))
+    assert monitor("run", "monitor.toml", "--once").returncode == 3
+    assert monitor("replay", "monitor.toml", "--build", "B").stdout == "0 layers differ\n"
+    calibrate = ["calibrate", "monitor.toml", "--build", "B", "--budget", "0"]
+    done = monitor(*calibrate, "--out", "rules.toml")
+    assert done.returncode == 0, done.stderr
+    assert "8 inspected layers" in done.stdout
+    replay = monitor("replay", "monitor.toml", "--build", "B", "--policy", "rules.toml")
+    assert replay.stdout.endswith("2 layers differ\n"), replay.stdout
+
+    config = place / "monitor.toml"
+    before = config.read_text()
+    head = 'policy = "rules.toml"\n' + before[: before.index("[policy]")]
+    config.write_text(head + '[record]\nfolder = "again"\n')
+    assert monitor("run", "monitor.toml", "--once").returncode == 0
+    assert monitor("replay", "monitor.toml", "--build", "C").returncode == 2
