@@ -92,3 +92,12 @@ def test_a_class_that_was_never_seen_keeps_its_threshold():
 def test_what_cannot_be_calibrated_is_refused(builds, policy, budget, layers, error):
     with pytest.raises(SettingError, match=error):
         calibrate(builds, policy, budget, layers)
+
+
+def test_what_is_expected_comes_from_builds_that_did_not_choose_the_thresholds():
+    small, large = seen(spot(100), (), (), ()), seen((), spot(500), (), ())
+    rules = Policy((Rule("Super"),), background_layers=0)
+    found = calibrate([small, large], rules, 0)
+    assert found.policy.rules[0].least_area_px == 501
+    # The small build alone would have let the large one's region through.
+    assert (found.measured, found.expected) == (0, 1000 / 8)

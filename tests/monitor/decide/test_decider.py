@@ -180,3 +180,9 @@ def test_no_rule_no_alarm_but_a_verdict(verdict):
     rules = () if verdict == "ok" else (Rule("Super"),)
     (decision,) = verdicts(policy(*rules), seen(spot(60)))
     assert decision.verdict == verdict
+
+
+def test_what_an_ended_alarm_was_raised_by_does_not_raise_the_next():
+    rule = Rule("Super", least_area_px=50, layers=2, of=5, end_after=1)
+    found = verdicts(policy(rule), seen(spot(60), spot(60), (), spot(60), spot(60)))
+    assert [d.layer for d in found if d.raised] == [2, 5]

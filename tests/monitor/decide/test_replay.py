@@ -31,3 +31,10 @@ def test_layers_that_only_one_side_knows_and_late_ones_are_listed():
     late = [*LAYERS, *seen(spot(60), first=2)]
     (difference,) = compare(replay(LAYERS, rules(50)), replay(late, rules(50)))
     assert (difference.layer, difference.before, difference.after) == (2, None, "minor")
+
+
+def test_alarms_are_counted_and_not_only_named():
+    two = replay(seen((spot(60), spot(60, x=500))), rules(50))
+    one = replay(seen((spot(60), spot(40, x=500))), rules(50))
+    (difference,) = compare(one, two)
+    assert (len(difference.fewer), len(difference.more)) == (0, 1)

@@ -128,3 +128,10 @@ def test_a_first_frame_is_refused_only_if_nothing_can_be_seen():
 def test_a_setting_that_cannot_work_is_refused(wrong):
     with pytest.raises(SettingError, match=f"{next(iter(wrong))} is .*: give"):
         FrameJudge(FrameSettings(**wrong))
+
+
+def test_plain_noise_is_no_moved_camera():
+    draw = np.random.default_rng(0)
+    judge = FrameJudge()
+    for _ in range(12):
+        assert judge.judge(draw.integers(80, 100, (600, 800), dtype=np.uint8)).usable

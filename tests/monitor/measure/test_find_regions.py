@@ -132,3 +132,11 @@ def test_places_areas_and_distances_are_in_mm():
 def test_an_array_of_another_size_is_refused(wrong):
     with pytest.raises(SettingError, match=r"has the shape \(3, 4\), but the mask \(4, 4\)"):
         find_regions(np.zeros((4, 4), np.uint8), CLASSES, **wrong)
+
+
+def test_more_regions_than_16_bits_can_number_are_kept_apart():
+    labels = np.zeros((600, 600), np.uint8)
+    labels[::2, ::2] = 1
+    labels[300:303, 300:303] = 1  # joins four of the lone pixels
+    (region,) = find_regions(labels, CLASSES, least_px=2)
+    assert (region.x, region.y, region.area_px) == (300, 300, 9)
