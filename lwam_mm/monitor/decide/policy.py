@@ -68,8 +68,8 @@ class Policy:
         rules: At most one of each class and severity.
         reach_px: See `Tracker`.
         background_layers: In the first so many inspected layers of a build the background is still
-            being learned: what would be an alarm makes the layer minor. If it is no background, the
-            alarm follows. The same number as `Background` has.
+            being learned, so what would be an alarm makes the layer minor. If it is no background,
+            the alarm follows. The same number as `Background` has.
         camera_layers: So many unusable frames in a row raise a camera alarm.
         camera_severity: That alarm's severity. What is only a warning is minor.
     """

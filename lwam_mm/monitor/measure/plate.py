@@ -22,7 +22,7 @@ class Plate:
     Attributes:
         matrix: float64 of shape (3, 3): px to mm.
         residual_mm: Largest distance between a point and where the homography puts it, mm. None
-            for four points: any four fit exactly, so nothing is known about the error.
+            for four points, which always fit exactly, so nothing is known about the error.
 
     Raises:
         SettingError: There are fewer than four points, not as many of both kinds, or three of four
