@@ -3,7 +3,9 @@
 import argparse
 import dataclasses
 import json
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool.
 
     Returns:
-        0; 3 if ``run --once`` leaves a critical alarm open; 2 after an error of the user's.
+        0; 3 if ``run --once`` leaves a critical alarm open; 2 after an error of the user's; 1 if
+        ``signal`` reaches not all.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -29,10 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     run = commands.add_parser("run", help="watch; exit 3 if --once leaves a critical alarm open")
     run.add_argument("config", type=Path, help="monitor.toml")
     run.add_argument("--once", action="store_true", help="take what is there now, then end")
+    run.add_argument(
+        "--dry-run", action="store_true", help="print the signals in place of sending them"
+    )
 
     status = commands.add_parser("status", help="the recorded builds with their counts")
     status.add_argument("config", type=Path, help="monitor.toml")
     status.add_argument("--json", action="store_true", help="for scripts")
+
+    test = commands.add_parser("signal", help="send a test message through each channel")
+    test.add_argument("config", type=Path, help="monitor.toml")
+    test.add_argument("--dry-run", action="store_true", help="print it in place of sending it")
 
     calibrate = commands.add_parser("calibrate", help="thresholds from recorded good builds")
     calibrate.add_argument("config", type=Path, help="monitor.toml")
@@ -71,17 +81,44 @@ def _run(args: argparse.Namespace) -> int:
     from lwam_mm.monitor.loop import Monitor
     from lwam_mm.monitor.record.queries import build_status
     from lwam_mm.monitor.record.store import Record
+    from lwam_mm.monitor.signal.signals import DrySignals, Signals
     from lwam_mm.runtime import Predictor
 
     config, text = read_config(args.config)
     record = Record(config.record.folder, config.record.database)
     predictor = Predictor(config.model.bundle, threads=config.model.threads)
-    Monitor(config, text, predictor, record, say=lambda line: print(line, flush=True)).run(
-        once=args.once
-    )
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if args.dry_run:
+        signals = DrySignals(config.signal, _say)
+    else:
+        signals = Signals(config.signal, record, _say)
+    monitor = Monitor(config, text, predictor, record, signals, _say)
+    signals.start()
+    try:
+        monitor.run(args.once, stop)
+    finally:
+        for name in signals.close(patience_s=30 if args.once else 2):
+            _say(f"{name}: messages still wait; they are sent after the next start")
     with record.reading() as session:
         critical = sum(build.open_critical_alarms for build in build_status(session))
     return 3 if critical else 0
+
+
+def _signal(args: argparse.Namespace) -> int:
+    from lwam_mm.monitor.config.config import read_config
+    from lwam_mm.monitor.signal.signals import DrySignals, send_test
+
+    config, _ = read_config(args.config)
+    if args.dry_run:
+        DrySignals(config.signal, _say).trouble("this is a test of the signals")
+        return 0
+    return 0 if send_test(config.signal, _say) else 1
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -137,6 +174,7 @@ def _replay(args: argparse.Namespace) -> int:
 COMMANDS = {
     "init": _init,
     "run": _run,
+    "signal": _signal,
     "status": _status,
     "calibrate": _calibrate,
     "replay": _replay,
