@@ -136,6 +136,7 @@ setup(
     package_data={
         "lwam_mm.lab.pages": ["templates/*"],
         "lwam_mm.models": ["checkpoints/*"],
+        "lwam_mm.monitor.page": ["static/*"],
     },
     cmdclass={"build_py": build_py_with_mim},
     install_requires=BASE,

@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     init.add_argument("folder", type=Path, help="folder that the camera writes to")
     init.add_argument("--out", type=Path, default=Path("monitor.toml"), help="the config to write")
 
-    run = commands.add_parser("run", help="watch; exit 3 if --once leaves a critical alarm open")
+    run = commands.add_parser(
+        "run", help="watch and serve the page; --once: exit 3 if a critical alarm is open"
+    )
     run.add_argument("config", type=Path, help="monitor.toml")
     run.add_argument("--once", action="store_true", help="take what is there now, then end")
     run.add_argument(
@@ -95,10 +97,19 @@ def _run(args: argparse.Namespace) -> int:
     else:
         signals = Signals(config.signal, record, _say)
     monitor = Monitor(config, text, predictor, record, signals, _say)
-    signals.start()
+    page = None
+    if config.page.enabled and not args.once:
+        from lwam_mm.monitor.page.server import PageServer
+
+        page = PageServer(config.page, record, signals.outbox, lambda: monitor.trouble)
+        page.start()
+        _say(f"the page is at {page.url}")
     try:
+        signals.start()
         monitor.run(args.once, stop)
     finally:
+        if page is not None:
+            page.close()
         for name in signals.close(patience_s=30 if args.once else 2):
             _say(f"{name}: messages still wait; they are sent after the next start")
     with record.reading() as session:

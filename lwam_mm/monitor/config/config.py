@@ -12,6 +12,7 @@ from lwam_mm.monitor.config.policy_file import read_policy
 from lwam_mm.monitor.decide.policy import Policy
 from lwam_mm.monitor.frame.settings import FrameSettings
 from lwam_mm.monitor.measure.plate import Plate
+from lwam_mm.monitor.page.settings import PageSettings
 from lwam_mm.monitor.signal.settings import SignalSection
 from lwam_mm.monitor.watch.names import NamePattern
 from lwam_mm.utils.errors import ConfigError, UserError
@@ -93,6 +94,7 @@ class MonitorConfig(_Section):
     frame: FrameSettings = FrameSettings()
     policy: Policy = Policy()
     signal: SignalSection = SignalSection()
+    page: PageSettings = PageSettings()
 
 
 def read_config(path: str | Path) -> tuple[MonitorConfig, str]:

@@ -128,6 +128,7 @@ class DrySignals:
     """Prints what would be sent. Nothing is sent, listened on, or written to the outbox."""
 
     def __init__(self, settings: SignalSection, say: Callable[[str], None]) -> None:
+        self.outbox = OutboxWriter({})
         self._events, self._say = wanted_events(settings), say
         self._modbus = settings.modbus
         if not self._events and self._modbus is None:
