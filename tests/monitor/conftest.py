@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from lwam_mm.monitor.config.config import read_config
@@ -29,3 +31,18 @@ def new_monitor(place):
     yield make
     for record in opened:
         record.close()
+
+
+@pytest.fixture
+def wait_for():
+    """Return a function that waits until something is true, and fails if it never is."""
+
+    def wait(condition, seconds=20.0):
+        pause = threading.Event()
+        for _ in range(int(seconds / 0.05)):
+            if condition():
+                return
+            pause.wait(0.05)
+        raise AssertionError("it did not happen")
+
+    return wait

@@ -45,6 +45,14 @@ _EVENT_S = 1.0  # how often the record is asked whether there is something new
 Step = Literal["recoated", "exposed"]
 
 
+def _reading(request: Request) -> Iterator[Session]:
+    with request.app.state.record.reading() as session:
+        yield session
+
+
+Reading = Annotated[Session, Depends(_reading)]
+
+
 class AlarmChange(BaseModel):
     """What an operator says about an alarm; what is left out stays as it is."""
 
@@ -78,14 +86,10 @@ def create_app(
     """
     # FastAPI's own documentation pages load from elsewhere; /openapi.json is there.
     app = FastAPI(title="lwam monitor", version=__version__, docs_url=None, redoc_url=None)
+    app.state.record = record
+    app.state.stopping = False  # the server sets it, so that no stream keeps it waiting
     app.add_middleware(Guard, token=token)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-
-    def reading() -> Iterator[Session]:
-        with record.reading() as session:
-            yield session
-
-    Reading = Annotated[Session, Depends(reading)]
 
     @app.exception_handler(DBAPIError)
     async def _record_away(_: Request, error: Exception) -> JSONResponse:
@@ -106,7 +110,7 @@ def create_app(
         if token is None or not hmac.compare_digest(given.token.encode(), token.encode()):
             raise HTTPException(401, "this is not the token")
         response = JSONResponse({})
-        response.set_cookie(COOKIE, cookie_of(token), httponly=True, samesite="strict")
+        response.set_cookie(COOKIE, cookie_of(token.encode()), httponly=True, samesite="strict")
         return response
 
     @app.get("/plotly.min.js", include_in_schema=False)
@@ -155,7 +159,7 @@ def create_app(
             select(Region, Track.number)
             .outerjoin(Track, Track.id == Region.track_id)
             .where(Region.layer_id == row.id)
-            .order_by(Region.area_px.desc())
+            .order_by(Region.background, Region.area_px.desc())
             .limit(500)
         ).all()
         return {
@@ -248,7 +252,7 @@ def create_app(
         async def stream() -> AsyncIterator[str]:
             last = None
             quiet = 0
-            while not await request.is_disconnected():
+            while not (app.state.stopping or await request.is_disconnected()):
                 now = await asyncio.to_thread(state)
                 if now != last or quiet >= 15:
                     yield f"data: {json.dumps(now)}\n\n"

@@ -42,7 +42,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app, self._token = app, token
-        self._cookie = cookie_of(token or "")
+        self._cookie = cookie_of((token or "").encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -81,7 +81,9 @@ class Guard:
         return PlainTextResponse("give the token: open /login in a browser", 401)
 
     def _knows_token(self, headers: Headers) -> bool:
-        given = [cookie_of(headers.get("authorization", "").removeprefix("Bearer "))]
+        given = [
+            cookie_of(headers.get("authorization", "").removeprefix("Bearer ").encode("latin-1"))
+        ]
         for part in headers.get("cookie", "").split(";"):
             name, _, value = part.strip().partition("=")
             if name == COOKIE:
@@ -90,9 +92,9 @@ class Guard:
         return any(hmac.compare_digest(each.encode(), self._cookie.encode()) for each in given)
 
 
-def cookie_of(token: str) -> str:
+def cookie_of(token: bytes) -> str:
     """Return what the browser keeps of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token).hexdigest()
 
 
 def _hostname(host: str) -> str:

@@ -36,13 +36,14 @@ class PageServer:
         outbox: OutboxWriter,
         trouble: Callable[[], str | None],
     ) -> None:
-        app = create_app(record, outbox, trouble, secret(settings.token_variable))
+        self._app = app = create_app(record, outbox, trouble, secret(settings.token_variable))
         # uvicorn itself would end the process if the port is taken.
         family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((settings.address, settings.port))
+            self._socket.listen()  # from now on browsers wait rather than fail
         except OSError as error:
             self._socket.close()
             raise ConfigError(
@@ -56,7 +57,7 @@ class PageServer:
                 app,
                 log_level="warning",
                 access_log=False,
-                timeout_graceful_shutdown=1,
+                timeout_graceful_shutdown=3,
                 lifespan="off",
             )
         )
@@ -70,6 +71,7 @@ class PageServer:
 
     def close(self) -> None:
         """Stop serving."""
+        self._app.state.stopping = True
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(5)

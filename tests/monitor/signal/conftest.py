@@ -147,18 +147,3 @@ def add_layer():
             return [alarm.id for alarm in raised]
 
     return add
-
-
-@pytest.fixture
-def wait_for():
-    """Return a function that waits until something is true, and fails if it never is."""
-
-    def wait(condition, seconds=20.0):
-        pause = threading.Event()
-        for _ in range(int(seconds / 0.05)):
-            if condition():
-                return
-            pause.wait(0.05)
-        raise AssertionError("it did not happen")
-
-    return wait

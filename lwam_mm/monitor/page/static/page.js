@@ -12,7 +12,7 @@ const VERDICTS = {
 const WORST = "xonmc"; // the later, the sooner it shows where many layers share a column
 const STEPS = { recoated: "recoating", exposed: "exposure" };
 const PLOT = { responsive: true, displaylogo: false, displayModeBar: false };
-const LAYOUT = { margin: { l: 55, r: 15, t: 10, b: 40 }, legend: { orientation: "h", y: 1.12 }, uirevision: "keep" };
+const LAYOUT = { margin: { l: 55, r: 15, t: 10, b: 40 }, legend: { orientation: "h", y: 1.12, itemsizing: "constant" }, uirevision: "keep" };
 
 let colours = {};
 let builds = [];
@@ -186,12 +186,13 @@ function regionRow(region) {
 }
 
 function placeOverlay() {
-  const frame = $("frame");
+  const frame = $("frame").getBoundingClientRect();
+  const around = $("picture").getBoundingClientRect();
   for (const each of [$("overlay"), $("drawing")]) {
-    each.style.left = `${frame.offsetLeft}px`;
-    each.style.top = `${frame.offsetTop}px`;
-    each.style.width = `${frame.clientWidth}px`;
-    each.style.height = `${frame.clientHeight}px`;
+    each.style.left = `${frame.left - around.left}px`;
+    each.style.top = `${frame.top - around.top}px`;
+    each.style.width = `${frame.width}px`;
+    each.style.height = `${frame.height}px`;
   }
   drawCorners();
 }
@@ -264,7 +265,8 @@ function alarmItem(alarm, isOpen) {
   item.append(element("div", `${alarm.severity}: ${alarm.message}`, "what"));
   const ended = alarm.ended_layer === null ? "" : `, ended with layer ${alarm.ended_layer}`;
   const by = alarm.acknowledged_at === null ? "" : `, acknowledged by ${alarm.acknowledged_by}`;
-  item.append(element("div", `${alarm.kind}, raised ${alarm.raised_at}${ended}${by}`));
+  const raised = new Date(alarm.raised_at).toLocaleString();
+  item.append(element("div", `${alarm.kind}, raised ${raised}${ended}${by}`));
   const row = element("div", undefined, "row");
   const jump = element("button", `Layer ${alarm.layer}`);
   jump.addEventListener("click", () => {
@@ -280,6 +282,7 @@ function alarmItem(alarm, isOpen) {
     button.addEventListener("click", () => change(alarm.id, { acknowledge: true }));
     row.append(button);
   }
+  row.append(element("span", "it is"));
   for (const verdict of ["real", "false", "unsure"]) {
     const button = element("button", verdict);
     button.setAttribute("aria-pressed", alarm.operator_verdict === verdict);
