@@ -88,6 +88,7 @@ MONITOR = [
     # Older ones of these were not tried.
     "fastapi>=0.160",  # the page and its API
     "uvicorn>=0.50",  # serves them
+    "jinja2>=3.1",  # the report
     "plotly>=7.1",  # carries its JavaScript, so that charts work without internet
     "paho-mqtt>=2.1",  # MQTT signals
     "pymodbus>=3.16,<4",  # registers for a PLC; SimDevice as used
@@ -137,6 +138,7 @@ setup(
         "lwam_mm.lab.pages": ["templates/*"],
         "lwam_mm.models": ["checkpoints/*"],
         "lwam_mm.monitor.page": ["static/*"],
+        "lwam_mm.monitor.report": ["templates/*"],
     },
     cmdclass={"build_py": build_py_with_mim},
     install_requires=BASE,

@@ -59,6 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     replay.add_argument("--step", choices=STEPS, default="recoated", help="default: recoated")
     replay.add_argument("--policy", type=Path, help="file of rules (default: the config's)")
 
+    report = commands.add_parser("report", help="all about a build in one file")
+    report.add_argument("config", type=Path, help="monitor.toml")
+    report.add_argument("--build", required=True, help="a recorded build")
+    report.add_argument("--out", type=Path, required=True, help=".html, or .pdf by a browser")
+
     args = parser.parse_args(argv)
     sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -182,6 +187,17 @@ def _replay(args: argparse.Namespace) -> int:
     return 0
 
 
+def _report(args: argparse.Namespace) -> int:
+    from lwam_mm.monitor.config.config import read_config
+    from lwam_mm.monitor.record.store import Record
+    from lwam_mm.monitor.report.report import write_report
+
+    config, _ = read_config(args.config)
+    write_report(Record(config.record.folder, config.record.database), args.build, args.out)
+    print(f"wrote {args.out}")
+    return 0
+
+
 COMMANDS = {
     "init": _init,
     "run": _run,
@@ -189,6 +205,7 @@ COMMANDS = {
     "status": _status,
     "calibrate": _calibrate,
     "replay": _replay,
+    "report": _report,
 }
 
 if __name__ == "__main__":

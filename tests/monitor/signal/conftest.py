@@ -10,7 +10,7 @@ import threading
 import pytest
 from free_port import free_port
 
-from lwam_mm.monitor.record.store import Record, build_named, now
+from lwam_mm.monitor.record.store import build_named, now
 from lwam_mm.monitor.record.tables import Alarm, Layer
 
 
@@ -101,13 +101,6 @@ def web():
     server.start()
     yield server
     server.stop()
-
-
-@pytest.fixture
-def record(tmp_path):
-    opened = Record(tmp_path / "record")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
