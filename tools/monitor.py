@@ -12,6 +12,8 @@ from pathlib import Path
 from lwam_mm.utils.errors import UserError
 
 STEPS = ("recoated", "exposed")
+SIDES = ("train", "val", "test")
+FORMATS = ("vti", "hdf5", "csv", "stl", "dataset")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,6 +65,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     report.add_argument("config", type=Path, help="monitor.toml")
     report.add_argument("--build", required=True, help="a recorded build")
     report.add_argument("--out", type=Path, required=True, help=".html, or .pdf by a browser")
+
+    export = commands.add_parser("export", help="a build for other programs, or for training")
+    export.add_argument("config", type=Path, help="monitor.toml")
+    export.add_argument("--build", required=True, help="a recorded build")
+    export.add_argument("--format", required=True, choices=FORMATS, dest="form")
+    export.add_argument("--out", type=Path, required=True, help="file; folder: csv and dataset")
+    export.add_argument("--step", choices=STEPS, default="recoated", help="default: recoated")
+    export.add_argument("--max-mb", type=float, default=512, help="bound for vti, stl (512)")
+    export.add_argument("--side", default="train", choices=SIDES, help="of the data set")
 
     args = parser.parse_args(argv)
     sys.stdout.reconfigure(errors="backslashreplace")
@@ -198,6 +209,19 @@ def _report(args: argparse.Namespace) -> int:
     return 0
 
 
+def _export(args: argparse.Namespace) -> int:
+    from lwam_mm.monitor.config.config import read_config
+    from lwam_mm.monitor.export.export import export, read_build
+    from lwam_mm.monitor.record.store import Record
+
+    config, _ = read_config(args.config)
+    record = Record(config.record.folder, config.record.database)
+    plate, thickness = config.measure.plate(), config.watch.layer_height_um
+    build = read_build(record, args.build, args.step, plate, thickness)
+    print(export(build, args.form, args.out, args.max_mb, args.side))
+    return 0
+
+
 COMMANDS = {
     "init": _init,
     "run": _run,
@@ -206,6 +230,7 @@ COMMANDS = {
     "calibrate": _calibrate,
     "replay": _replay,
     "report": _report,
+    "export": _export,
 }
 
 if __name__ == "__main__":

@@ -89,6 +89,12 @@ def layer_columns(session: Session, build_id: int, step: str, after: int = 0) ->
     )
 
 
+def latest_layers(session: Session, build_id: int, step: str) -> Sequence[Layer]:
+    """Return the last revision of each layer, by number."""
+    chosen = select(Layer).where(Layer.id.in_(_latest_ids(build_id, step)))
+    return session.scalars(chosen.order_by(Layer.number)).all()
+
+
 def area_by_class(session: Session, build_id: int, step: str) -> tuple[str, dict[str, Any]]:
     """Return the area of each class over the layers, without what is background.
 
