@@ -16,11 +16,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requi
 WORK_DIR ?= work_dirs/demo
 DATA ?=
 CLASSES ?=
+ITERATIONS ?=
 
 .PHONY: demo test install lint clean
 
 demo: install
-	$(BIN)/python tools/demo.py --work-dir $(WORK_DIR) $(if $(DATA),--data "$(DATA)") $(if $(CLASSES),--classes $(CLASSES))
+	$(BIN)/python tools/demo.py --work-dir $(WORK_DIR) $(if $(DATA),--data "$(DATA)") $(if $(CLASSES),--classes $(CLASSES)) $(if $(ITERATIONS),--iterations $(ITERATIONS))
 
 # A file is run by one process, since its tests share what they made. Four at most: memory.
 test: install
