@@ -12,6 +12,7 @@ from mmseg.registry import MODELS
 from lwam_mm.datasets.classes import CLASSES
 from lwam_mm.engine.launch import load_config
 from lwam_mm.lab.demo.data import DemoData
+from lwam_mm.lab.demo.schedule import set_iterations
 from lwam_mm.models.checkpoint import read_checkpoint, save_checkpoint
 from lwam_mm.models.input_size import STRIDE
 from lwam_mm.models.shipped_checkpoints import SCHEME
@@ -48,13 +49,7 @@ def light_config(data: DemoData, work_dir: Path, iterations: int | None = None) 
         config.model.decode_head.loss_decode[0].class_weight = list(data.class_weight)
     if iterations is None:
         iterations = min(1500, max(300, 100 * data.images["train"] // loader.batch_size))
-    warm_up = iterations // 10
-    first, then = config.param_scheduler
-    first.end = then.begin = warm_up
-    then.T_max, then.end = iterations - warm_up, iterations
-    half = -(-iterations // 2)
-    config.train_cfg.update(max_iters=iterations, val_interval=half)
-    config.default_hooks.checkpoint.interval = half
+    set_iterations(config, iterations)
     return config
 
 

@@ -20,6 +20,7 @@ from lwam_mm.lab.demo.estimate import expected_time
 from lwam_mm.lab.demo.light_net import START, light_config, starting_weights
 from lwam_mm.lab.demo.monitored_build import monitor_build
 from lwam_mm.lab.demo.report import write_report
+from lwam_mm.lab.demo.schedule import set_iterations
 from lwam_mm.lab.pages.pictures import overlays
 from lwam_mm.lab.pages.sheet import write_sheet
 from lwam_mm.lab.pages.table import models_table, text_table
@@ -169,8 +170,7 @@ class Demo:
         config = load_config(path, work_dir=self._work_dir / path.stem, options=options)
         data.point(config)
         if self._iterations is not None:
-            config.train_cfg.update(max_iters=self._iterations, val_interval=self._iterations)
-            config.default_hooks.checkpoint.interval = self._iterations
+            set_iterations(config, self._iterations)
         return config
 
     def _export(

@@ -54,15 +54,6 @@ def test_small_frames_make_larger_batches():
     assert config.train_cfg.max_iters == 300
 
 
-@pytest.mark.parametrize("iterations", [1, 2, 40, 5000])
-def test_schedule_ends_with_the_training_and_the_last_weights_are_validated(iterations):
-    config = light_config(FRAMES, Path("work"), iterations)
-    warm_up, cosine = config.param_scheduler
-    assert warm_up.end == cosine.begin
-    assert cosine.begin + cosine.T_max == cosine.end == iterations == config.train_cfg.max_iters
-    assert config.train_cfg.val_interval <= iterations
-
-
 def test_the_papers_classes_start_from_all_shipped_weights():
     config = light_config(FRAMES, Path("work"))
     assert starting_weights(config, FRAMES, print) == START
