@@ -30,10 +30,10 @@ from lwam_mm.utils.paths import configs_folder
 from lwam_mm.version import __version__
 
 TEACHER = "unetpp-w8_1xb4-400i_powder-bed-synthetic-96x96.py"
-STUDENT = "lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py"
-DISTILLED = "kd-unetpp-w8_lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py"
+STUDENT = "lwrnet-w16_1xb4-500i_powder-bed-synthetic-96x96.py"
+DISTILLED = "kd-unetpp-w8_lwrnet-w16_1xb4-500i_powder-bed-synthetic-96x96.py"
 IMAGES, SIZE, SEED = 160, 96, 0
-LIGHT_ITERATIONS = 400
+LIGHT_ITERATIONS = 300
 BUILD_LAYERS = 40
 
 

@@ -137,7 +137,7 @@ def test_shipped_weights_are_not_judged_on_other_classes(calls, data_root, tmp_p
 def test_configs_keep_their_iterations(calls, tmp_path):
     Demo(tmp_path).run()
     *configs, light = [config.train_cfg.max_iters for config in calls["train"]]
-    assert configs == [400, 1000, 1000]
+    assert configs == [400, 500, 500]
     assert light == pipeline.LIGHT_ITERATIONS
 
 
