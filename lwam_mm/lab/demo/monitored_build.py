@@ -21,7 +21,7 @@ _CRITICAL_ALARM = 3
 
 def monitor_build(
     folder: Path, bundle: Path, *, layers: int, size: int, seed: int, say: Callable[[str], None]
-) -> list[str]:
+) -> None:
     """Draw a build, the first half of it clean, and run the monitor's commands on it.
 
     Args:
@@ -31,9 +31,6 @@ def monitor_build(
         size: Height and width of a layer, px.
         seed: Seed of the drawing.
         say: Gets each command.
-
-    Returns:
-        The commands, to type them again.
 
     Raises:
         UserError: A command failed.
@@ -51,8 +48,8 @@ def monitor_build(
     ]
     for command in commands:
         words = [str(word) for word in command]
-        say(f"$ python tools/monitor.py {' '.join(words)}")
+        shown = " ".join(["python tools/monitor.py", *words])
+        say(f"$ {shown}")
         done = subprocess.run([sys.executable, str(_TOOL), *words], check=False)
         if done.returncode not in (0, _CRITICAL_ALARM):
-            raise UserError(f"python tools/monitor.py {' '.join(words)} failed; see above")
-    return [f"python tools/monitor.py {' '.join(map(str, words))}" for words in commands]
+            raise UserError(f"{shown} failed: its error stands above")

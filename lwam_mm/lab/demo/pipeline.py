@@ -95,6 +95,12 @@ class Demo:
             models.insert(0, TrainedModel("as shipped", config, START, shown=True))
         exported = ExportedModel("trained, exported", bundle, "trained, folded")
         iterations = config.train_cfg.max_iters
+        commands = [
+            f"python tools/predict.py {bundle} IMAGES --out DIR",
+            f"python tools/monitor.py init {bundle} WATCHED_FOLDER --out monitor.toml",
+            "python tools/monitor.py run monitor.toml",
+            f"make demo DATA={root} ITERATIONS={3 * iterations}",
+        ]
         report = self._evaluate_and_report(
             data,
             models,
@@ -104,9 +110,9 @@ class Demo:
                 f"Trained from {START} with {iterations} batches of crops, tested on whole "
                 "frames at their own size. More frames, of more builds, help most."
             ],
-            [f"make demo DATA={root} ITERATIONS={3 * iterations}"],
+            commands,
         )
-        self._say_next(bundle, report)
+        self._say_next(report, commands)
         return report
 
     def _on_drawn_layers(self) -> Path:
@@ -146,6 +152,12 @@ class Demo:
             ),
             ExportedModel("light net, exported", bundle, "light net, folded"),
         ]
+        monitor = self._work_dir / "monitor"
+        commands = [
+            "make demo DATA=path/to/your/data",
+            f"python tools/predict.py {bundle} IMAGES --out DIR",
+            f"python tools/monitor.py run {monitor / 'monitor.toml'}",
+        ]
         report = self._evaluate_and_report(
             data,
             models,
@@ -156,13 +168,11 @@ class Demo:
                 "trained for minutes: the figures show that the pipeline works, not what the "
                 f"method can reach. The light net is SpreadNet S8, begun as {START}."
             ],
-            ["make demo"],
+            commands,
         )
         self._announce("monitor a drawn build")
-        monitor_build(
-            self._work_dir / "monitor", bundle, layers=BUILD_LAYERS, size=SIZE, seed=SEED, say=_say
-        )
-        self._say_next(bundle, report)
+        monitor_build(monitor, bundle, layers=BUILD_LAYERS, size=SIZE, seed=SEED, say=_say)
+        self._say_next(report, commands)
         return report
 
     def _config(self, name: str, data: DemoData, options: dict[str, str] | None = None) -> Config:
@@ -224,14 +234,14 @@ class Demo:
                 "torch": torch.__version__,
                 "until this report": f"{self._elapsed()} (minutes:seconds)",
             },
-            commands=[*commands, *_next_commands(bundle)],
+            commands=commands,
         )
         _say(f"\n{text_table(*models_table(models, data.classes))}\n")
         return report
 
-    def _say_next(self, bundle: Path, report: Path) -> None:
-        _say(f"\nDone after {self._elapsed()}. Now open {report}, and go on with your own images:")
-        for command in _next_commands(bundle):
+    def _say_next(self, report: Path, commands: Sequence[str]) -> None:
+        _say(f"\nDone after {self._elapsed()}. Open {report}, then for instance:")
+        for command in commands:
             _say(f"  {command}")
 
     def _announce(self, stage: str) -> None:
@@ -246,14 +256,6 @@ class Demo:
 def _train(config: Config) -> Path:
     # The runner changes its config.
     return train(copy.deepcopy(config))
-
-
-def _next_commands(bundle: Path) -> list[str]:
-    return [
-        f"python tools/predict.py {bundle} IMAGES --out DIR",
-        f"python tools/monitor.py init {bundle} WATCHED_FOLDER --out monitor.toml",
-        "python tools/monitor.py run monitor.toml",
-    ]
 
 
 def _say(line: str) -> None:
