@@ -1,6 +1,7 @@
-# make demo           the whole pipeline: synthetic data, teacher, student, distillation, report
-# make demo DATA=DIR  the same on your own images and masks; other classes than the paper's:
+# make demo           drawn layers: teacher, student, distillation, the light net, report, monitor
+# make demo DATA=DIR  the light net on your own images and masks; other classes than the paper's:
 #                     make demo DATA=DIR CLASSES="Background Scratch Dent"
+#                     ITERATIONS=N sets the length of each training
 # make test           the whole test suite
 # make install        only make .venv and install
 # make lint           style, formatting and types
@@ -16,11 +17,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requi
 WORK_DIR ?= work_dirs/demo
 DATA ?=
 CLASSES ?=
+ITERATIONS ?=
 
 .PHONY: demo test install lint clean
 
 demo: install
-	$(BIN)/python tools/demo.py --work-dir $(WORK_DIR) $(if $(DATA),--data "$(DATA)") $(if $(CLASSES),--classes $(CLASSES))
+	$(BIN)/python tools/demo.py --work-dir $(WORK_DIR) $(if $(DATA),--data "$(DATA)") $(if $(CLASSES),--classes $(CLASSES)) $(if $(ITERATIONS),--iterations $(ITERATIONS))
 
 # A file is run by one process, since its tests share what they made. Four at most: memory.
 test: install

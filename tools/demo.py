@@ -1,4 +1,4 @@
-"""Run the whole pipeline: data, teacher, student, distillation, folding, export, report."""
+"""Show the pipeline on drawn layers, or fit the light net to your own frames."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,14 +18,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--classes", nargs="+", metavar="NAME", help="your classes in index order, background first"
     )
     parser.add_argument(
-        "--iterations", type=int, metavar="N", help="iterations of each training (the configs')"
+        "--iterations",
+        type=int,
+        metavar="N",
+        help="iterations of each training, 2 or more (what fits)",
     )
     args = parser.parse_args(argv)
+    if args.iterations is not None and args.iterations < 2:
+        parser.error(f"--iterations {args.iterations}: give 2 or more")
 
     from lwam_mm.lab.demo.pipeline import Demo
 
-    report = Demo(args.work_dir, args.data, args.classes, args.iterations).run()
-    print(f"Open {report}")
+    Demo(args.work_dir, args.data, args.classes, args.iterations).run()
     return 0
 
 

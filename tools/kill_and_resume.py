@@ -11,7 +11,7 @@ from lwam_mm.lab.kill_and_resume import kill_and_resume
 
 CONFIG = (
     Path(__file__).resolve().parent.parent
-    / "configs/demo/lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py"
+    / "configs/demo/lwrnet-w16_1xb4-500i_powder-bed-synthetic-96x96.py"
 )
 SMALL = {
     "train_cfg.val_interval": 40,

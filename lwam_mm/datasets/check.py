@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ class SplitSummary:
     images: int = 0  # number of image and mask pairs, sound or not
     # Mask pixels of each value, in the pairs whose mask is sound.
     pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
+    # Number of readable images of each (width, height).
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
 
 
 @dataclass
@@ -55,6 +58,7 @@ class DatasetReport:
 class _PairFindings:
     problems: list[Problem] = field(default_factory=list)
     digest: bytes | None = None
+    size: tuple[int, int] | None = None
     maximum: int | None = None
     pixels: np.ndarray | None = None
 
@@ -100,6 +104,8 @@ def check_dataset(
         found = pool.map(lambda job: _check_pair(*job[1:], len(class_names)), jobs)
         for done, ((split, spec, pair), findings) in enumerate(zip(jobs, found, strict=True), 1):
             report.problems += findings.problems
+            if findings.size is not None:
+                split.sizes[findings.size] += 1
             if findings.pixels is not None:
                 split.pixels += findings.pixels
             if findings.digest is not None:
@@ -139,6 +145,7 @@ def _check_pair(spec: SplitSpec, pair: Pair, num_classes: int) -> _PairFindings:
         data = read_bytes(pair.image)
         image, findings.maximum = decode_with_maximum(data, pair.image, spec.white_level)
         image_size = image.shape[:2]
+        findings.size = (image_size[1], image_size[0])
         # The size is part of the picture: the same bytes may make another shape.
         content = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
         content.update(image)

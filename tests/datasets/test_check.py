@@ -33,6 +33,7 @@ def test_sound_data_set(tiny_root):
     assert progress == [(n, 5) for n in range(1, 6)]
     train, val = report.splits
     assert (train.name, train.images, val.name, val.images) == ("train", 3, "val", 2)
+    assert (train.sizes, val.sizes) == ({(24, 24): 3}, {(24, 24): 2})
     assert train.pixels.tolist() == [288] * 6 + [0] * 250
     assert val.pixels.tolist() == [192] * 6 + [0] * 250
 

@@ -1,4 +1,4 @@
-"""The demo on a user's own data, in miniature: the whole road in one process."""
+"""The demo in miniature: both of its roads, each in one process."""
 
 from __future__ import annotations
 
@@ -9,25 +9,56 @@ import pytest
 pytestmark = pytest.mark.end_to_end
 
 
-def test_demo_on_own_data(tiny_data, run_tool, tmp_path):
-    done = run_tool(
-        "demo.py", "--data", tiny_data, "--work-dir", "demo", "--iterations", "2", cwd=tmp_path
-    )
-    for stage in range(1, 8):
-        assert f"=== {stage}/7 " in done.stdout
-    for name in (
+def rows_of(printed: str, *names: str) -> list[str]:
+    lines = [line.strip() for line in printed.splitlines()]
+    return [name for name in names if any(line.startswith(f"{name}  ") for line in lines)]
+
+
+def test_demo_on_drawn_layers(run_tool, tmp_path):
+    done = run_tool("demo.py", "--work-dir", "demo", "--iterations", "2", cwd=tmp_path)
+    for stage in range(1, 10):
+        assert f"=== {stage}/9 " in done.stdout
+    names = (
         "teacher",
         "student",
         "distilled student",
         "distilled, folded",
         "distilled, exported",
-    ):
-        assert any(line.strip().startswith(f"{name}  ") for line in done.stdout.splitlines())
+        "light net",
+        "light net, exported",
+    )
+    assert rows_of(done.stdout, *names) == list(names)
+    assert "drawn: 40 seen, 0 missing" in done.stdout
+    assert (tmp_path / "demo" / "monitor" / "record").is_dir()
+
+
+def test_demo_on_own_data(tiny_data, run_tool, tmp_path):
+    done = run_tool(
+        "demo.py", "--data", tiny_data, "--work-dir", "demo", "--iterations", "2", cwd=tmp_path
+    )
+    for stage in range(1, 6):
+        assert f"=== {stage}/5 " in done.stdout
+    names = ("as shipped", "trained", "trained, folded", "trained, exported")
+    assert rows_of(done.stdout, *names) == list(names)
+    assert "2 batches of 16 crops of 64x64 take" in done.stdout
     page = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
     assert 'src="http' not in page
     assert page.count("data:image/") >= 6
-    assert (tmp_path / "demo" / "bundle" / "bundle.json").is_file()
     assert list((tmp_path / "demo" / "predictions" / "masks").iterdir())
+    # The bundle and the printed command go together, for images of any size.
+    run_tool("predict.py", "demo/bundle", tiny_data / "images" / "val", "--out", "p", cwd=tmp_path)
+    run_tool("monitor.py", "init", "demo/bundle", tmp_path, "--out", "monitor.toml", cwd=tmp_path)
+
+
+def test_other_classes_start_with_a_new_classifier(tiny_data, run_tool, tmp_path):
+    names = ["Powder", "A", "B", "C", "D", "E", "F"]
+    done = run_tool(
+        *("demo.py", "--data", tiny_data, "--work-dir", "demo", "--iterations", "2"),
+        *("--classes", *names),
+        cwd=tmp_path,
+    )
+    assert "without decode_head.conv_seg.weight, decode_head.conv_seg.bias" in done.stdout
+    assert rows_of(done.stdout, "as shipped", "trained, exported") == ["trained, exported"]
 
 
 def test_demo_refuses_bad_data_before_it_trains(tiny_data, run_tool, tmp_path):
@@ -37,4 +68,4 @@ def test_demo_refuses_bad_data_before_it_trains(tiny_data, run_tool, tmp_path):
     done = run_tool("demo.py", "--data", bad, "--work-dir", "demo", cwd=tmp_path, status=1)
     assert "no mask" in done.stderr or "without mask" in done.stderr
     assert "Traceback" not in done.stderr
-    assert "2/7" not in done.stdout
+    assert "2/5" not in done.stdout

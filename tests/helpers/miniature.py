@@ -2,8 +2,8 @@
 
 SIZE = 64
 TEACHER = "unetpp-w8_1xb4-400i_powder-bed-synthetic-96x96"
-STUDENT = "lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96"
-DISTILLED = "kd-unetpp-w8_lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96"
+STUDENT = "lwrnet-w16_1xb4-500i_powder-bed-synthetic-96x96"
+DISTILLED = "kd-unetpp-w8_lwrnet-w16_1xb4-500i_powder-bed-synthetic-96x96"
 
 SHORT = [
     "train_cfg.max_iters=4",

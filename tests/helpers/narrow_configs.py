@@ -9,7 +9,7 @@ from lwam_mm.utils.paths import configs_folder
 
 SIZE = 64
 _BASES = {
-    "student": "lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py",
+    "student": "lwrnet-w16_1xb4-500i_powder-bed-synthetic-96x96.py",
     "teacher": "unetpp-w8_1xb4-400i_powder-bed-synthetic-96x96.py",
 }
 

@@ -15,7 +15,7 @@ from mmseg.registry import MODELS
 from lwam_mm.datasets.synthetic import generate_dataset
 
 SIZE = 64
-STUDENT = "lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py"
+STUDENT = "lwrnet-w16_1xb4-500i_powder-bed-synthetic-96x96.py"
 
 
 @pytest.fixture(scope="session")

@@ -94,7 +94,7 @@ def test_binary_head_is_refused_before_the_checkpoint_is_read(tool_main, write_c
 
 def test_option_reaches_a_distillation(repository):
     config = repository / "configs/demo"
-    config /= "kd-unetpp-w8_lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py"
+    config /= "kd-unetpp-w8_lwrnet-w16_1xb4-500i_powder-bed-synthetic-96x96.py"
     for accepted in (False, True):
         loaded = load_config(config, accept_mismatch=accepted)
         assert loaded.get("accept_mismatch", False) is accepted

@@ -1,5 +1,5 @@
-# For the demo's students: AdamW at 5e-3 for 1000 iterations, warm-up over the first 50, then half a
-# cosine; validation every 250 iterations.
+# AdamW at 5e-3 for 1000 iterations, warm-up over the first 50, then half a cosine; validation every
+# 250 iterations.
 _base_ = ["../default_hooks.py"]
 optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=5e-3, weight_decay=0.01))
 param_scheduler = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ class DemoData:
     classes: tuple[str, ...]  # names in index order
     palette: tuple[tuple[int, int, int], ...]  # one (R, G, B) of 0..255 a class
     suffixes: tuple[str, ...]  # of its images
+    size: tuple[int, int]  # the most frequent width and height, px
+    images: dict[str, int]  # number by split
     held_out: str  # the split that the demo reports on: test, or val if there is no test
     class_weight: tuple[float, ...] | None = None  # for the loss; the configs' own if None
 
@@ -66,8 +69,9 @@ def draw(
             raise error_for(Problem("other data", folder, what, remedy))
         progress(f"{folder} is left from an earlier run")
     else:
-        generate_dataset(folder, images=images, size=size, seed=seed)
-    return DemoData(folder, CLASSES, PALETTE, (".png",), "test")
+        found = generate_dataset(folder, images=images, size=size, seed=seed)
+    counts = {split: summary["images"] for split, summary in found["splits"].items()}
+    return DemoData(folder, CLASSES, PALETTE, (".png",), (size, size), counts, "test")
 
 
 def adopt(root: Path, classes: Sequence[str] | None, progress: Callable[[str], None]) -> DemoData:
@@ -87,8 +91,16 @@ def adopt(root: Path, classes: Sequence[str] | None, progress: Callable[[str], N
     progress(report.summary())
     if len(names) < 2:
         raise DatasetError(f"{root}: a single class cannot be learned. Remedy: name at least two.")
+    sizes = sum((split.sizes for split in report.splits), Counter())
+    ((width, height), frequent), *others = sizes.most_common()
+    progress(f"{frequent} frames of {width}x{height} pixels")
+    if others:
+        listed = ", ".join(f"{count} of {w}x{h}" for (w, h), count in others)
+        progress(f"and {listed}: scaled to about that size for training, tested as they are")
     weights = balancing_weights(report.splits[0].pixels[: len(names)])
-    return DemoData(root, names, palette, suffixes, specs[-1].name, weights)
+    counts = {split.name: split.images for split in report.splits}
+    held_out = specs[-1].name
+    return DemoData(root, names, palette, suffixes, (width, height), counts, held_out, weights)
 
 
 def balancing_weights(pixels: np.ndarray) -> tuple[float, ...]:

@@ -80,6 +80,8 @@ class ModelScores:
         class_iou: IoU in percent of each class, in their order.
         parameters: Number of parameters.
         milliseconds: Median time of one image.
+        regions_found: Share of the true regions that are found, in percent.
+        false_regions: Number of false regions of an image.
     """
 
     name: str
@@ -87,6 +89,8 @@ class ModelScores:
     class_iou: Sequence[float | None] | None = None
     parameters: int | None = None
     milliseconds: float | None = None
+    regions_found: float | None = None
+    false_regions: float | None = None
 
 
 def models_table(
@@ -108,6 +112,10 @@ def models_table(
           teacher    71.25        98.50   44.00      9.047 M        812
           student    66.00        97.90       -      3.994 M        240
     """
+    # Only where regions were counted at all.
+    regions = ["found %", "false/image"]
+    if all(model.regions_found is model.false_regions is None for model in models):
+        regions = []
     rows = []
     for model in models:
         ious = [None] * len(classes) if model.class_iou is None else list(model.class_iou)
@@ -118,5 +126,7 @@ def models_table(
             )
         figures = map(format_percent, [model.miou, *ious])
         parameters = format_parameters(model.parameters)
-        rows.append([model.name, *figures, parameters, format_amount(model.milliseconds)])
-    return ["model", "mIoU %", *classes, "parameters", "ms/image"], rows
+        counted = [format_percent(model.regions_found), format_percent(model.false_regions)]
+        milliseconds = format_amount(model.milliseconds)
+        rows.append([model.name, *figures, *counted[: len(regions)], parameters, milliseconds])
+    return ["model", "mIoU %", *classes, *regions, "parameters", "ms/image"], rows

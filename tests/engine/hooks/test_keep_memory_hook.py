@@ -23,7 +23,7 @@ def test_after_the_first_step_on_processors_alone(monkeypatch, device, expected)
 
 def test_every_training_has_it(repository):
     for config in (
-        "configs/demo/lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py",
+        "configs/demo/lwrnet-w16_1xb4-500i_powder-bed-synthetic-96x96.py",
         "configs/distill/kd-unetpp-w32_lwrnet-w64_1xb8-2000e_powder-bed-1024x1024.py",
     ):
         hooks = Config.fromfile(repository / config).custom_hooks

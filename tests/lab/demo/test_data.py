@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from mmengine.config import Config
+from PIL import Image
 
 from lwam_mm.datasets.classes import CLASSES
 from lwam_mm.datasets.problem import DatasetError
@@ -24,6 +27,8 @@ def test_drawn_once_and_taken_up_again(tmp_path):
     assert first == again
     assert first.held_out == "test"
     assert said == [f"{tmp_path / 'data'} is left from an earlier run"]
+    assert first.size == (48, 48)
+    assert first.images == {"train": 8, "val": 2, "test": 2}
     with pytest.raises(DatasetError, match=r"other images.*--work-dir"):
         draw(tmp_path / "data", images=12, size=48, seed=4, progress=said.append)
 
@@ -34,12 +39,25 @@ def test_own_data_is_checked_and_described(root):
     assert data.classes == CLASSES
     assert data.suffixes == (".png",)
     assert data.held_out == "test"
+    assert data.size == (48, 48)
+    assert data.images == {"train": 8, "val": 2, "test": 2}
     assert len(data.class_weight) == 6
     assert data.class_weight[0] == min(data.class_weight)  # background is the most frequent
     assert any("Streaking" in line for line in said)
     renamed = adopt(root, list("abcdef"), said.append)
     assert renamed.classes == tuple("abcdef")
     assert len(set(renamed.palette)) == 6
+
+
+def test_frames_of_several_sizes_are_told(root, tmp_path):
+    shutil.copytree(root, tmp_path / "data")
+    for kind in ("images", "masks"):
+        path = min((tmp_path / "data" / kind / "train").iterdir())
+        Image.open(path).resize((64, 32), Image.Resampling.NEAREST).save(path)
+    said: list[str] = []
+    assert adopt(tmp_path / "data", None, said.append).size == (48, 48)
+    assert said[-2] == "11 frames of 48x48 pixels"
+    assert "1 of 64x32" in said[-1]
 
 
 def test_too_few_classes_for_the_masks_is_refused(root):

@@ -19,9 +19,9 @@ from lwam_mm.models.checkpoint import CheckpointMismatchError
 
 SIZE, NARROW = 32, dict(student=8, teacher=4)
 DEMO = {
-    "student": "lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py",
+    "student": "lwrnet-w16_1xb4-500i_powder-bed-synthetic-96x96.py",
     "teacher": "unetpp-w8_1xb4-400i_powder-bed-synthetic-96x96.py",
-    "distillation": "kd-unetpp-w8_lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py",
+    "distillation": "kd-unetpp-w8_lwrnet-w16_1xb4-500i_powder-bed-synthetic-96x96.py",
 }
 
 

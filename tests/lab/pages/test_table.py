@@ -35,6 +35,13 @@ def test_unknown_figures_are_dashes(unknown):
     assert format_models([model], ["Super"]).splitlines()[2].split() == ["a", "-", "-", "-", "-"]
 
 
+def test_regions_have_columns_where_they_were_counted():
+    counted = ModelScores("a", 1.0, regions_found=62.5, false_regions=0.0)
+    headings, rows = models_table([counted, ModelScores("b", 1.0)], [])
+    assert headings == ["model", "mIoU %", "found %", "false/image", "parameters", "ms/image"]
+    assert [row[2:4] for row in rows] == [["62.50", "0.00"], ["-", "-"]]
+
+
 def test_class_ious_must_fit_the_classes():
     with pytest.raises(ValueError, match="'student' has 1 class IoUs for 2 classes"):
         models_table([ModelScores("student", 1.0, [1.0])], ["Background", "Super"])

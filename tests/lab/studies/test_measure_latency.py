@@ -245,7 +245,7 @@ def test_two_arms_are_measured_side_by_side(repository, write_study, tmp_path):
     student = "model.architecture"
     arms = {
         "distilled": dict(
-            config=str(demo / "kd-unetpp-w8_lwrnet-w16_1xb4-1000i_powder-bed-synthetic-96x96.py"),
+            config=str(demo / "kd-unetpp-w8_lwrnet-w16_1xb4-500i_powder-bed-synthetic-96x96.py"),
             overrides={
                 f"{student}.{part}.base_channels": 8 for part in ("backbone", "decode_head")
             },

@@ -3,7 +3,7 @@ _base_ = [
     "../_base_/models/lwrnet.py",
     "../_base_/datasets/powder_bed_synthetic.py",
     "../_base_/losses/powder_bed_synthetic.py",
-    "../_base_/schedules/schedule_1000i.py",
+    "../_base_/schedules/schedule_500i.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(

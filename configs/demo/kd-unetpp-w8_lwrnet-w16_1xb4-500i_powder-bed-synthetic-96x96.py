@@ -3,7 +3,7 @@ _base_ = [
     "../_base_/models/kd_unetpp_lwrnet.py",
     "../_base_/datasets/powder_bed_synthetic.py",
     "../_base_/losses/powder_bed_synthetic.py",
-    "../_base_/schedules/schedule_1000i.py",
+    "../_base_/schedules/schedule_500i.py",
     "../_base_/default_runtime.py",
 ]
 _head = dict(base_channels=16, loss_decode=dict(_base_._student_loss, _delete_=True))
