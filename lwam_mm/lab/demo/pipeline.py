@@ -166,8 +166,8 @@ class Demo:
             [
                 "Layers of builds that training never saw. Teacher and students are narrow and "
                 "trained for minutes: the figures show that the pipeline works, not what the "
-                f"method can reach. The light net is SpreadNet S8, begun as {START}. It is made for "
-                f"frames of a camera's size; on {SIZE} pixels it misses streaks one pixel wide."
+                f"method can reach. The light net is SpreadNet S8, begun as {START}. It is made "
+                f"for frames of a camera's size; on {SIZE} pixels it misses streaks one pixel wide."
             ],
             commands,
         )
