@@ -88,9 +88,10 @@ MONITOR = [
     # Older ones of these were not tried.
     "fastapi>=0.160",  # the page and its API
     "uvicorn>=0.50",  # serves them
+    "jinja2>=3.1",  # the report
     "plotly>=7.1",  # carries its JavaScript, so that charts work without internet
     "paho-mqtt>=2.1",  # MQTT signals
-    "pymodbus>=3.13",  # registers for a PLC
+    "pymodbus>=3.16,<4",  # registers for a PLC; SimDevice as used
     "watchfiles>=1.1",  # file events wake the poll
 ]
 
@@ -136,6 +137,8 @@ setup(
     package_data={
         "lwam_mm.lab.pages": ["templates/*"],
         "lwam_mm.models": ["checkpoints/*"],
+        "lwam_mm.monitor.page": ["static/*"],
+        "lwam_mm.monitor.report": ["templates/*"],
     },
     cmdclass={"build_py": build_py_with_mim},
     install_requires=BASE,

@@ -3,20 +3,25 @@
 import argparse
 import dataclasses
 import json
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from lwam_mm.utils.errors import UserError
 
 STEPS = ("recoated", "exposed")
+SIDES = ("train", "val", "test")
+FORMATS = ("vti", "hdf5", "csv", "stl", "dataset")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool.
 
     Returns:
-        0; 3 if ``run --once`` leaves a critical alarm open; 2 after an error of the user's.
+        0; 3 if ``run --once`` leaves a critical alarm open; 2 after an error of the user's; 1 if
+        ``signal`` reaches not all.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -26,13 +31,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     init.add_argument("folder", type=Path, help="folder that the camera writes to")
     init.add_argument("--out", type=Path, default=Path("monitor.toml"), help="the config to write")
 
-    run = commands.add_parser("run", help="watch; exit 3 if --once leaves a critical alarm open")
+    run = commands.add_parser(
+        "run", help="watch and serve the page; --once: exit 3 if a critical alarm is open"
+    )
     run.add_argument("config", type=Path, help="monitor.toml")
     run.add_argument("--once", action="store_true", help="take what is there now, then end")
+    run.add_argument(
+        "--dry-run", action="store_true", help="print the signals in place of sending them"
+    )
 
     status = commands.add_parser("status", help="the recorded builds with their counts")
     status.add_argument("config", type=Path, help="monitor.toml")
     status.add_argument("--json", action="store_true", help="for scripts")
+
+    test = commands.add_parser("signal", help="send a test message through each channel")
+    test.add_argument("config", type=Path, help="monitor.toml")
+    test.add_argument("--dry-run", action="store_true", help="print it in place of sending it")
 
     calibrate = commands.add_parser("calibrate", help="thresholds from recorded good builds")
     calibrate.add_argument("config", type=Path, help="monitor.toml")
@@ -46,6 +60,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     replay.add_argument("--build", required=True, help="a recorded build")
     replay.add_argument("--step", choices=STEPS, default="recoated", help="default: recoated")
     replay.add_argument("--policy", type=Path, help="file of rules (default: the config's)")
+
+    report = commands.add_parser("report", help="all about a build in one file")
+    report.add_argument("config", type=Path, help="monitor.toml")
+    report.add_argument("--build", required=True, help="a recorded build")
+    report.add_argument("--out", type=Path, required=True, help=".html, or .pdf by a browser")
+
+    export = commands.add_parser("export", help="a build for other programs, or for training")
+    export.add_argument("config", type=Path, help="monitor.toml")
+    export.add_argument("--build", required=True, help="a recorded build")
+    export.add_argument("--format", required=True, choices=FORMATS, dest="form")
+    export.add_argument("--out", type=Path, required=True, help="file; folder: csv and dataset")
+    export.add_argument("--step", choices=STEPS, default="recoated", help="default: recoated")
+    export.add_argument("--max-mb", type=float, default=512, help="bound for vti, stl (512)")
+    export.add_argument("--side", default="train", choices=SIDES, help="of the data set")
 
     args = parser.parse_args(argv)
     sys.stdout.reconfigure(errors="backslashreplace")
@@ -71,17 +99,53 @@ def _run(args: argparse.Namespace) -> int:
     from lwam_mm.monitor.loop import Monitor
     from lwam_mm.monitor.record.queries import build_status
     from lwam_mm.monitor.record.store import Record
+    from lwam_mm.monitor.signal.signals import DrySignals, Signals
     from lwam_mm.runtime import Predictor
 
     config, text = read_config(args.config)
     record = Record(config.record.folder, config.record.database)
     predictor = Predictor(config.model.bundle, threads=config.model.threads)
-    Monitor(config, text, predictor, record, say=lambda line: print(line, flush=True)).run(
-        once=args.once
-    )
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if args.dry_run:
+        signals = DrySignals(config.signal, _say)
+    else:
+        signals = Signals(config.signal, record, _say)
+    monitor = Monitor(config, text, predictor, record, signals, _say)
+    page = None
+    if config.page.enabled and not args.once:
+        from lwam_mm.monitor.page.server import PageServer
+
+        page = PageServer(config.page, record, signals.outbox, lambda: monitor.trouble)
+        page.start()
+        _say(f"the page is at {page.url}")
+    try:
+        signals.start()
+        monitor.run(args.once, stop)
+    finally:
+        if page is not None:
+            page.close()
+        for name in signals.close(patience_s=30 if args.once else 2):
+            _say(f"{name}: messages still wait; they are sent after the next start")
     with record.reading() as session:
         critical = sum(build.open_critical_alarms for build in build_status(session))
     return 3 if critical else 0
+
+
+def _signal(args: argparse.Namespace) -> int:
+    from lwam_mm.monitor.config.config import read_config
+    from lwam_mm.monitor.signal.signals import DrySignals, send_test
+
+    config, _ = read_config(args.config)
+    if args.dry_run:
+        DrySignals(config.signal, _say).trouble("this is a test of the signals")
+        return 0
+    return 0 if send_test(config.signal, _say) else 1
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -134,12 +198,39 @@ def _replay(args: argparse.Namespace) -> int:
     return 0
 
 
+def _report(args: argparse.Namespace) -> int:
+    from lwam_mm.monitor.config.config import read_config
+    from lwam_mm.monitor.record.store import Record
+    from lwam_mm.monitor.report.report import write_report
+
+    config, _ = read_config(args.config)
+    write_report(Record(config.record.folder, config.record.database), args.build, args.out)
+    print(f"wrote {args.out}")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from lwam_mm.monitor.config.config import read_config
+    from lwam_mm.monitor.export.export import export, read_build
+    from lwam_mm.monitor.record.store import Record
+
+    config, _ = read_config(args.config)
+    record = Record(config.record.folder, config.record.database)
+    plate, thickness = config.measure.plate(), config.watch.layer_height_um
+    build = read_build(record, args.build, args.step, plate, thickness)
+    print(export(build, args.form, args.out, args.max_mb, args.side))
+    return 0
+
+
 COMMANDS = {
     "init": _init,
     "run": _run,
+    "signal": _signal,
     "status": _status,
     "calibrate": _calibrate,
     "replay": _replay,
+    "report": _report,
+    "export": _export,
 }
 
 if __name__ == "__main__":

@@ -124,6 +124,7 @@ def leave_builds_out(
         UserError: A training failed, or there is no such build.
     """
     total: RegionCounts | None = None
+    work_dir = work_dir.absolute()  # the data set takes a relative list as one in its own folder
     for build in builds if only is None else only:
         if build not in builds:
             raise UserError(f"{build}: no such build; there are {', '.join(builds)}")

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
+from typing import Protocol
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
@@ -24,8 +25,18 @@ from lwam_mm.monitor.watch.read_frame import Frame, read_frame
 from lwam_mm.runtime import ImageError, Predictor
 from lwam_mm.utils.errors import UserError
 
-OnLayer = Callable[[Session, Layer, Sequence[Alarm]], None]
-"""Called within a layer's transaction, with the alarms that it raised."""
+
+class Listener(Protocol):
+    """Hears what the monitor sees."""
+
+    def layer(self, session: Session, layer: Layer, raised: Sequence[Alarm]) -> None:
+        """A layer is being recorded, with the alarms that it raised; within its transaction."""
+
+    def trouble(self, trouble: str | None) -> None:
+        """A trouble began, see `Monitor.trouble`, or with None ended."""
+
+    def alive(self, next_within_s: float) -> None:
+        """The loop works, and will say so again within so many seconds."""
 
 
 class Monitor:
@@ -38,7 +49,7 @@ class Monitor:
         text: The config's text, for the record.
         predictor: The bundle.
         record: The record.
-        on_layer: See `OnLayer`; it writes the messages to send.
+        listener: Hears of every layer and of trouble.
         say: Gets a line for each layer, each file put aside, and each trouble that begins or ends.
 
     Attributes:
@@ -51,13 +62,13 @@ class Monitor:
         text: str,
         predictor: Predictor,
         record: Record,
-        on_layer: OnLayer | None = None,
+        listener: Listener | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         config.policy.check_classes(predictor.classes)
         self.trouble: str | None = None
         self._config, self._text, self._predictor = config, text, predictor
-        self._record, self._on_layer, self._say = record, on_layer, say
+        self._record, self._listener, self._say = record, listener, say
         self._pattern = config.watch.name_pattern()
         self._inspectors: dict[tuple[str, str], Inspector] = {}
         self._tries: dict[tuple[str, int, int], int] = {}
@@ -76,9 +87,12 @@ class Monitor:
         stop = stop or threading.Event()
         while not stop.is_set():
             before = self.trouble
+            self._say_alive()
             self.poll()
             if self.trouble != before:
                 self._say(self.trouble or "all is well again")
+                if self._listener is not None:
+                    self._listener.trouble(self.trouble)
             if once and not self._folder.is_waiting():
                 return
             stop.wait(self._config.watch.poll_s)  # by the monotonic clock
@@ -96,6 +110,7 @@ class Monitor:
                 except LayerNameError as error:
                     self._put_aside(file, "unnamed", str(error))
             for name, file in sorted(named, key=lambda pair: (pair[0], pair[1].name)):
+                self._say_alive()
                 self._take(name, file, complete, time.monotonic() if file.backlog else started)
         except (DBAPIError, OSError) as error:
             # What is not recorded is found again by the next poll. What is known of the builds may
@@ -103,6 +118,10 @@ class Monitor:
             self._inspectors.clear()
             reason = error.orig if isinstance(error, DBAPIError) else error
             self.trouble = f"the record cannot be written, the layers wait: {reason}"
+
+    def _say_alive(self) -> None:
+        if self._listener is not None:
+            self._listener.alive(self._config.watch.poll_s + (self._config.model.deadline_s or 0))
 
     def _take(self, name: LayerName, file: FoundFile, complete: datetime, started: float) -> None:
         try:
@@ -220,8 +239,8 @@ class Monitor:
         session.add(layer)
         session.flush()
         alarms = write_decision(session, layer, decision, where.missing)
-        if self._on_layer is not None:
-            self._on_layer(session, layer, alarms)
+        if self._listener is not None:
+            self._listener.layer(session, layer, alarms)
         return layer
 
     def _put_aside(self, file: FoundFile, outcome: str, reason: str) -> None:

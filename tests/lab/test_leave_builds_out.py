@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -79,10 +81,11 @@ def frames(tmp_path):
     return config, {"first": names[:2], "second": names[2:]}
 
 
-def test_each_build_is_tested_by_a_net_that_has_not_seen_it(frames, tmp_path):
+def test_each_build_is_tested_by_a_net_that_has_not_seen_it(frames, tmp_path, monkeypatch):
     config, builds = frames
+    monkeypatch.chdir(tmp_path)
     said = []
-    counts = leave_builds_out(config, builds, tmp_path / "work", progress=said.append)
+    counts = leave_builds_out(config, builds, Path("work"), progress=said.append)
     assert counts.frames == sum(map(len, builds.values()))
     for build, names in builds.items():
         folder = tmp_path / "work" / build
@@ -92,7 +95,7 @@ def test_each_build_is_tested_by_a_net_that_has_not_seen_it(frames, tmp_path):
     assert said[0] == f"first: train on {len(builds['second'])} frames, test on 2"
     # Finished trainings are not repeated.
     before = (tmp_path / "work/first/iter_2.pth").stat().st_mtime_ns
-    again = leave_builds_out(config, builds, tmp_path / "work", only=["first"])
+    again = leave_builds_out(config, builds, Path("work"), only=["first"])
     assert again.frames == 2
     assert (tmp_path / "work/first/iter_2.pth").stat().st_mtime_ns == before
 

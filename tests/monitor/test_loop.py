@@ -163,13 +163,17 @@ def test_frames_of_another_size_do_not_end_the_monitor(place, new_monitor):
 
 
 def test_a_layer_that_cannot_be_recorded_leaves_no_trace(place, new_monitor):
-    def fail(session, layer, alarms):
-        if layer.number == 2:
-            raise OSError("no space left on device")
+    class Full:
+        def layer(self, session, layer, raised):
+            if layer.number == 2:
+                raise OSError("no space left on device")
+
+        def alive(self, next_within_s):
+            assert next_within_s > 0
 
     for number in (1, 2):
         write_layer(place / "watched" / f"B_{number}.png", number)
-    monitor = new_monitor(on_layer=fail)
+    monitor = new_monitor(listener=Full())
     for _ in range(3):
         monitor.poll()
     assert "no space left" in monitor.trouble

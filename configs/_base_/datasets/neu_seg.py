@@ -27,7 +27,7 @@ test_pipeline = [
 ]
 
 _images = dict(data_root=data_root, metainfo=metainfo, img_suffix=".jpg")
-train_dataloader = dict(batch_size=8, dataset=dict(_images, pipeline=train_pipeline))
+train_dataloader = dict(batch_size=32, dataset=dict(_images, pipeline=train_pipeline))
 val_dataloader = dict(batch_size=16, dataset=dict(_images, pipeline=test_pipeline))
 # The published split has two sides: the images for testing also serve for validation.
 test_dataloader = dict(

@@ -58,6 +58,9 @@ _FAMILY_ROWS = ("folded", "openvino", "openvino-int8", "openvino-int8-file", "nc
 # cache, and multiplying the matrix takes longer than moving it.
 PRODUCT_ROWS, PRODUCT_SIDE = 8192, 512
 
+COPY = "memory-copy"
+COPIED = 8 * 2**20  # bytes; a feature map of 32 channels at a quarter of 1024x1024 in float32
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -69,6 +72,8 @@ class Candidate:
         task: What the process runs; None if it cannot be made.
         parameters: Number of parameters.
         macs: Multiply-accumulates of one call.
+        elements: Numbers that its layers with weights read and write in one call.
+        element_bytes: Size of each.
         megabytes: Size of the model's files in MB (10^6 bytes).
         roofline: Key of the matrix products that bound its speed.
         miou: Mean IoU in percent.
@@ -81,6 +86,8 @@ class Candidate:
     task: Task | None = None
     parameters: int | None = None
     macs: int | None = None
+    elements: int | None = None
+    element_bytes: int = 4
     megabytes: float | None = None
     roofline: str | None = None
     miou: float | None = None
@@ -92,6 +99,17 @@ class Candidate:
         """Multiply-accumulates per second at the median time; None if unknown."""
         macs, milliseconds = self.macs, self.timing.median
         return None if macs is None or milliseconds is None else 1000 * macs / milliseconds
+
+    @property
+    def traffic(self) -> int | None:
+        """Bytes that one call reads and writes if no layer finds its input in a cache."""
+        return self.elements and self.elements * self.element_bytes
+
+    @property
+    def bandwidth(self) -> float | None:
+        """Bytes of the traffic per second at the median time; None if unknown."""
+        traffic, milliseconds = self.traffic, self.timing.median
+        return None if traffic is None or milliseconds is None else 1000 * traffic / milliseconds
 
     @property
     def notes(self) -> list[str]:
@@ -191,7 +209,7 @@ class CandidateMaker:
             config = peer_config(name, len(student.classes))
             network = Network(config, None, plain.pictures, self._folder / name, plain.size)
             made.append(self._in_torch(planned[0], network, folded=False))
-            known = dict(parameters=made[0].parameters, macs=made[0].macs)
+            known = network.count(folded=False)._asdict()
             planned[:] = [replace(candidate, **known) for candidate in planned]
             exporter = network.exporter(student.classes)
             model = exporter.to_onnx()
@@ -240,15 +258,13 @@ class CandidateMaker:
         if key in EAGER:
             network = self._teacher if key == "teacher" else student.network
             return self._in_torch(candidate, network, folded=key in ("folded", "channels-last"))
-        parameters, macs = student.network.count(folded=True)
-        candidate = replace(candidate, parameters=parameters, macs=macs)
+        candidate = replace(candidate, **student.network.count(folded=True)._asdict())
         if key in FILES:
             bundle = student.bundle(key.removesuffix("-file"), frames=True)
             return self._of_bundle(candidate, bundle, "file_to_map")
         return self._of_bundle(candidate, student.bundle(key))
 
     def _in_torch(self, candidate: Candidate, network: Network, *, folded: bool) -> Candidate:
-        parameters, macs = network.count(folded=folded)
         task = self._task(
             "torch_inference",
             config=str(network.config_file),
@@ -257,7 +273,8 @@ class CandidateMaker:
             channels_last=candidate.key == "channels-last",
         )
         roofline = roofline_key("torch", "float32")
-        return replace(candidate, task=task, parameters=parameters, macs=macs, roofline=roofline)
+        counts = network.count(folded=folded)._asdict()
+        return replace(candidate, task=task, roofline=roofline, **counts)
 
     def _of_bundle(
         self, candidate: Candidate, bundle: Bundle, function: str = "bundle_inference"
@@ -267,6 +284,7 @@ class CandidateMaker:
             candidate,
             task=self._task(function, bundle=str(bundle.root)),
             megabytes=sum((bundle.root / name).stat().st_size for name in manifest.files) / 1e6,
+            element_bytes={"int8": 1, "float16": 2}.get(manifest.precision, 4),
             roofline=roofline_key(manifest.engine, manifest.precision),
         )
 
@@ -313,6 +331,12 @@ def roofline_candidate(key: str, folder: Path, threads: int) -> Candidate:
     name = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}.get(engine, engine)
     title = f"matrix products, {name} {'INT8' if int8 else 'float32'}"
     return Candidate(key, title, task, macs=PRODUCT_ROWS * PRODUCT_SIDE**2 * depth)
+
+
+def copy_candidate(threads: int) -> Candidate:
+    """Return the copying of memory, which bounds a network as its matrix products do."""
+    task = dict(function="lwam_mm.lab.benchmark.worker:memory_copy", threads=threads, size=COPIED)
+    return Candidate(COPY, "copying memory", task, elements=2 * COPIED, element_bytes=1)
 
 
 def with_miou(candidates: Sequence[Candidate], miou: Mapping[str, float]) -> list[Candidate]:

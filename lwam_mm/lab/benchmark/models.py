@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from mmseg.registry import MODELS
 from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 from torch.utils.flop_counter import FlopCounterMode
 
 from lwam_mm.datasets.synthetic.build import draw_layer, make_build
@@ -106,18 +108,29 @@ def write_random_weights(config: Config, pictures: Sequence[Path], path: Path) -
     save_checkpoint(model.state_dict(), path)
 
 
-def count(config: Config, size: int, *, folded: bool) -> tuple[int, int]:
-    """Count parameters, without auxiliary heads, and the multiply-accumulates of one image.
+class Counts(NamedTuple):
+    """What one image of a network takes, whatever short cut an engine finds.
 
-    Multiply-accumulates are those of convolutions and matrix products as they are defined, whatever
-    short cut an engine takes; ``size`` is the image's height and width in pixels.
+    Attributes:
+        parameters: Number of parameters, without auxiliary heads.
+        macs: Multiply-accumulates of convolutions and matrix products as they are defined.
+        elements: Numbers that the layers with weights read and write, the weights included.
     """
+
+    parameters: int
+    macs: int
+    elements: int
+
+
+def count(config: Config, size: int, *, folded: bool) -> Counts:
+    """Count what one image takes; ``size`` is its height and width in pixels."""
     model = _without_weights(config)
     if folded:
         model = reparameterize(model)
     unused = sum(p.numel() for n, p in model.named_parameters() if n.startswith("auxiliary_head."))
     parameters = sum(p.numel() for p in model.parameters()) - unused
-    return parameters, count_macs(model.to("meta"), size)
+    model.to("meta")
+    return Counts(parameters, count_macs(model, size), count_elements(model, size))
 
 
 def count_macs(model: nn.Module, size: int) -> int:
@@ -125,6 +138,25 @@ def count_macs(model: nn.Module, size: int) -> int:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.empty(1, 3, size, size, device="meta"), mode="tensor")
     return counter.get_total_flops() // 2
+
+
+def count_elements(model: nn.Module, size: int) -> int:
+    """Count what convolutions and linear layers read and write; see :class:`Counts`.
+
+    The products within an attention are left out: engines compute them without writing them.
+    """
+    counted = []
+
+    def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        counted.append(inputs[0].numel() + output.numel() + layer.weight.numel())
+
+    layers = [m for m in model.modules() if isinstance(m, _ConvNd | nn.Linear)]
+    handles = [layer.register_forward_hook(note) for layer in layers]
+    with torch.no_grad():
+        model(torch.empty(1, 3, size, size, device="meta"), mode="tensor")
+    for handle in handles:
+        handle.remove()
+    return sum(counted)
 
 
 class Network:
@@ -167,8 +199,8 @@ class Network:
         self.config.dump(path)
         return path
 
-    def count(self, *, folded: bool) -> tuple[int, int]:
-        """Count parameters and multiply-accumulates; see :func:`count`."""
+    def count(self, *, folded: bool) -> Counts:
+        """Count what one image takes; see :func:`count`."""
         return count(self.config, self.size, folded=folded)
 
     def exporter(

@@ -20,7 +20,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lwam_mm.lab.benchmark.candidates import Candidate
+from lwam_mm.lab.benchmark.candidates import COPY, Candidate
 from lwam_mm.lab.benchmark.targets import SIZE, targets_table
 from lwam_mm.lab.benchmark.timing import StartUp
 from lwam_mm.lab.pages.table import (
@@ -41,7 +41,7 @@ _RELEVANT_INSTRUCTION_SETS = (
 )  # fmt: skip
 _HEADINGS = (
     "model", "parameters", "GMACs", "MB", "mIoU %", "ms p50", "p95", "p99", "calls",
-    "against teacher", "against folded", "peak MB", "of the roofline",
+    "against teacher", "against folded", "peak MB", "products ms", "memory ms", "of the roofline",
 )  # fmt: skip
 _START_HEADINGS = (
     "what", "first prediction ever, s", "of the next process, s", "later ones, s", "peak MB",
@@ -54,9 +54,12 @@ _EXPLANATION = (
     "everything that happens at the machine: reading and decoding a grey PNG file, inference, "
     'labels and pixel counts. "Against" is the speed-up over the teacher and over the folded '
     "student in torch. GMACs are multiply-accumulates of convolutions and matrix products as they "
-    "are defined. The roofline is the rate of plain matrix products in the same engine and "
-    "precision, measured in the same rounds (for ncnn those of OpenVINO). Peak memory is that of "
-    "the whole process, libraries included."
+    "are defined. Products and memory are the two parts of the roofline: the time of as many "
+    "multiply-accumulates in plain matrix products, in the same engine and precision (for ncnn in "
+    "OpenVINO), and the time to copy as many bytes as the layers with weights read and write. The "
+    "roofline is the longer of the two. Both rates are measured in the same rounds. What is still "
+    "in a cache is quicker than a copy, so the second part is no strict bound. Peak memory is that "
+    "of the whole process, libraries included."
 )
 
 
@@ -123,13 +126,28 @@ class BenchmarkRun:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Share of the machine's roofline in 0..1 by key, where it is known."""
-        rates = {c.key: c.rate for c in self.rooflines if c.rate}
+        """Share of the machine's roofline by key, where it is known; 1 is on it."""
+        bounds = self.bounds
         return {
-            c.key: c.rate / rates[c.roofline]
+            c.key: max(bounds[c.key]) / c.timing.median
             for c in self.candidates
-            if c.rate and c.roofline in rates
+            if c.key in bounds and c.timing.median
         }
+
+    @property
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """Milliseconds of the matrix products and of the memory traffic by key, where known."""
+        by_key = {c.key: c for c in self.rooflines if c.timing.median}
+        copy = by_key.get(COPY)
+        found = {}
+        for c in self.candidates:
+            products = by_key.get(c.roofline)
+            if products and products.macs and c.macs:
+                memory = 0.0
+                if copy and copy.traffic and c.traffic:
+                    memory = copy.timing.median * c.traffic / copy.traffic
+                found[c.key] = (products.timing.median * c.macs / products.macs, memory)
+        return found
 
     def figures(self) -> dict[str, float]:
         """Return the figures that the targets are about.
@@ -155,7 +173,7 @@ class BenchmarkRun:
     def table_rows(self) -> list[list[str]]:
         """Return the cells of the latency table."""
         medians = {c.key: c.timing.median for c in self.candidates}
-        shares = self.shares
+        shares, bounds = self.shares, self.bounds
 
         def speed_up(candidate: Candidate, over: str) -> str:
             own, other = candidate.timing.median, medians.get(over)
@@ -175,6 +193,7 @@ class BenchmarkRun:
                 speed_up(c, "teacher"),
                 speed_up(c, "folded"),
                 format_amount(c.timing.peak),
+                *(format_amount(part) for part in bounds.get(c.key, (None, None))),
                 f"{shares[c.key]:.0%}" if c.key in shares else MISSING,
             ]
             for c in self.candidates
@@ -195,10 +214,15 @@ class BenchmarkRun:
             parts.append(f"![mIoU or size of every row over its latency]({picture})")
         if self.rooflines:
             rows = [
-                [c.title, format_amount(c.rate and c.rate / 1e9), "; ".join(c.notes)]
+                [
+                    c.title,
+                    format_amount(c.rate and c.rate / 1e9),
+                    format_amount(c.bandwidth and c.bandwidth / 1e9),
+                    "; ".join(c.notes),
+                ]
                 for c in self.rooflines
             ]
-            table = markdown_table(("what", "GMAC/s", ""), rows)
+            table = markdown_table(("what", "GMAC/s", "GB/s", ""), rows)
             parts += ["## The machine's roofline", table]
         if self.profiles:
             parts.append("## Where the time goes")
@@ -223,7 +247,7 @@ class BenchmarkRun:
 
     def csv_text(self) -> str:
         """Return all figures unrounded; empty cells stand for "not measured"."""
-        shares = self.shares
+        shares, bounds = self.shares, self.bounds
         rows = [
             dict(
                 key=c.key,
@@ -237,6 +261,8 @@ class BenchmarkRun:
                 p99_ms=c.timing.percentile(99),
                 calls=len(c.timing.milliseconds) or None,
                 peak_mb=c.timing.peak,
+                products_ms=bounds.get(c.key, (None, None))[0],
+                memory_ms=bounds.get(c.key, (None, None))[1],
                 share_of_ceiling=shares.get(c.key),  # the column's name since the first release
                 notes="; ".join(c.notes),
             )

@@ -22,6 +22,7 @@ from lwam_mm.lab.benchmark.candidates import (
     ROWS,
     Candidate,
     CandidateMaker,
+    copy_candidate,
     roofline_candidate,
     with_miou,
 )
@@ -109,6 +110,7 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress) -> BenchmarkR
         candidates += [row for name in settings.peers for row in maker.peer_candidates(name)]
         keys = dict.fromkeys(c.roofline for c in candidates if c.roofline and c.task)
         rooflines = [roofline_candidate(key, folder, threads) for key in keys]
+        rooflines.append(copy_candidate(threads))
         tasks = {c.key: c.task for c in [*candidates, *rooflines] if c.task}
         timings = time_interleaved(tasks, threads, settings.rounds, progress)
         profiled = [key for key in _PROFILED if key in tasks]

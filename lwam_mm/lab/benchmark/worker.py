@@ -83,6 +83,15 @@ def torch_products(rows: int, side: int, depth: int, threads: int) -> Call:
     return call
 
 
+def memory_copy(size: int, threads: int) -> Call:
+    """Load a copy of ``size`` bytes from one place to another."""
+    import torch
+
+    torch.set_num_threads(threads)
+    source, target = torch.ones(size // 4), torch.empty(size // 4)
+    return lambda: target.copy_(source)
+
+
 def onnxruntime_products(model: str, threads: int) -> Call:
     """Load the products of an ONNX file in ONNX Runtime."""
     import numpy as np

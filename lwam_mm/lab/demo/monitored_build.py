@@ -45,6 +45,7 @@ def monitor_build(
         ["init", bundle, watched, "--out", config],
         ["run", config, "--once"],
         ["status", config],
+        ["report", config, "--build", BUILD, "--out", folder / "report.html"],
     ]
     for command in commands:
         words = [str(word) for word in command]

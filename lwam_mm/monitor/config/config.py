@@ -12,6 +12,8 @@ from lwam_mm.monitor.config.policy_file import read_policy
 from lwam_mm.monitor.decide.policy import Policy
 from lwam_mm.monitor.frame.settings import FrameSettings
 from lwam_mm.monitor.measure.plate import Plate
+from lwam_mm.monitor.page.settings import PageSettings
+from lwam_mm.monitor.signal.settings import SignalSection
 from lwam_mm.monitor.watch.names import NamePattern
 from lwam_mm.utils.errors import ConfigError, UserError
 
@@ -91,6 +93,8 @@ class MonitorConfig(_Section):
     measure: MeasureSection = MeasureSection()
     frame: FrameSettings = FrameSettings()
     policy: Policy = Policy()
+    signal: SignalSection = SignalSection()
+    page: PageSettings = PageSettings()
 
 
 def read_config(path: str | Path) -> tuple[MonitorConfig, str]:
@@ -162,8 +166,13 @@ def _absolute(config: MonitorConfig, folder: Path) -> MonitorConfig:
         for name in ("roi", "parts")
         if isinstance(value := getattr(measure, name), Path)
     }
+    signal = config.signal
+    if signal.mqtt is not None and signal.mqtt.ca_file is not None:
+        mqtt = signal.mqtt.model_copy(update={"ca_file": place(signal.mqtt.ca_file)})
+        signal = signal.model_copy(update={"mqtt": mqtt})
     return config.model_copy(
         update={
+            "signal": signal,
             "watch": watch.model_copy(update={"folder": place(watch.folder)}),
             "model": model.model_copy(update={"bundle": place(model.bundle)}),
             "record": record.model_copy(update={"folder": place(record.folder)}),

@@ -35,6 +35,18 @@ folder = "record"
 # parts = "parts"                                 # folder with a mask of parts for each image
 # image_points = [[0, 0], [1023, 0], [1023, 1023], [0, 1023]]  # px ...
 # plate_points = [[0, 250], [250, 250], [250, 0], [0, 0]]      # ... and where they are, mm
+
+[page]
+port = 8460                                       # http://localhost:8460/
+# address = "0.0.0.0"                             # for others; needs token_variable = "NAME"
+
+# Signals are requests, never a safety function. All are off until their section is there.
+# [signal.webhook]
+# url = "https://example.org/alarms"
+# [signal.mqtt]
+# host = "localhost"
+# [signal.modbus]
+# address = "127.0.0.1"                           # 0.0.0.0: a PLC elsewhere may read
 {rules}"""
 
 _RULE = """

@@ -230,12 +230,15 @@ class Alarm(Base):
 
 
 class Outbox(Base):
-    """A message to send; written with its layer, so that none is forgotten."""
+    """A message to send; written with its layer, so that none is forgotten.
+
+    It waits until it was sent, or until its receiver has refused it.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
         _one_of("channel", CHANNELS, "outbox"),
-        Index("ix_outbox_due", "sent_at", "next_attempt_at"),
+        Index("ix_outbox_due", "channel", "sent_at", "failed_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -245,5 +248,5 @@ class Outbox(Base):
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
-    next_attempt_at: Mapped[datetime]
+    failed_at: Mapped[datetime | None]
     last_error: Mapped[str | None]

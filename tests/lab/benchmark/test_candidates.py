@@ -136,9 +136,10 @@ def test_a_candidate_that_dies_says_after_how_many_calls():
 
 @pytest.mark.parametrize("name", PEERS)
 def test_each_peer_is_itself(name):
-    parameters, macs = count(peer_config(name, 6), 128, folded=False)
+    parameters, macs, elements = count(peer_config(name, 6), 128, folded=False)
     assert parameters / 1e6 == pytest.approx(MILLIONS[name], rel=0.02)
     assert macs > 10**6
+    assert elements > 10**5
 
 
 @pytest.mark.parametrize("name", PEERS)

@@ -14,6 +14,7 @@ from lwam_mm.lab.benchmark.models import (
     Network,
     build,
     count,
+    count_elements,
     count_macs,
     draw_frame,
     draw_layers,
@@ -55,6 +56,10 @@ def test_a_known_network_counted_by_hand():
         model = Known().eval()
     expected = first + grouped + up + projections + attention
     assert count_macs(model, side) == expected
+    expected = 3 * 16**2 + 8 * 8**2 + 8 * 3 * 9  # the first: input, output, weights
+    expected += 2 * 8 * 8**2 + 8 * 2 * 9  # grouped
+    expected += 8 * 8**2 + 4 * 16**2 + 8 * 4 * 2 * 2  # up
+    assert count_elements(model, side) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,9 +72,9 @@ def test_a_known_network_counted_by_hand():
 )
 def test_the_released_networks(repository, config, folded, parameters, gmacs):
     found = count(Config.fromfile(repository / "configs" / config), 1024, folded=folded)
-    assert found[0] == parameters
+    assert found.parameters == parameters
     if gmacs is not None:
-        assert found[1] / 1e9 == pytest.approx(gmacs, abs=0.01)
+        assert found.macs / 1e9 == pytest.approx(gmacs, abs=0.01)
 
 
 def test_random_weights_keep_numbers_in_range(networks, layers):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -37,6 +38,8 @@ RUN = BenchmarkRun(
             "student, INT8",
             parameters=3_658_822,
             macs=80 * 10**9,
+            elements=3 * 10**6,
+            element_bytes=1,
             miou=71.234,
             roofline="products-openvino-int8",
             megabytes=3.904,
@@ -47,7 +50,8 @@ RUN = BenchmarkRun(
     rooflines=[
         Candidate(
             "products-openvino-int8", "products, INT8", macs=125 * 10**9, timing=Timing([100.0])
-        )
+        ),
+        Candidate("memory-copy", "copy", elements=10**6, element_bytes=2, timing=Timing([4.0])),
     ],
     starts={
         "openvino-int8": StartUp("OpenVINO INT8", 1.5, 0.75, 0.08, 298.4),
@@ -93,9 +97,13 @@ def test_the_environment_is_described(monkeypatch):
     assert found["processor"]
 
 
-def test_a_share_is_the_rate_over_the_rooflines():
-    # 80 G in 80 ms are 1000 G per second; the roofline does 125 G in 100 ms, 1250 G per second.
+def test_a_share_is_the_longer_part_of_the_roofline_over_the_time():
+    # 125 G products take 100 ms, so 80 G take 64 ms; copying 2 MB takes 4 ms, so 3 MB take 6 ms.
+    assert RUN.bounds == {"openvino-int8": (pytest.approx(64), pytest.approx(6))}
     assert RUN.shares == {"openvino-int8": pytest.approx(0.8)}
+    slow_memory = replace(RUN.rooflines[1], timing=Timing([48.0]))
+    run = replace(RUN, rooflines=[RUN.rooflines[0], slow_memory])
+    assert run.shares == {"openvino-int8": pytest.approx(72 / 80)}
 
 
 def test_the_figures_of_the_targets():
@@ -117,12 +125,12 @@ def test_the_figures_of_the_targets():
 def test_a_row_of_the_table():
     assert RUN.table_rows()[2] == [
         "student, INT8", "3.659 M", "80.0", "3.90", "71.23", "80.0", "80.0", "99.0", "100",
-        "50.00x", "12.50x", "298", "80%",
+        "50.00x", "12.50x", "298", "64.0", "6.00", "80%",
     ]  # fmt: skip
 
 
 def test_a_row_that_failed_stays_and_says_why():
-    assert RUN.table_rows()[3] == ["CGNet | eager", *["-"] * 12]
+    assert RUN.table_rows()[3] == ["CGNet | eager", *["-"] * 14]
     lines = lines_of(RUN.markdown())
     assert "- CGNet | eager: not measured: RuntimeError: no such operator" in lines
     assert any(line.startswith(r"| CGNet \| eager | - |") for line in lines)
@@ -133,7 +141,8 @@ def test_the_page_holds_everything():
     for line in (
         "- processor: A Processor",
         "![mIoU or size of every row over its latency](benchmark.png)",
-        "| products, INT8 | 1,250 | |",
+        "| products, INT8 | 1,250 | - | |",
+        "| copy | - | 0.50 | |",
         "student, INT8, by the engine's own timing:",
         "12.50 100.0% Convolution",
         "`import lwam_mm.runtime` takes 0.14 s.",
@@ -156,10 +165,10 @@ def test_the_csv_is_unrounded():
     rows = list(csv.DictReader(io.StringIO(RUN.csv_text())))
     assert list(rows[0]) == [
         "key", "model", "parameters", "macs", "megabytes", "miou", "p50_ms", "p95_ms", "p99_ms",
-        "calls", "peak_mb", "share_of_ceiling", "notes",
+        "calls", "peak_mb", "products_ms", "memory_ms", "share_of_ceiling", "notes",
     ]  # fmt: skip
     assert [row["key"] for row in rows] == [
-        *("teacher", "folded", "openvino-int8", "cgnet", "products-openvino-int8")
+        *("teacher", "folded", "openvino-int8", "cgnet", "products-openvino-int8", "memory-copy")
     ]
     assert float(rows[2]["miou"]) == 71.234
     assert (float(rows[2]["p95_ms"]), float(rows[2]["p99_ms"])) == (80.0, 99.0)

@@ -28,7 +28,8 @@ def test_every_layer_is_recorded_also_when_run_again(bundle, tmp_path):
     with Record(folder / "record").reading() as session:
         (status,) = build_status(session)
     assert (status.build, status.seen, status.missing) == ("drawn", 6, 0)
-    assert [line.split()[3] for line in said] == ["init", "run", "status"] * 2
+    assert "Build drawn" in (folder / "report.html").read_text("utf-8")
+    assert [line.split()[3] for line in said] == ["init", "run", "status", "report"] * 2
 
 
 def test_the_first_half_is_clean(bundle, tmp_path):

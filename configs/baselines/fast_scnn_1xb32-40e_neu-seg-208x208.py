@@ -1,5 +1,5 @@
 # Fast-SCNN as in MMSegmentation, on NEU-Seg, trained like the student.
-_base_ = ["mmseg::_base_/models/fast_scnn.py", "../_base_/neu_seg_8e.py"]
+_base_ = ["mmseg::_base_/models/fast_scnn.py", "../_base_/neu_seg_40e.py"]
 _norm = dict(type="BN", momentum=0.01)
 _head = dict(num_classes=4, norm_cfg=_norm, loss_decode=_base_.neu_seg_loss)
 model = dict(

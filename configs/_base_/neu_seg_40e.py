@@ -1,0 +1,7 @@
+# The recipe of NEU-Seg for every net: data, losses and schedule.
+_base_ = [
+    "./datasets/neu_seg.py",
+    "./losses/neu_seg.py",
+    "./schedules/schedule_40e.py",
+    "./default_runtime.py",
+]

@@ -1,7 +1,0 @@
-# The recipe of NEU-Seg for every net but the distilled: data, losses and schedule.
-_base_ = [
-    "./datasets/neu_seg.py",
-    "./losses/neu_seg.py",
-    "./schedules/schedule_8e.py",
-    "./default_runtime.py",
-]

@@ -1,0 +1,297 @@
+"""The page's addresses: data for the browser, pictures, and what an operator may change."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hmac
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import plotly
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from lwam_mm.monitor.page.guard import COOKIE, Guard, cookie_of
+from lwam_mm.monitor.record.queries import build_status
+from lwam_mm.monitor.record.store import Record
+from lwam_mm.monitor.record.tables import Alarm, Build, Layer, Region, Track
+from lwam_mm.monitor.signal.acknowledge import acknowledge
+from lwam_mm.monitor.signal.outbox import OutboxWriter
+from lwam_mm.monitor.view import pictures
+from lwam_mm.monitor.view.build_data import (
+    alarm_rows,
+    area_by_class,
+    class_names,
+    layer_columns,
+    region_points,
+    steps_of,
+)
+from lwam_mm.monitor.view.colours import VERDICTS, class_colour
+from lwam_mm.version import __version__
+
+STATIC = Path(__file__).parent / "static"
+PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+LONGEST_PX = 1600
+_EVENT_S = 1.0  # how often the record is asked whether there is something new
+
+Step = Literal["recoated", "exposed"]
+
+
+def _reading(request: Request) -> Iterator[Session]:
+    with request.app.state.record.reading() as session:
+        yield session
+
+
+Reading = Annotated[Session, Depends(_reading)]
+
+
+class AlarmChange(BaseModel):
+    """What an operator says about an alarm; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: Annotated[str, Field(min_length=1, max_length=100)]
+    acknowledge: bool = False
+    verdict: Literal["real", "false", "unsure"] | None = None
+    note: Annotated[str, Field(max_length=2000)] | None = None
+
+
+class Token(BaseModel):
+    """The token, as typed in."""
+
+    token: str
+
+
+def create_app(
+    record: Record,
+    outbox: OutboxWriter,
+    trouble: Callable[[], str | None] = lambda: None,
+    token: str | None = None,
+) -> FastAPI:
+    """Make the page.
+
+    Args:
+        record: The record that is shown.
+        outbox: Tells the channels what was acknowledged.
+        trouble: Returns why the monitor cannot work now, or None.
+        token: What a browser has to give; None only for this machine's own addresses.
+    """
+    # FastAPI's own documentation pages load from elsewhere; /openapi.json is there.
+    app = FastAPI(title="lwam monitor", version=__version__, docs_url=None, redoc_url=None)
+    app.state.record = record
+    app.state.stopping = False  # the server sets it, so that no stream keeps it waiting
+    app.add_middleware(Guard, token=token)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+    @app.exception_handler(DBAPIError)
+    async def _record_away(_: Request, error: Exception) -> JSONResponse:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        return JSONResponse({"detail": f"the record cannot be read: {reason}"}, 503)
+
+    @app.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+
+    @app.get("/login", include_in_schema=False)
+    def login_form() -> FileResponse:
+        return FileResponse(STATIC / "login.html", headers={"Cache-Control": "no-cache"})
+
+    @app.post("/login")
+    def login(given: Token) -> Response:
+        """Check the token; the browser then has it as a cookie."""
+        if token is None or not hmac.compare_digest(given.token.encode(), token.encode()):
+            raise HTTPException(401, "this is not the token")
+        response = JSONResponse({})
+        response.set_cookie(COOKIE, cookie_of(token.encode()), httponly=True, samesite="strict")
+        return response
+
+    @app.get("/plotly.min.js", include_in_schema=False)
+    def plotly_js() -> FileResponse:
+        return FileResponse(PLOTLY, headers={"Cache-Control": "public, max-age=86400"})
+
+    @app.get("/api/builds")
+    def builds(session: Reading) -> list[dict[str, Any]]:
+        """Return all builds with their counts, the one that began last first."""
+        ids = dict(session.execute(select(Build.name, Build.id)).all())
+        found = [
+            {"id": ids[status.build], "steps": steps_of(session, ids[status.build])}
+            | dataclasses.asdict(status)
+            for status in build_status(session)
+        ]
+        return found[::-1]
+
+    @app.get("/api/builds/{build_id}/layers")
+    def layers(session: Reading, build_id: int, step: Step, after: int = 0) -> dict[str, Any]:
+        """Return a build's layers as columns; ``after`` an id only the newer ones."""
+        return dataclasses.asdict(layer_columns(session, build_id, step, after))
+
+    @app.get("/api/builds/{build_id}/areas")
+    def areas(session: Reading, build_id: int, step: Step) -> dict[str, Any]:
+        """Return the area of each class over the layers."""
+        unit, by_class = area_by_class(session, build_id, step)
+        return {"unit": unit, "classes": by_class, "colours": _colours(session, build_id)}
+
+    @app.get("/api/builds/{build_id}/map")
+    def region_map(session: Reading, build_id: int, step: Step) -> dict[str, Any]:
+        """Return the places of all regions."""
+        points = dataclasses.asdict(region_points(session, build_id, step))
+        return points | {"colours": _colours(session, build_id)}
+
+    @app.get("/api/builds/{build_id}/alarms")
+    def alarms(session: Reading, build_id: int) -> list[dict[str, Any]]:
+        """Return a build's alarms, the newest first."""
+        return alarm_rows(session, build_id)
+
+    @app.get("/api/layers/{layer_id}")
+    def layer(session: Reading, layer_id: int) -> dict[str, Any]:
+        """Return what is known about one layer."""
+        row = _layer(session, layer_id)
+        build = session.get_one(Build, row.build_id)
+        regions = session.execute(
+            select(Region, Track.number)
+            .outerjoin(Track, Track.id == Region.track_id)
+            .where(Region.layer_id == row.id)
+            .order_by(Region.background, Region.area_px.desc())
+            .limit(500)
+        ).all()
+        return {
+            "id": row.id,
+            "build": build.name,
+            **{
+                name: getattr(row, name)
+                for name in (
+                    *("number", "height_um", "step", "revision", "state", "verdict", "reason"),
+                    *("late", "deadline_missed", "path", "image_width", "image_height"),
+                    *("image_sha256", "model_sha256", "config_sha256", "total_ms", "health"),
+                )
+            },
+            "recorded_at": row.recorded_at.isoformat(timespec="seconds"),
+            "regions": [
+                {
+                    name: getattr(region, name)
+                    for name in (
+                        *("class_name", "area_px", "area_mm2", "x", "y", "width", "height"),
+                        *("plate_x_mm", "plate_y_mm", "mean_probability", "part_id", "background"),
+                    )
+                }
+                | {"track": track}
+                for region, track in regions
+            ],
+        }
+
+    @app.get("/api/layers/{layer_id}/image.jpg", response_class=Response)
+    def image(request: Request, session: Reading, layer_id: int) -> Response:
+        """Return the frame of a layer."""
+        row = _layer(session, layer_id)
+        return _picture(
+            request, row.image_sha256, "image/jpeg", lambda: pictures.frame_jpeg(row, LONGEST_PX)
+        )
+
+    @app.get("/api/layers/{layer_id}/overlay.png", response_class=Response)
+    def overlay(request: Request, session: Reading, layer_id: int) -> Response:
+        """Return the mask of a layer in colours, transparent where there is no defect."""
+        row = _layer(session, layer_id)
+        make = lambda: pictures.mask_png(record, row, LONGEST_PX)  # noqa: E731
+        return _picture(request, f"{row.image_sha256}-{row.model_sha256}", "image/png", make)
+
+    @app.post("/api/alarms/{alarm_id}")
+    def change(alarm_id: int, said: AlarmChange) -> dict[str, Any]:
+        """Acknowledge an alarm, or keep what the operator says about it."""
+        with record.writing() as session:
+            alarm = session.get(Alarm, alarm_id)
+            if alarm is None:
+                raise HTTPException(404, f"there is no alarm {alarm_id}")
+            if said.acknowledge:
+                acknowledge(session, [alarm], said.by, outbox)
+            if said.verdict is not None:
+                alarm.operator_verdict = said.verdict
+            if said.note is not None:
+                alarm.note = said.note
+            session.flush()
+            (row,) = [row for row in alarm_rows(session, alarm.build_id) if row["id"] == alarm_id]
+        return row
+
+    def state() -> dict[str, Any]:
+        found: dict[str, Any] = {"trouble": trouble()}
+        try:
+            with record.reading() as session:
+                latest = session.scalar(select(func.max(Layer.id)))
+                row = None if latest is None else session.get_one(Layer, latest)
+                found["layer_id"] = latest
+                found["build_id"] = None if row is None else row.build_id
+                found["recorded_at"] = None if row is None else row.recorded_at.isoformat()
+                told = select(
+                    func.count(Alarm.id),
+                    func.count(Alarm.ended_layer),
+                    func.count(Alarm.acknowledged_at),
+                    func.count(Alarm.operator_verdict),
+                    func.max(Alarm.acknowledged_at),
+                )
+                found["alarms"] = "/".join(map(str, session.execute(told).one()))
+        except DBAPIError as error:
+            found["trouble"] = found["trouble"] or f"the record cannot be read: {error.orig}"
+        return found
+
+    @app.get("/api/state")
+    def current_state() -> dict[str, Any]:
+        """Return trouble, the newest layer and what tells whether alarms have changed."""
+        return state()
+
+    @app.get("/api/events", response_class=StreamingResponse)
+    def events(request: Request) -> StreamingResponse:
+        """Send the state whenever it changes (server-sent events)."""
+
+        async def stream() -> AsyncIterator[str]:
+            last = None
+            quiet = 0
+            while not (app.state.stopping or await request.is_disconnected()):
+                now = await asyncio.to_thread(state)
+                if now != last or quiet >= 15:
+                    yield f"data: {json.dumps(now)}\n\n"
+                    last, quiet = now, 0
+                quiet += 1
+                await asyncio.sleep(_EVENT_S)
+
+        return StreamingResponse(
+            stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+
+    @app.get("/api/colours")
+    def colours() -> dict[str, str]:
+        """Return the colours of the verdicts."""
+        return VERDICTS
+
+    return app
+
+
+def _layer(session: Session, layer_id: int) -> Layer:
+    row = session.get(Layer, layer_id)
+    if row is None:
+        raise HTTPException(404, f"there is no layer with id {layer_id}")
+    return row
+
+
+def _colours(session: Session, build_id: int) -> dict[str, str]:
+    names = class_names(session, build_id)
+    return {name: class_colour(index) for index, name in enumerate(names) if index}
+
+
+def _picture(
+    request: Request, version: str | None, media_type: str, make: Callable[[], bytes]
+) -> Response:
+    tag = f'"{version}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if version is not None and request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    try:
+        return Response(make(), media_type=media_type, headers=headers)
+    except pictures.PictureGoneError as error:
+        raise HTTPException(404, str(error)) from error

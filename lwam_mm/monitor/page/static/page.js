@@ -1,0 +1,480 @@
+"use strict";
+// The page of the layer monitor. Texts from the record are only ever set as text, never as HTML.
+
+const $ = (id) => document.getElementById(id);
+const VERDICTS = {
+  o: { name: "ok", height: 0.35 },
+  m: { name: "minor", height: 0.7 },
+  c: { name: "critical", height: 1 },
+  n: { name: "not_inspected", height: 0.2 },
+  x: { name: "missing", height: 1 },
+};
+const WORST = "xonmc"; // the later, the sooner it shows where many layers share a column
+const STEPS = { recoated: "recoating", exposed: "exposure" };
+const PLOT = { responsive: true, displaylogo: false, displayModeBar: false };
+const LAYOUT = { margin: { l: 55, r: 15, t: 10, b: 40 }, legend: { orientation: "h", y: 1.12, itemsizing: "constant" }, uirevision: "keep" };
+
+let colours = {};
+let builds = [];
+let build = null; // the build that is shown
+let layers = new Map(); // number -> { id, letter, health by name }
+let numbers = []; // of the layers, in order
+let shown = null; // number of the layer that is shown
+let corners = null; // of the region that is being drawn, in px of the frame
+let details = null; // of the layer that is shown
+let lastState = {};
+
+async function get(path) {
+  const answer = await fetch(path);
+  if (answer.status === 401) location.assign("/login");
+  if (!answer.ok) throw new Error((await answer.json()).detail || answer.statusText);
+  return answer.json();
+}
+
+function element(name, text, className) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+// ---- builds -------------------------------------------------------------------------------------
+
+async function loadBuilds() {
+  builds = await get("/api/builds");
+  const wanted = build ? build.id : builds.length ? builds[0].id : null;
+  $("build").replaceChildren(
+    ...builds.map((each) => Object.assign(element("option", each.build), { value: each.id })),
+  );
+  build = builds.find((each) => each.id === wanted) || null;
+  if (build) $("build").value = build.id;
+  const step = $("step").value;
+  const steps = build ? build.steps : [];
+  $("step").replaceChildren(
+    ...steps.map((each) => Object.assign(element("option", STEPS[each]), { value: each })),
+  );
+  if (steps.includes(step)) $("step").value = step;
+  showCounts();
+}
+
+function showCounts() {
+  const counts = ["seen", "missing", "late", "duplicate", "revised", "not_inspected"];
+  $("counts").textContent = build
+    ? counts.map((name) => `${build[name]} ${name.replace("_", " ")}`).join(", ")
+    : "Nothing is recorded yet: the first layer appears here by itself.";
+}
+
+async function loadBuild() {
+  layers = new Map();
+  numbers = [];
+  shown = null;
+  if (!build) return;
+  await addLayers(0);
+  if (numbers.length) await show(numbers[numbers.length - 1]);
+  await Promise.all([loadAlarms(), drawCharts()]);
+}
+
+async function addLayers(after) {
+  const found = await get(`/api/builds/${build.id}/layers?step=${$("step").value}&after=${after}`);
+  found.numbers.forEach((number, index) => {
+    const health = Object.fromEntries(
+      Object.entries(found.health).map(([name, values]) => [name, values[index]]),
+    );
+    layers.set(number, { id: found.ids[index], letter: found.verdicts[index], health });
+  });
+  numbers = [...layers.keys()].sort((a, b) => a - b);
+  $("slider").max = Math.max(0, numbers.length - 1);
+  drawStrip();
+}
+
+// ---- the strip ----------------------------------------------------------------------------------
+
+function drawStrip() {
+  const canvas = $("strip");
+  const ratio = window.devicePixelRatio || 1;
+  const width = (canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio)));
+  const height = (canvas.height = Math.round(44 * ratio));
+  const pen = canvas.getContext("2d");
+  const bar = width / Math.max(1, numbers.length);
+  const worst = new Map(); // by column of pixels
+  numbers.forEach((number, index) => {
+    const column = bar >= 1 ? index : Math.floor(index * bar);
+    const letter = layers.get(number).letter;
+    if (!worst.has(column) || WORST.indexOf(letter) > WORST.indexOf(worst.get(column))) {
+      worst.set(column, letter);
+    }
+  });
+  const wide = Math.max(1, bar);
+  for (const [column, letter] of worst) {
+    const { name, height: share } = VERDICTS[letter];
+    const left = column * wide;
+    pen.fillStyle = colours[name];
+    pen.fillRect(left, height * (1 - share), wide > 3 ? wide - 1 : wide, height * share);
+    if (letter === "x") {
+      pen.strokeStyle = "#000";
+      pen.strokeRect(left + 0.5, 0.5, Math.max(1, wide - 1), height - 1);
+    }
+  }
+  if (shown !== null) {
+    const middle = (numbers.indexOf(shown) + 0.5) * bar;
+    pen.fillStyle = "#000";
+    pen.beginPath();
+    pen.moveTo(middle - 6 * ratio, 0);
+    pen.lineTo(middle + 6 * ratio, 0);
+    pen.lineTo(middle, 9 * ratio);
+    pen.fill();
+  }
+  const counts = {};
+  for (const { letter } of layers.values()) counts[letter] = (counts[letter] || 0) + 1;
+  const told = Object.entries(VERDICTS).map(([letter, { name }]) => `${counts[letter] || 0} ${name.replace("_", " ")}`);
+  canvas.setAttribute("aria-label", `Verdicts of ${numbers.length} layers: ${told.join(", ")}`);
+  $("legend").replaceChildren(
+    ...Object.entries(VERDICTS).map(([letter, { name, height: share }]) => {
+      const item = element("li");
+      const swatch = element("span");
+      swatch.style.background = colours[name];
+      swatch.style.height = `${Math.round(14 * share)}px`;
+      item.append(swatch, `${name.replace("_", " ")} (${counts[letter] || 0})`);
+      return item;
+    }),
+  );
+}
+
+// ---- one layer ----------------------------------------------------------------------------------
+
+async function show(number) {
+  if (!layers.has(number)) return;
+  shown = number;
+  const { id } = layers.get(number);
+  $("slider").value = numbers.indexOf(number);
+  drawStrip();
+  const found = await get(`/api/layers/${id}`);
+  if (shown !== number) return; // another one was chosen meanwhile
+  details = found;
+  const height = found.height_um === null ? "" : `, ${(found.height_um / 1000).toFixed(3)} mm`;
+  $("layer-title").textContent = `Layer ${number}${height}, after ${STEPS[found.step]}`;
+  $("verdict").textContent =
+    `${found.state === "missing" ? "missing" : found.verdict.replace("_", " ")}` +
+    `${found.reason ? `: ${found.reason}` : ""}${found.late ? " (came late)" : ""}` +
+    `${found.health.warning ? ` (${found.health.warning})` : ""}`;
+  $("regions").tBodies[0].replaceChildren(...found.regions.map(regionRow));
+  $("gone").textContent = "";
+  $("frame").alt = `Image of layer ${number}`;
+  $("overlay").removeAttribute("src");
+  if (found.path === null) {
+    $("frame").removeAttribute("src");
+    $("gone").textContent = found.reason || "There is no image of this layer.";
+    return;
+  }
+  $("frame").src = `/api/layers/${id}/image.jpg`;
+  if (found.state === "inspected") $("overlay").src = `/api/layers/${id}/overlay.png`;
+}
+
+function regionRow(region) {
+  const row = element("tr");
+  const name = element("td");
+  const dot = element("span", undefined, "dot");
+  dot.style.background = classColours[region.class_name] || "#999";
+  name.append(dot, region.class_name + (region.background ? " (background)" : ""));
+  const area = region.area_mm2 === null ? `${region.area_px} px` : `${region.area_mm2.toFixed(2)} mm²`;
+  const place =
+    region.plate_x_mm === null
+      ? `${region.x}, ${region.y} px`
+      : `${region.plate_x_mm.toFixed(1)}, ${region.plate_y_mm.toFixed(1)} mm`;
+  row.append(name, element("td", area), element("td", place), element("td", region.part_id ?? ""), element("td", region.track ?? ""));
+  return row;
+}
+
+function placeOverlay() {
+  const frame = $("frame").getBoundingClientRect();
+  const around = $("picture").getBoundingClientRect();
+  for (const each of [$("overlay"), $("drawing")]) {
+    each.style.left = `${frame.left - around.left}px`;
+    each.style.top = `${frame.top - around.top}px`;
+    each.style.width = `${frame.width}px`;
+    each.style.height = `${frame.height}px`;
+  }
+  drawCorners();
+}
+
+function move(by) {
+  const index = Math.min(numbers.length - 1, Math.max(0, numbers.indexOf(shown) + by));
+  $("follow").checked = index === numbers.length - 1;
+  if (numbers.length) show(numbers[index]);
+}
+
+// ---- the region of interest ---------------------------------------------------------------------
+
+function drawCorners() {
+  const drawing = $("drawing");
+  drawing.replaceChildren();
+  if (!corners || !details) return;
+  const scale = $("frame").clientWidth / details.image_width;
+  const svg = "http://www.w3.org/2000/svg";
+  const polygon = document.createElementNS(svg, "polygon");
+  polygon.setAttribute("points", corners.map(([x, y]) => `${x * scale},${y * scale}`).join(" "));
+  drawing.append(polygon);
+  for (const [x, y] of corners) {
+    const circle = document.createElementNS(svg, "circle");
+    circle.setAttribute("cx", x * scale);
+    circle.setAttribute("cy", y * scale);
+    circle.setAttribute("r", 4);
+    drawing.append(circle);
+  }
+  $("roi-text").value = corners.length < 3 ? "" : `roi = [${corners.map(([x, y]) => `[${x}, ${y}]`).join(", ")}]`;
+}
+
+$("draw").addEventListener("click", () => {
+  corners = corners ? null : [];
+  $("draw").setAttribute("aria-pressed", corners !== null);
+  $("picture").classList.toggle("drawing", corners !== null);
+  $("roi").hidden = corners === null;
+  $("roi-text").value = "";
+  placeOverlay();
+});
+$("frame").addEventListener("click", (event) => {
+  if (!corners || !details) return;
+  const box = $("frame").getBoundingClientRect();
+  const scale = details.image_width / box.width;
+  corners.push([Math.round((event.clientX - box.left) * scale), Math.round((event.clientY - box.top) * scale)]);
+  drawCorners();
+});
+$("roi-undo").addEventListener("click", () => {
+  corners.pop();
+  drawCorners();
+});
+$("roi-copy").addEventListener("click", () => {
+  $("roi-text").select();
+  if (navigator.clipboard) navigator.clipboard.writeText($("roi-text").value);
+});
+
+// ---- alarms -------------------------------------------------------------------------------------
+
+async function loadAlarms() {
+  const alarms = await get(`/api/builds/${build.id}/alarms`);
+  const isOpen = (alarm) => alarm.ended_layer === null && alarm.acknowledged_at === null;
+  $("open-count").textContent = `${alarms.filter(isOpen).length} open of ${alarms.length}`;
+  const typing = $("alarms").contains(document.activeElement) && document.activeElement.tagName === "TEXTAREA";
+  if (typing) return; // never take away what someone is writing
+  $("alarms").replaceChildren(...alarms.slice(0, 200).map((alarm) => alarmItem(alarm, isOpen(alarm))));
+}
+
+function alarmItem(alarm, isOpen) {
+  const item = element("li", undefined, isOpen ? alarm.severity : "closed");
+  item.dataset.alarm = alarm.id;
+  item.append(element("div", `${alarm.severity}: ${alarm.message}`, "what"));
+  const ended = alarm.ended_layer === null ? "" : `, ended with layer ${alarm.ended_layer}`;
+  const by = alarm.acknowledged_at === null ? "" : `, acknowledged by ${alarm.acknowledged_by}`;
+  const raised = new Date(alarm.raised_at).toLocaleString();
+  item.append(element("div", `${alarm.kind}, raised ${raised}${ended}${by}`));
+  const row = element("div", undefined, "row");
+  const jump = element("button", `Layer ${alarm.layer}`);
+  jump.addEventListener("click", () => {
+    $("follow").checked = false;
+    if (alarm.step !== $("step").value) {
+      $("step").value = alarm.step;
+      loadBuild().then(() => show(alarm.layer));
+    } else show(alarm.layer);
+  });
+  row.append(jump);
+  if (isOpen) {
+    const button = element("button", "Acknowledge");
+    button.addEventListener("click", () => change(alarm.id, { acknowledge: true }));
+    row.append(button);
+  }
+  row.append(element("span", "it is"));
+  for (const verdict of ["real", "false", "unsure"]) {
+    const button = element("button", verdict);
+    button.setAttribute("aria-pressed", alarm.operator_verdict === verdict);
+    button.addEventListener("click", () => change(alarm.id, { verdict }));
+    row.append(button);
+  }
+  const note = Object.assign(element("textarea"), { rows: 1, maxLength: 2000, value: alarm.note || "", placeholder: "note" });
+  note.setAttribute("aria-label", `Note on the alarm: ${alarm.message}`);
+  note.addEventListener("change", () => change(alarm.id, { note: note.value }));
+  item.append(row, note);
+  return item;
+}
+
+async function change(id, what) {
+  const by = $("by").value.trim() || "operator";
+  localStorage.setItem("by", by);
+  const answer = await fetch(`/api/alarms/${id}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ by, ...what }),
+  });
+  if (!answer.ok) showState({ trouble: `not kept: ${(await answer.json()).detail || answer.statusText}` });
+  if (document.activeElement) document.activeElement.blur();
+  await loadAlarms();
+}
+
+// ---- charts -------------------------------------------------------------------------------------
+
+let classColours = {};
+
+async function drawCharts() {
+  const query = `?step=${$("step").value}`;
+  const [areas, map] = await Promise.all([
+    get(`/api/builds/${build.id}/areas${query}`),
+    get(`/api/builds/${build.id}/map${query}`),
+  ]);
+  classColours = areas.colours;
+  const names = Object.keys(areas.colours).filter((name) => areas.classes[name]);
+  const lines = names.map((name) => {
+    const at = new Map(areas.classes[name].layers.map((layer, index) => [layer, areas.classes[name].areas[index]]));
+    return {
+      name,
+      x: numbers,
+      y: numbers.map((number) => ("nx".includes(layers.get(number).letter) ? null : at.get(number) || 0)),
+      line: { color: areas.colours[name], width: 1.5 },
+      mode: "lines",
+    };
+  });
+  Plotly.react("areas", lines, { ...LAYOUT, xaxis: { title: { text: "layer" } }, yaxis: { title: { text: areas.unit }, rangemode: "tozero" } }, PLOT);
+  const points = names.map((name) => {
+    const chosen = map.classes.map((each, index) => (each === name ? index : -1)).filter((index) => index >= 0);
+    const pick = (values) => chosen.map((index) => values[index]);
+    return {
+      name,
+      type: "scatter3d",
+      mode: "markers",
+      x: pick(map.x),
+      y: pick(map.y),
+      z: pick(map.layers),
+      text: pick(map.areas).map((area) => `${area} ${map.unit === "mm" ? "mm²" : "px"}`),
+      marker: { size: pick(map.areas).map((area) => Math.min(12, 2 + Math.sqrt(area) / (map.unit === "mm" ? 1 : 10))), color: areas.colours[name], opacity: 0.7 },
+    };
+  });
+  const axis = (text) => ({ title: { text } });
+  Plotly.react(
+    "map",
+    points,
+    {
+      ...LAYOUT,
+      margin: { l: 0, r: 0, t: 0, b: 0 },
+      scene: { xaxis: axis(`x, ${map.unit}`), yaxis: { ...axis(`y, ${map.unit}`), ...(map.unit === "px" && { autorange: "reversed" }) }, zaxis: axis("layer") },
+      annotations: map.left_out ? [{ text: `${map.left_out} of the smallest regions are left out`, showarrow: false, x: 0, y: 0, xref: "paper", yref: "paper" }] : [],
+    },
+    PLOT,
+  );
+  const figures = { mean: "brightness", contrast: "contrast", sharpness: "sharpness", shift: "shift, px" };
+  const first = (values) => values.find((value) => value !== null) || 1;
+  const health = Object.entries(figures).map(([name, title], index) => {
+    const values = numbers.map((number) => {
+      const known = layers.get(number).health;
+      if (name !== "shift") return known[name];
+      return known.shift_x === null ? null : Math.hypot(known.shift_x, known.shift_y);
+    });
+    const isShift = name === "shift";
+    const scale = isShift ? 1 : 100 / first(values);
+    return {
+      name: isShift ? title : `${title}, % of the first frame's`,
+      x: numbers,
+      y: values.map((value) => (value === null || value === undefined ? null : value * scale)),
+      yaxis: isShift ? "y2" : "y",
+      mode: "lines",
+      line: { width: 1.5, dash: ["solid", "dot", "dash", "solid"][index], color: ["#0072B2", "#009E73", "#CC79A7", "#D55E00"][index] },
+    };
+  });
+  Plotly.react("health", health, { ...LAYOUT, margin: { ...LAYOUT.margin, r: 50 }, xaxis: { title: { text: "layer" } }, yaxis: { title: { text: "%" }, rangemode: "tozero" }, yaxis2: { title: { text: "px" }, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false } }, PLOT);
+}
+
+// ---- live ---------------------------------------------------------------------------------------
+
+function showState(state) {
+  const pill = $("state");
+  pill.className = state.trouble ? "bad" : "good";
+  pill.textContent = state.trouble || "watching";
+  pill.title = state.recorded_at ? `last layer recorded ${state.recorded_at}` : "";
+}
+
+async function onState(state) {
+  showState(state);
+  const before = lastState;
+  lastState = state;
+  if (state.layer_id === before.layer_id && state.alarms === before.alarms) return;
+  const known = Math.max(0, ...[...layers.values()].map(({ id }) => id));
+  await loadBuilds();
+  if (!build || (state.build_id !== build.id && $("follow").checked)) {
+    build = builds.find((each) => each.id === state.build_id) || build;
+    if (build) $("build").value = build.id;
+    await loadBuilds();
+    await loadBuild();
+    return;
+  }
+  if (state.layer_id !== before.layer_id) {
+    await addLayers(known);
+    if ($("follow").checked && numbers.length) await show(numbers[numbers.length - 1]);
+    await drawCharts();
+  }
+  await loadAlarms();
+}
+
+let queue = Promise.resolve(); // one state after the other
+
+function listen() {
+  const source = new EventSource("/api/events");
+  source.onmessage = (event) => {
+    const state = JSON.parse(event.data);
+    queue = queue.then(() => onState(state)).catch((error) => showState({ trouble: error.message }));
+  };
+  source.onerror = () => {
+    lastState = {};
+    showState({ trouble: "the monitor does not answer: is it running?" });
+  };
+}
+
+// ---- controls -----------------------------------------------------------------------------------
+
+$("build").addEventListener("change", async () => {
+  build = builds.find((each) => each.id === Number($("build").value));
+  $("follow").checked = false;
+  await loadBuilds();
+  await loadBuild();
+});
+$("step").addEventListener("change", loadBuild);
+$("slider").addEventListener("input", () => move(Number($("slider").value) - numbers.indexOf(shown)));
+$("previous").addEventListener("click", () => move(-1));
+$("next").addEventListener("click", () => move(1));
+$("follow").addEventListener("change", () => $("follow").checked && move(numbers.length));
+$("strip").addEventListener("click", (event) => {
+  const index = Math.floor((event.offsetX / $("strip").clientWidth) * numbers.length);
+  move(index - numbers.indexOf(shown));
+});
+$("show-overlay").addEventListener("change", () => ($("overlay").hidden = !$("show-overlay").checked));
+$("opacity").addEventListener("input", () => ($("overlay").style.opacity = $("opacity").value / 100));
+$("frame").addEventListener("load", placeOverlay);
+$("frame").addEventListener("error", async () => {
+  if (!$("frame").hasAttribute("src")) return;
+  const answer = await fetch($("frame").src);
+  if (!answer.ok) $("gone").textContent = (await answer.json()).detail;
+  $("frame").removeAttribute("src");
+});
+window.addEventListener("resize", () => {
+  placeOverlay();
+  drawStrip();
+});
+document.addEventListener("keydown", (event) => {
+  if (["INPUT", "TEXTAREA", "SELECT"].includes(event.target.tagName) && event.target.type !== "checkbox") return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const keys = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -numbers.length, End: numbers.length };
+  if (event.key in keys) {
+    event.preventDefault();
+    move(keys[event.key]);
+  } else if (event.key === "o") {
+    $("show-overlay").click();
+  }
+});
+
+async function start() {
+  $("by").value = localStorage.getItem("by") || "";
+  $("overlay").style.opacity = $("opacity").value / 100;
+  colours = await get("/api/colours");
+  await loadBuilds();
+  await loadBuild();
+  performance.measure("layers-shown");
+  listen();
+}
+
+start().catch((error) => showState({ trouble: error.message }));

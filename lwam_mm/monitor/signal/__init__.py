@@ -1,0 +1,1 @@
+"""Tells others what was seen: webhook, MQTT and Modbus. A request to stop, no safety function."""

@@ -1,0 +1,1 @@
+"""What page and report show of a build: columns of figures, and pictures."""

@@ -1,0 +1,114 @@
+"""Pictures of a recorded layer: its frame, and its mask in colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lwam_mm.monitor.record.store import Record
+from lwam_mm.monitor.record.tables import Layer
+from lwam_mm.monitor.view.colours import class_colour, rgb
+from lwam_mm.monitor.watch.read_frame import read_frame
+from lwam_mm.runtime import ImageError, draw_overlay
+
+
+class PictureGoneError(Exception):
+    """A picture is no longer there, or no longer what was recorded; the message says which."""
+
+
+def frame_of(layer: Layer, white_level: int | None = None) -> np.ndarray:
+    """Read the frame of a layer.
+
+    Returns:
+        uint8 of shape (H, W, 3), BGR.
+
+    Raises:
+        PictureGoneError: The file is gone or changed, or the layer never had one.
+    """
+    if layer.path is None:
+        raise PictureGoneError(f"layer {layer.number} is missing: there is no image of it")
+    try:
+        frame = read_frame(Path(layer.path), white_level)
+    except ImageError as error:
+        raise PictureGoneError(f"the image of layer {layer.number} is gone: {error}") from error
+    if frame.sha256 != layer.image_sha256:
+        raise PictureGoneError(
+            f"{layer.path} is no longer the image that was recorded for layer {layer.number}"
+        )
+    return frame.pixels
+
+
+def mask_of(record: Record, layer: Layer) -> np.ndarray:
+    """Read the mask of a layer.
+
+    Returns:
+        uint8 of shape (H, W), class indices.
+
+    Raises:
+        PictureGoneError: There is none, or the file is gone.
+    """
+    if layer.mask_path is None:
+        raise PictureGoneError(f"layer {layer.number} was not inspected: there is no mask of it")
+    mask = cv2.imread(str(record.folder / layer.mask_path), cv2.IMREAD_UNCHANGED)
+    if mask is None:
+        raise PictureGoneError(f"{layer.mask_path} is gone from the record's folder")
+    return mask
+
+
+def frame_jpeg(layer: Layer, longest: int) -> bytes:
+    """Return the frame of a layer as JPEG, its longer side at most ``longest`` px.
+
+    Raises:
+        PictureGoneError: See `frame_of`.
+    """
+    return _encode(".jpg", _shrink(frame_of(layer), longest, cv2.INTER_AREA))
+
+
+def mask_png(record: Record, layer: Layer, longest: int) -> bytes:
+    """Return the mask of a layer in colours as PNG, transparent where there is no defect.
+
+    Raises:
+        PictureGoneError: See `mask_of`.
+    """
+    mask = _shrink_mask(mask_of(record, layer), longest)
+    colours = np.zeros((int(mask.max()) + 1, 4), np.uint8)
+    for index in range(1, len(colours)):
+        colours[index] = (*rgb(class_colour(index))[::-1], 255)
+    return _encode(".png", colours[mask])
+
+
+def overlay_jpeg(record: Record, layer: Layer, longest: int) -> bytes:
+    """Return the frame with its mask drawn over it as JPEG.
+
+    Raises:
+        PictureGoneError: See `frame_of` and `mask_of`.
+    """
+    frame, mask = frame_of(layer), mask_of(record, layer)
+    palette = [(0, 0, 0), *(rgb(class_colour(index)) for index in range(1, int(mask.max()) + 1))]
+    small = _shrink(frame, longest, cv2.INTER_AREA)
+    return _encode(".jpg", draw_overlay(small, _shrink_mask(mask, longest), palette))
+
+
+def _shrink(image: np.ndarray, longest: int, how: int) -> np.ndarray:
+    scale = longest / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    return cv2.resize(image, (width, height), interpolation=how)
+
+
+def _shrink_mask(mask: np.ndarray, longest: int) -> np.ndarray:
+    # A defect of a few pixels has to stay: of the pixels that become one, the highest class counts.
+    factor = int(np.ceil(max(mask.shape) / longest))
+    if factor > 1:
+        mask = cv2.dilate(mask, np.ones((factor, factor), np.uint8))
+    return _shrink(mask, longest, cv2.INTER_NEAREST)
+
+
+def _encode(suffix: str, image: np.ndarray) -> bytes:
+    done, data = cv2.imencode(suffix, image)
+    if not done:
+        raise PictureGoneError(f"an image of shape {image.shape} cannot be shown")
+    return data.tobytes()

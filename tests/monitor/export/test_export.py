@@ -1,0 +1,261 @@
+"""Each format, read back by something else than what wrote it."""
+
+import csv
+import struct
+import subprocess
+import sys
+import zlib
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import pytest
+from drawn_layers import CONFIG, write_layer
+from recorded_build import record_layer
+from sqlalchemy import select
+
+from lwam_mm.datasets.check import check_dataset
+from lwam_mm.datasets.splits import splits_from_root
+from lwam_mm.monitor.export.dataset import judge_mask
+from lwam_mm.monitor.export.export import ExportError, export
+from lwam_mm.monitor.export.stl import boxes_of
+from lwam_mm.monitor.record.store import RecordError
+from lwam_mm.monitor.record.tables import Alarm, Region
+from lwam_mm.monitor.watch.peregrine import PeregrineBuild
+
+CLASSES = ("Background", "Super", "Incomplete")
+
+
+def read_vti(path):
+    """Read a VTI file by its specification: its attributes, and (layers, rows, columns)."""
+    data = path.read_bytes()
+    start = data.index(b'<AppendedData encoding="raw">')
+    begin = data.index(b"_", start) + 1
+    root = ElementTree.fromstring(data[:start] + b"</VTKFile>")
+    image = root.find("ImageData")
+    extent = [int(value) for value in image.get("WholeExtent").split()]
+    count, size, last = struct.unpack_from("<3Q", data, begin)
+    assert last == 0
+    sizes = struct.unpack_from(f"<{count}Q", data, begin + 24)
+    place, slices = begin + 24 + 8 * count, []
+    for packed in sizes:
+        slices.append(zlib.decompress(data[place : place + packed]))
+        assert len(slices[-1]) == size
+        place += packed
+    volume = np.frombuffer(b"".join(slices), np.uint8)
+    names = bytes(int(b) for b in image.find("FieldData/DataArray").text.split())
+    image.set("classes", names.decode())
+    return image, volume.reshape(extent[5], extent[3], extent[1])
+
+
+def test_a_volume_in_mm(exported, tmp_path):
+    told = export(exported(), "vti", tmp_path / "b.vti")
+    image, volume = read_vti(tmp_path / "b.vti")
+    assert volume.shape == (6, 64, 64)
+    assert [float(v) for v in image.get("Spacing").split()] == pytest.approx([0.5, 0.5, 0.03])
+    assert [float(v) for v in image.get("Origin").split()] == pytest.approx([10, 20, 0])
+    assert image.get("classes") == "Background\0Super\0Incomplete\0"
+    # Rows 10 to 18 of the frame are y = 52 - 0.5 * row; the volume's y begins at 20.
+    layers, rows, columns = np.nonzero(volume == 1)
+    assert set(layers) == {2}
+    assert (columns.min(), columns.max() + 1) == (20, 28)
+    assert (rows.min(), rows.max() + 1) == (64 - 18, 64 - 10)
+    assert (volume[4] == 255).all()  # missing
+    assert (volume[5] == 255).all()  # not inspected
+    assert not volume[[0, 1, 3]].any()
+    assert "2 layers of which nothing is known" in told
+
+
+def test_a_volume_within_a_bound_keeps_small_defects(record, images, exported, tmp_path):
+    layer = record_layer(record, 7, images=images)
+    labels = np.zeros((64, 64), np.uint8)
+    labels[33, 41] = 2
+    with record.writing() as session:
+        from lwam_mm.monitor.record.tables import Layer
+
+        row = session.get_one(Layer, layer)
+        row.mask_path = record.save_mask("B1", "tiny", labels)
+    for plate in (None, exported().plate):
+        path = tmp_path / f"{plate is None}.vti"
+        export(exported(plate), "vti", path, max_mb=0.002)
+        _, volume = read_vti(path)
+        assert volume.size <= 2000
+        assert (volume[6] == 2).any()
+
+
+def test_without_plate_coordinates_a_volume_is_in_px(exported, tmp_path):
+    told = export(exported(None, None), "vti", tmp_path / "b.vti")
+    image, volume = read_vti(tmp_path / "b.vti")
+    assert image.get("Spacing") == "1 1 1"
+    assert (volume[2, 10:18, 20:28] == 1).all()
+    assert "x and y in px, z in layers" in told
+
+
+def test_peregrines_layout_is_read_back(exported, tmp_path, images):
+    (images / "recoated_00002.png").unlink()
+    told = export(exported(), "hdf5", tmp_path / "b.hdf5")
+    assert "1 images are gone" in told
+    build = PeregrineBuild(tmp_path / "b.hdf5")
+    assert (build.layers, build.layer_height_um, build.mm_per_px) == (6, 30, pytest.approx(0.5))
+    assert build.class_names == ("Background", "Super", "Incomplete")
+    frame = cv2.imread(str(images / "recoated_00003.png"))
+    assert (build.frame(2, "recoated") == frame).all()
+    assert not build.frame(1, "recoated").any()
+    assert not build.frame(2, "exposed").any()
+    labels = build.labels(2, {"Super": "Incomplete"}, ("Background", "Incomplete"))
+    assert labels[10:18, 20:28].all()
+    assert labels.sum() == 64
+    assert not build.labels(5, {"Super": "Super"}, ("Background", "Super")).any()
+
+
+def read_stl(path):
+    data = path.read_bytes()
+    (count,) = struct.unpack_from("<I", data, 80)
+    assert len(data) == 84 + 50 * count
+    rows = np.frombuffer(data, [("v", "<f4", 12), ("a", "<u2")], offset=84)["v"].astype(float)
+    return rows[:, :3], rows[:, 3:].reshape(-1, 3, 3)
+
+
+def test_solids_are_closed_and_lie_where_the_regions_are(exported, tmp_path):
+    export(exported(), "stl", tmp_path / "b.stl")
+    normals, triangles = read_stl(tmp_path / "b.stl")
+    # 8 x 8 px of 0.5 mm, one layer of 0.03 mm high, the third.
+    assert triangles[..., 0].min() == pytest.approx(20)
+    assert triangles[..., 0].max() == pytest.approx(24)
+    assert triangles[..., 1].min() == pytest.approx(43)
+    assert triangles[..., 1].max() == pytest.approx(47)
+    assert triangles[..., 2].min() == pytest.approx(0.06)
+    assert triangles[..., 2].max() == pytest.approx(0.09)
+    volume = np.einsum("ij,ij->i", triangles[:, 0], np.cross(triangles[:, 1], triangles[:, 2]))
+    assert volume.sum() / 6 == pytest.approx(4 * 4 * 0.03, rel=1e-4)  # outwards: positive
+    edges = {}
+    for triangle in triangles.round(5):
+        for a, b in ((0, 1), (1, 2), (2, 0)):
+            key = (tuple(triangle[a]), tuple(triangle[b]))
+            edges[key] = edges.get(key, 0) + 1
+    assert all(edges[b, a] == count for (a, b), count in edges.items())
+    centre = triangles.mean(axis=(0, 1))
+    assert (np.einsum("ij,ij->i", normals, triangles.mean(axis=1) - centre) > 0).all()
+
+
+def test_boxes_cover_a_mask_exactly():
+    mask = np.random.default_rng(0).integers(0, 3, (20, 31), np.uint8)
+    mask[5:12, 3:17] = 1
+    covered = np.zeros_like(mask)
+    for left, top, right, bottom in boxes_of(mask):
+        assert not covered[top:bottom, left:right].any()
+        covered[top:bottom, left:right] = mask[top, left]
+    assert (covered == mask).all()
+
+
+def test_tables_hold_what_the_record_holds(record, exported, tmp_path):
+    with record.writing() as session:
+        session.scalars(select(Alarm)).one().note = '=HYPERLINK("x"), größer'
+    export(exported(), "csv", tmp_path / "tables")
+
+    def read(name):
+        with (tmp_path / "tables" / name).open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    layers = read("layers.csv")
+    assert [row["verdict"] for row in layers][2:] == [
+        *("critical", "ok", "not_inspected", "not_inspected")
+    ]
+    (region,) = read("regions.csv")
+    assert (region["layer"], region["class_name"], region["area_mm2"]) == ("3", "Super", "4.0")
+    (track,) = read("tracks.csv")
+    assert track["number"] == region["track"] == "3"
+    (alarm,) = read("alarms.csv")
+    assert alarm["note"] == '\'=HYPERLINK("x"), größer'  # no formula
+
+
+def judge(record, verdict):
+    with record.writing() as session:
+        for alarm in session.scalars(select(Alarm)):
+            alarm.operator_verdict = verdict
+
+
+def test_verdicts_become_training_data(record, images, exported, tmp_path):
+    out = tmp_path / "data"
+    with pytest.raises(ExportError, match="judge them on the page"):
+        export(exported(), "dataset", out)
+    judge(record, "real")
+    export(exported(), "dataset", out)
+    train = [split for split in splits_from_root(out) if split.name == "train"]
+    assert not check_dataset(train, CLASSES).problems
+    record_layer(record, 3, build="B2", images=images, verdict="critical")
+    judge(record, "false")
+    export(exported(name="B2"), "dataset", out, side="val")
+    real = cv2.imread(str(out / "masks/train/B1_recoated_000003_0.png"), cv2.IMREAD_UNCHANGED)
+    assert (real[10:18, 20:28] == 1).all()
+    assert real.sum() == 64
+    false = cv2.imread(str(out / "masks/val/B2_recoated_000003_0.png"), cv2.IMREAD_UNCHANGED)
+    assert not false.any()
+    image = cv2.imread(str(out / "images/val/B2_recoated_000003_0.png"))
+    assert (image == cv2.imread(str(images / "recoated_00003.png"))).all()
+    with pytest.raises(ExportError, match="was exported before"):
+        export(exported(name="B2"), "dataset", out, side="val")
+    record_layer(record, 3, build="../B3", images=images, verdict="critical")
+    judge(record, "real")
+    export(exported(name="../B3"), "dataset", out, side="test")
+    assert len(list((out / "images/test").iterdir())) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "images", "record"]
+
+
+def test_what_nobody_judged_is_ignored():
+    labels = np.zeros((8, 12), np.uint8)
+    labels[1:3, 1:3], labels[1:3, 5:7], labels[5:7, 1:3], labels[5:7, 8:10] = 1, 1, 2, 2
+
+    def region(name, x, y, track):
+        return Region(class_name=name, x=x, y=y, width=2, height=2, track_id=track)
+
+    regions = [region("A", 1, 1, 1), region("A", 5, 1, 2), region("B", 1, 5, 3)]
+    truth = judge_mask(labels, regions, {1: "real", 2: "false", 3: "unsure"}, ("-", "A", "B"))
+    assert (truth[1:3, 1:3] == 1).all()
+    assert (truth[1:3, 5:7] == 0).all()
+    assert (truth[5:7, 1:3] == 255).all()  # unsure
+    assert (truth[5:7, 8:10] == 255).all()  # no region of the record
+    assert (truth[labels == 0] == 0).all()
+
+
+def test_what_is_missing_is_named(exported, tmp_path):
+    for form, plate, height, told in (
+        ("stl", None, 30, "measure.image_points"),
+        ("hdf5", None, 30, "measure.image_points"),
+        ("stl", exported().plate, None, "watch.layer_height_um"),
+    ):
+        with pytest.raises(ExportError, match=told):
+            export(exported(plate, height), form, tmp_path / "b.out")
+        assert not (tmp_path / "b.out").exists()
+    with pytest.raises(RecordError, match="it has: B1"):
+        exported(name="B9")
+    with pytest.raises(RecordError, match="no layers exposed"):
+        exported(step="exposed")
+
+
+@pytest.mark.parametrize("form", ["vti", "hdf5", "csv", "stl"])
+def test_nothing_is_written_over(exported, tmp_path, form):
+    (tmp_path / "there").write_text("mine")
+    with pytest.raises(ExportError, match="there exists"):
+        export(exported(), form, tmp_path / "there")
+    assert (tmp_path / "there").read_text() == "mine"
+
+
+def test_the_tool_exports(repository, place):
+    section = "layer_height_um = 30\n[model]"
+    (place / "monitor.toml").write_text(CONFIG.replace("[model]", section))
+    for number in range(1, 6):
+        write_layer(place / "watched" / f"B_{number}.png", number, defect=number == 4)
+
+    def tool(*arguments):
+        command = [sys.executable, repository / "tools" / "monitor.py", *arguments]
+        return subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=120)
+
+    assert tool("run", "monitor.toml", "--once").returncode == 3
+    done = tool("export", "monitor.toml", "--build", "B", "--format", "vti", "--out", "b.vti")
+    assert done.returncode == 0, done.stderr
+    _, volume = read_vti(place / "b.vti")
+    assert (volume[3] == 2).sum() == 36
+    done = tool("export", "monitor.toml", "--build", "B", "--format", "stl", "--out", "b.stl")
+    assert done.returncode == 2
+    assert "measure.image_points" in done.stderr

@@ -1,0 +1,159 @@
+"""The page in a real browser, as an operator uses it."""
+
+import pytest
+from playwright.sync_api import expect
+from recorded_build import record_layer
+from sqlalchemy import insert, select
+
+from lwam_mm.monitor.record.store import build_named, now
+from lwam_mm.monitor.record.tables import Alarm, Layer, Region
+
+
+def open_page(tab, server):
+    tab.goto(server.url)
+    tab.wait_for_selector("#areas .main-svg")
+
+
+def test_the_newest_layer_is_shown_and_keys_move(tab, serve, build):
+    open_page(tab, serve())
+    title = tab.locator("#layer-title")
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 6")
+    tab.keyboard.press("Home")
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 1")
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowRight")
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 3")
+    assert "0.090 mm" in title.inner_text()
+    assert "critical" in tab.locator("#verdict").inner_text()
+    assert "Super" in tab.locator("#regions").inner_text()
+    label = tab.locator("#strip").get_attribute("aria-label")
+    assert label == "Verdicts of 6 layers: 3 ok, 0 minor, 1 critical, 1 not inspected, 1 missing"
+
+
+def test_the_overlay_lies_on_the_frame_and_goes_away(tab, serve, build, wait_for):
+    open_page(tab, serve())
+    tab.locator("#alarms button", has_text="Layer 3").click()
+    overlay, frame = tab.locator("#overlay"), tab.locator("#frame")
+    wait_for(lambda: overlay.evaluate("image => image.naturalWidth") > 0)
+    wait_for(lambda: overlay.bounding_box() == pytest.approx(frame.bounding_box(), abs=0.1))
+    tab.keyboard.press("o")
+    assert not overlay.is_visible()
+    tab.keyboard.press("o")
+    assert overlay.is_visible()
+
+
+def test_a_new_layer_appears_by_itself(tab, serve, build, record, images):
+    open_page(tab, serve())
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 6")
+    record_layer(record, 7, images=images, verdict="minor")
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 7")
+    expect(tab.locator("#open-count")).to_have_text("2 open of 2")
+    tab.locator("#follow").uncheck()
+    record_layer(record, 8, images=images)
+    expect(tab.locator("#slider")).to_have_attribute("max", "7")
+    assert "Layer 7" in tab.locator("#layer-title").inner_text()  # nobody is taken away from it
+
+
+def test_the_first_layer_appears_on_an_empty_page(tab, serve, record, images):
+    tab.goto(serve().url)
+    expect(tab.locator("#counts")).to_contain_text("Nothing")
+    record_layer(record, 1, images=images)
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 1")
+
+
+def test_an_alarm_is_acknowledged_judged_and_noted(tab, serve, build, record):
+    open_page(tab, serve())
+    tab.locator("#by").fill("Ada")
+    tab.get_by_role("button", name="Acknowledge").click()
+    expect(tab.locator("#open-count")).to_have_text("0 open of 1")
+    tab.get_by_role("button", name="false", exact=True).click()
+    tab.wait_for_selector("#alarms button[aria-pressed=true]:has-text('false')")
+    tab.locator("#alarms textarea").fill("a <reflection>")
+    tab.locator("#by").focus()
+    tab.wait_for_timeout(500)
+    with record.reading() as session:
+        alarm = session.scalars(select(Alarm)).one()
+    assert (alarm.acknowledged_by, alarm.operator_verdict) == ("Ada", "false")
+    assert alarm.note == "a <reflection>"
+    # What an alarm says is shown as text, whatever is in it.
+    assert "Super <b>in</b> layer 3" in tab.locator("#alarms").inner_text()
+
+
+def test_names_are_never_taken_as_html(tab, serve, record, images):
+    name = "<img src=x onerror=document.title='broken'>"
+    record_layer(record, 1, build=name, images=images, verdict="critical")
+    open_page(tab, serve())
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 1")
+    assert tab.locator("#build").inner_text() == name
+    assert tab.title() == "Layer monitor"
+
+
+def test_a_region_of_interest_is_drawn(tab, serve, build, wait_for):
+    open_page(tab, serve())
+    wait_for(lambda: tab.locator("#frame").evaluate("image => image.naturalWidth") > 0)
+    tab.get_by_role("button", name="Draw region of interest").click()
+    box = tab.locator("#frame").bounding_box()
+    for x, y in ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75)):
+        tab.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    text = tab.locator("#roi-text").input_value()
+    assert text.startswith("roi = [[")
+    corners = eval(text.removeprefix("roi = "))
+    expected = [(16, 16), (48, 16), (48, 48)]  # of 64 px
+    for found, wanted in zip(corners, expected, strict=True):
+        assert abs(found[0] - wanted[0]) <= 2
+        assert abs(found[1] - wanted[1]) <= 2
+
+
+def test_trouble_is_shown_and_goes(tab, serve, build):
+    trouble = ["the folder is away"]
+    open_page(tab, serve(lambda: trouble[0]))
+    expect(tab.locator("#state")).to_have_text("the folder is away")
+    trouble[0] = None
+    expect(tab.locator("#state")).to_have_text("watching")
+
+
+def test_the_token_is_asked_for(tab, serve, build, monkeypatch):
+    monkeypatch.setenv("PAGE_TOKEN", "secret")
+    tab.goto(serve(token_variable="PAGE_TOKEN").url)
+    tab.locator("#token").fill("secret")
+    tab.get_by_role("button", name="Open").click()
+    tab.wait_for_selector("#areas .main-svg")
+
+
+def test_ten_thousand_layers_are_shown(tab, serve, record):
+    with record.writing() as session:
+        build = build_named(session, "long").id
+        plain = dict(build_id=build, step="recoated", revision=0, recorded_at=now(), health={})
+        session.execute(
+            insert(Layer),
+            [
+                dict(plain, number=n, state="inspected", verdict="critical" if n == 5000 else "ok")
+                for n in range(1, 10_001)
+            ],
+        )
+        ids = session.scalars(select(Layer.id).where(Layer.number % 10 == 0)).all()
+        region = dict(class_name="Super", area_px=9, x=1, y=1, width=3, height=3)
+        session.execute(
+            insert(Region), [dict(region, layer_id=i, centre_x=2.0, centre_y=2.0) for i in ids]
+        )
+    open_page(tab, serve())
+    assert "10000 layers: 9999 ok, 0 minor, 1 critical" in (
+        tab.locator("#strip").get_attribute("aria-label")
+    )
+    # The one that matters is not lost among those that share its column.
+    assert tab.evaluate(
+        """() => {
+          const strip = document.querySelector('#strip');
+          const pixels = strip.getContext('2d').getImageData(0, 5, strip.width, 1).data;
+          let found = 0;
+          for (let i = 0; i < pixels.length; i += 4)
+            if (pixels[i] === 0xD5 && pixels[i + 1] === 0x5E && pixels[i + 3] === 255) found += 1;
+          return found;
+        }"""
+    )
+
+
+def test_it_fits_a_tablet(tab, serve, build):
+    tab.set_viewport_size({"width": 768, "height": 1024})
+    open_page(tab, serve())
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 768
