@@ -173,7 +173,7 @@ class Demo:
         )
         self._announce("monitor a drawn build")
         monitor_build(monitor, bundle, layers=BUILD_LAYERS, size=SIZE, seed=SEED, say=_say)
-        self._say_next(report, commands)
+        self._say_next(f"{report} and {monitor / 'report.html'}", commands)
         return report
 
     def _config(self, name: str, data: DemoData, options: dict[str, str] | None = None) -> Config:
@@ -240,8 +240,8 @@ class Demo:
         _say(f"\n{text_table(*models_table(models, data.classes))}\n")
         return report
 
-    def _say_next(self, report: Path, commands: Sequence[str]) -> None:
-        _say(f"\nDone after {self._elapsed()}. Open {report}, then for instance:")
+    def _say_next(self, pages: object, commands: Sequence[str]) -> None:
+        _say(f"\nDone after {self._elapsed()}. Open {pages}, then for instance:")
         for command in commands:
             _say(f"  {command}")
 
