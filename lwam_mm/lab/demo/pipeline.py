@@ -224,7 +224,7 @@ class Demo:
                 f"IoU in percent on {data.root.name} ({data.held_out}, "
                 f"{data.images[data.held_out]} frames).",
                 f"A region of at least {least_area(data.size)} pixels is found if a tenth of it "
-                "has its class, and false if less than a tenth of it is right.",
+                "has its class, and false (as many an image) if less than a tenth of it is right.",
                 f"Median milliseconds of one frame of {width} x {height} pixels; the models take "
                 f"turns, on {torch.get_num_threads()} threads. The torch rows are the network "
                 "alone; the exported rows go from decoded image to class map.",
