@@ -24,8 +24,8 @@ def expected_time(config: Config, data: DemoData) -> str:
     """Say how long the demo will take on the user's own frames, from a few batches of them."""
     iteration, frame = seconds_per_batch(config)
     batch, iterations = config.train_dataloader.batch_size, config.train_cfg.max_iters
-    # Two validations in training, the export's gate, the comparison, its timing, the predictions.
-    frames = 2 * data.images["val"] + 3 * min(100, data.images["val"])
+    # Validation, the export's gate, the comparison, its timing, the predictions.
+    frames = data.images["val"] + 3 * min(100, data.images["val"])
     frames += 5 * data.images[data.held_out] + 100
     minutes = (iterations * iteration + frames * frame) / 60
     side = crop_side(data.size)

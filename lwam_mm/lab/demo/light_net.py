@@ -50,6 +50,9 @@ def light_config(data: DemoData, work_dir: Path, iterations: int | None = None) 
     if iterations is None:
         iterations = min(1500, max(300, 100 * data.images["train"] // loader.batch_size))
     set_iterations(config, iterations)
+    # The last weights are taken, as a cosine ends best. To choose among more by frames that the
+    # report may be made of would flatter it.
+    config.train_cfg.val_interval = iterations
     return config
 
 

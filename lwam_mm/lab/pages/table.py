@@ -113,7 +113,7 @@ def models_table(
           student    66.00        97.90       -      3.994 M        240
     """
     # Only where regions were counted at all.
-    regions = ["found %", "false/image"]
+    regions = ["found %", "false"]
     if all(model.regions_found is model.false_regions is None for model in models):
         regions = []
     rows = []

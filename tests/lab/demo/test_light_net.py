@@ -43,6 +43,7 @@ def test_size_crops_and_batches_come_from_the_data():
     assert transforms["RandomDefectCrop"].crop_size == (512, 512)
     assert config.train_dataloader.batch_size == 4
     assert config.train_cfg.max_iters == 700  # a hundred crops of each of 28 frames
+    assert config.train_cfg.val_interval == 700  # the last weights are taken
     assert not any("Resize" in step.type for step in config.test_dataloader.dataset.pipeline)
     assert config.test_dataloader.dataset.data_prefix.img_path == "images/val"
 

@@ -95,6 +95,7 @@ def test_drawn_layers_go_through_every_net_and_end_monitored(calls, tmp_path, ca
     printed = capsys.readouterr().out
     assert stages(printed) == [f"{stage}/9" for stage in range(1, 10)]
     assert f"python tools/monitor.py run {tmp_path / 'monitor' / 'monitor.toml'}" in printed
+    assert f"Open {report} and {tmp_path / 'monitor' / 'report.html'}, " in printed
 
 
 def test_own_frames_fit_the_light_net_to_them(calls, data_root, tmp_path, capsys):

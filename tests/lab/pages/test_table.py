@@ -38,7 +38,7 @@ def test_unknown_figures_are_dashes(unknown):
 def test_regions_have_columns_where_they_were_counted():
     counted = ModelScores("a", 1.0, regions_found=62.5, false_regions=0.0)
     headings, rows = models_table([counted, ModelScores("b", 1.0)], [])
-    assert headings == ["model", "mIoU %", "found %", "false/image", "parameters", "ms/image"]
+    assert headings == ["model", "mIoU %", "found %", "false", "parameters", "ms/image"]
     assert [row[2:4] for row in rows] == [["62.50", "0.00"], ["-", "-"]]
 
 
