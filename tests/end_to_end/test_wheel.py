@@ -44,7 +44,10 @@ def test_wheel_carries_configs_and_tools(wheel, repository):
     for folder in ("configs", "tools"):
         for path in (repository / folder).rglob("*.py"):
             assert f"lwam_mm/.mim/{path.relative_to(repository).as_posix()}" in names
-    for path in (repository / "lwam_mm/lab/pages/templates").iterdir():
+    data = [path for path in (repository / "lwam_mm").rglob("*.*") if path.is_file()]
+    data = [path for path in data if path.suffix not in (".py", ".pyc")]
+    assert {".html", ".js", ".css", ".pth"} <= {path.suffix for path in data}
+    for path in data:
         assert path.relative_to(repository).as_posix() in names
     assert "lwam_mm/.mim/model-index.yml" in names
     assert "lwam_mm/.mim/configs/lwrnet/metafile.yml" in names
