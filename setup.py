@@ -92,7 +92,6 @@ MONITOR = [
     "plotly>=7.1",  # carries its JavaScript, so that charts work without internet
     "paho-mqtt>=2.1",  # MQTT signals
     "pymodbus>=3.16,<4",  # registers for a PLC; SimDevice as used
-    "watchfiles>=1.1",  # file events wake the poll
 ]
 
 DEV = [

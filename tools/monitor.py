@@ -210,13 +210,13 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from lwam_mm.monitor.config.config import read_config
+    from lwam_mm.monitor.config.config import layer_height_um, plate_of, read_config
     from lwam_mm.monitor.export.export import export, read_build
     from lwam_mm.monitor.record.store import Record
 
     config, _ = read_config(args.config)
     record = Record(config.record.folder, config.record.database)
-    plate, thickness = config.measure.plate(), config.watch.layer_height_um
+    plate, thickness = plate_of(config), layer_height_um(config)
     build = read_build(record, args.build, args.step, plate, thickness)
     print(export(build, args.form, args.out, args.max_mb, args.side))
     return 0

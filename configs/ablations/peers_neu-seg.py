@@ -1,7 +1,7 @@
 # Which light net segments best within one budget: SpreadNet, the paper's student at a quarter of
 # its width, and five of MMSegmentation's nets, from random weights, with the same images and
 # schedule and, where their heads allow, the same losses.
-title = "Light nets on NEU-Seg, three seeds"
+title = "Light nets on NEU-Seg"
 base = "../spreadnet/spreadnet-s8_1xb32-40e_neu-seg-208x208.py"
 seeds = [0, 1, 2]
 arms = {

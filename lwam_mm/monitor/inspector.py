@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lwam_mm.monitor.config.config import MonitorConfig
+from lwam_mm.monitor.config.config import MonitorConfig, plate_of
 from lwam_mm.monitor.decide.decider import Decider
 from lwam_mm.monitor.decide.decision import Decision, SeenLayer
 from lwam_mm.monitor.frame.health import FrameHealth
@@ -22,7 +22,7 @@ from lwam_mm.monitor.measure.parts import PartMap, PartNumbers
 from lwam_mm.monitor.measure.region import Region
 from lwam_mm.monitor.record.recorded_layers import recorded_layers
 from lwam_mm.monitor.record.tables import Build, Layer
-from lwam_mm.monitor.watch.read_frame import read_frame
+from lwam_mm.monitor.watch.source import read_recorded
 from lwam_mm.runtime import ImageError, Predictor, read_image
 from lwam_mm.utils.errors import ConfigError
 
@@ -54,6 +54,7 @@ class Inspector:
         session: Reads what was recorded of the build; everything is then as it was.
         build: The build.
         step: Which step of the layers.
+        parts: Returns each pixel's part by a file's name; see `Source.parts`.
     """
 
     def __init__(
@@ -63,9 +64,10 @@ class Inspector:
         session: Session,
         build: Build,
         step: str,
+        parts: Callable[[str], np.ndarray | None],
     ) -> None:
         self._config, self._predictor = config, predictor
-        self._plate = config.measure.plate()
+        self._plate, self._known_parts = plate_of(config), parts
         self._judge = FrameJudge(config.frame)
         layers_learned = config.policy.background_layers
         self._background = Background(layers_learned, config.measure.background_reach_px)
@@ -126,7 +128,7 @@ class Inspector:
         first = usable[: self._config.frame.first_frames]
         for layer in [*first, *usable[len(first) :][-_JUDGED_AGAIN:]]:
             try:
-                pixels = read_frame(Path(layer.path or "")).pixels
+                pixels = read_recorded(layer.path or "").pixels
             except ImageError:
                 continue  # moved away since: the others have to do
             self._judge.judge(pixels, self._roi(pixels.shape[:2]))
@@ -148,7 +150,7 @@ class Inspector:
         return drawn.astype(bool)
 
     def _parts(self, name: str) -> PartMap | None:
-        folder = self._config.measure.parts
-        if folder is None or not (folder / name).is_file():
+        parts = self._known_parts(name)
+        if parts is None:
             return None
-        return PartMap(self._numbers.number(read_image(folder / name)[:, :, 0]))
+        return PartMap(parts if parts.dtype == np.int32 else self._numbers.number(parts))

@@ -12,16 +12,16 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from lwam_mm.monitor.config.config import MonitorConfig
+from lwam_mm.monitor.config.config import MonitorConfig, make_source
 from lwam_mm.monitor.frame.health import FrameHealth
 from lwam_mm.monitor.inspector import Inspection, Inspector
 from lwam_mm.monitor.record.store import Record, add_document, build_named, now
 from lwam_mm.monitor.record.tables import Alarm, Arrival, Build, Layer
 from lwam_mm.monitor.record.write_decision import write_decision
 from lwam_mm.monitor.watch.accounting import GapError, Place, place
-from lwam_mm.monitor.watch.folder import FolderPoll, FoundFile
+from lwam_mm.monitor.watch.folder import FoundFile
 from lwam_mm.monitor.watch.names import LayerName, LayerNameError
-from lwam_mm.monitor.watch.read_frame import Frame, read_frame
+from lwam_mm.monitor.watch.read_frame import Frame
 from lwam_mm.runtime import ImageError, Predictor
 from lwam_mm.utils.errors import UserError
 
@@ -69,7 +69,6 @@ class Monitor:
         self.trouble: str | None = None
         self._config, self._text, self._predictor = config, text, predictor
         self._record, self._listener, self._say = record, listener, say
-        self._pattern = config.watch.name_pattern()
         self._inspectors: dict[tuple[str, str], Inspector] = {}
         self._tries: dict[tuple[str, int, int], int] = {}
         with record.reading() as session:
@@ -78,9 +77,8 @@ class Monitor:
                 arrival.path: (arrival.size, arrival.mtime_ns)
                 for arrival in session.scalars(select(Arrival).where(Arrival.id.in_(latest)))
             }
-        self._folder = FolderPoll(
-            config.watch.folder, done, config.watch.stable_polls, self._pattern.has_folders
-        )
+        white_level = predictor.bundle.manifest.input.white_level
+        self._source = make_source(config, white_level, done)
 
     def run(self, once: bool = False, stop: threading.Event | None = None) -> None:
         """Watch until ``stop`` is set or, with ``once``, until all files are done with."""
@@ -93,20 +91,20 @@ class Monitor:
                 self._say(self.trouble or "all is well again")
                 if self._listener is not None:
                     self._listener.trouble(self.trouble)
-            if once and not self._folder.is_waiting():
+            if once and not self._source.is_waiting():
                 return
             stop.wait(self._config.watch.poll_s)  # by the monotonic clock
 
     def poll(self) -> None:
         """Look at the folder once, and take what is complete, in the order of the layers."""
-        found = self._folder.poll()
+        found = self._source.poll()
         complete, started = now(), time.monotonic()
-        self.trouble = self._folder.away
+        self.trouble = self._source.away
         named: list[tuple[LayerName, FoundFile]] = []
         try:
             for file in sorted(found, key=lambda file: file.name):
                 try:
-                    named.append((self._pattern.read(file.name), file))
+                    named.append((self._source.layer_name(file), file))
                 except LayerNameError as error:
                     self._put_aside(file, "unnamed", str(error))
             for name, file in sorted(named, key=lambda pair: (pair[0], pair[1].name)):
@@ -125,7 +123,7 @@ class Monitor:
 
     def _take(self, name: LayerName, file: FoundFile, complete: datetime, started: float) -> None:
         try:
-            frame = read_frame(file.path, self._predictor.bundle.manifest.input.white_level)
+            frame = self._source.read(file)
         except ImageError as error:
             key = (file.name, file.size, file.mtime_ns)
             self._tries[key] = self._tries.get(key, 0) + 1
@@ -154,7 +152,7 @@ class Monitor:
                 line += f" ({layer.reason})" if layer.reason else ""
                 arrival.outcome = "revised" if where.revision else "taken"
                 arrival.layer_id = layer.id
-        self._folder.done(file)
+        self._source.done(file)
         self._say(line)
 
     def _inspect(
@@ -170,7 +168,7 @@ class Monitor:
         key = (name.build, name.step)
         if key not in self._inspectors:
             self._inspectors[key] = Inspector(
-                self._config, self._predictor, session, build, name.step
+                self._config, self._predictor, session, build, name.step, self._source.parts
             )
         inspector = self._inspectors[key]
         reason = None
@@ -223,7 +221,7 @@ class Monitor:
             reason=decision.reason,
             late=where.late,
             deadline_missed=missed,
-            path=str(self._config.watch.folder / file.name),
+            path=str(self._source.root / file.name),
             image_sha256=frame.sha256,
             image_width=frame.pixels.shape[1],
             image_height=frame.pixels.shape[0],
@@ -246,7 +244,7 @@ class Monitor:
     def _put_aside(self, file: FoundFile, outcome: str, reason: str) -> None:
         with self._record.writing() as session:
             session.add(_arrival(file, outcome, reason=reason))
-        self._folder.done(file)
+        self._source.done(file)
         self._say(f"put aside: {reason}")
 
 

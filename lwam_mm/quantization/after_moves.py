@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx
 
-_MOVES = ("Reshape", "Transpose", "DepthToSpace", "SpaceToDepth")
+_MOVES = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth")
 
 
 def quantize_after_moves(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -72,12 +72,21 @@ def test_the_model_that_is_given_is_not_changed():
     assert model.SerializeToString() == before
 
 
-def test_spreadnet_is_quantized_throughout():
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_spreadnet_is_quantized_throughout(dynamic):
     torch.manual_seed(0)
     net = reparameterize(SpreadNet(channels=(8, 16, 32), depths=(1, 1, 2)).eval())
     file = io.BytesIO()
     example = torch.randn(1, 3, 64, 64)
-    torch.onnx.export(net, (example,), file, input_names=["x"], opset_version=17, dynamo=False)
+    torch.onnx.export(
+        net,
+        (example,),
+        file,
+        input_names=["x"],
+        opset_version=17,
+        dynamo=False,
+        dynamic_axes={"x": {2: "height", 3: "width"}} if dynamic else None,
+    )
     model = onnx.load_from_string(file.getvalue())
     quantized = quantize(model, [example.numpy()])
     assert float_layers(quantized) == ()

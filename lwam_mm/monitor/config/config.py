@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lwam_mm.monitor.config.policy_file import read_policy
 from lwam_mm.monitor.decide.policy import Policy
@@ -15,6 +16,8 @@ from lwam_mm.monitor.measure.plate import Plate
 from lwam_mm.monitor.page.settings import PageSettings
 from lwam_mm.monitor.signal.settings import SignalSection
 from lwam_mm.monitor.watch.names import NamePattern
+from lwam_mm.monitor.watch.peregrine import PeregrineBuild
+from lwam_mm.monitor.watch.source import FolderSource, PeregrineSource, Source, peregrine_plate
 from lwam_mm.utils.errors import ConfigError, UserError
 
 if sys.version_info >= (3, 11):
@@ -31,10 +34,11 @@ class _Section(BaseModel):
 
 
 class WatchSection(_Section):
-    """What is watched; see `NamePattern` and `FolderPoll`."""
+    """What is watched: a folder (see `NamePattern` and `FolderPoll`), or a Peregrine build."""
 
-    folder: Path
-    pattern: str
+    folder: Path | None = None
+    pattern: str | None = None
+    peregrine: Path | None = None
     layer_height_um: Annotated[float, Field(gt=0)] | None = None
     steps: dict[str, str] = Field(default_factory=dict)
     step: Literal["recoated", "exposed"] = "recoated"
@@ -44,8 +48,19 @@ class WatchSection(_Section):
     decode_tries: Annotated[int, Field(ge=1)] = 20
     max_gap: Annotated[int, Field(ge=0)] = 1000
 
-    def name_pattern(self) -> NamePattern:
-        """Return the compiled pattern."""
+    @model_validator(mode="after")
+    def _check(self) -> WatchSection:
+        wanted = "give folder and pattern, or peregrine with an HDF5 file in place of both"
+        if self.peregrine is None and (self.folder is None or self.pattern is None):
+            raise ValueError(f"folder or pattern is missing: {wanted}")
+        if self.peregrine is not None and (self.folder, self.pattern) != (None, None):
+            raise ValueError(f"there are two sources: {wanted}")
+        return self
+
+    def name_pattern(self) -> NamePattern | None:
+        """Return the compiled pattern; None for a Peregrine build."""
+        if self.pattern is None:
+            return None
         return NamePattern(
             self.pattern, self.layer_height_um, self.steps, self.step, build=self.build
         )
@@ -78,7 +93,7 @@ class MeasureSection(_Section):
     plate_points: list[Point] = Field(default_factory=list)
 
     def plate(self) -> Plate | None:
-        """Return the way from px to mm, if points are given."""
+        """Return the way from px to mm if points are given, or None."""
         if not self.image_points and not self.plate_points:
             return None
         return Plate(self.image_points, self.plate_points)
@@ -95,6 +110,46 @@ class MonitorConfig(_Section):
     policy: Policy = Policy()
     signal: SignalSection = SignalSection()
     page: PageSettings = PageSettings()
+
+
+def make_source(
+    config: MonitorConfig,
+    white_level: int | None = None,
+    done: Mapping[str, tuple[int, int]] | None = None,
+) -> Source:
+    """Make the source of the layers; see `FolderSource` and `PeregrineSource`."""
+    watch = config.watch
+    if watch.peregrine is not None:
+        return PeregrineSource(watch.peregrine, done, watch.stable_polls)
+    pattern = watch.name_pattern()
+    assert watch.folder is not None
+    assert pattern is not None
+    return FolderSource(
+        watch.folder, pattern, config.measure.parts, white_level, done, watch.stable_polls
+    )
+
+
+def plate_of(config: MonitorConfig) -> Plate | None:
+    """Return the way from px to mm: by the config's points, else by the scale of a Peregrine build.
+
+    Raises:
+        PeregrineError: Its file cannot be read.
+    """
+    plate = config.measure.plate()
+    if plate is None and config.watch.peregrine is not None:
+        plate = peregrine_plate(config.watch.peregrine)
+    return plate
+
+
+def layer_height_um(config: MonitorConfig) -> float | None:
+    """Return the thickness of a layer in µm; None if it is not known.
+
+    Raises:
+        PeregrineError: The file of a Peregrine build cannot be read.
+    """
+    if config.watch.layer_height_um is None and config.watch.peregrine is not None:
+        return PeregrineBuild(config.watch.peregrine).layer_height_um
+    return config.watch.layer_height_um
 
 
 def read_config(path: str | Path) -> tuple[MonitorConfig, str]:
@@ -161,6 +216,11 @@ def _absolute(config: MonitorConfig, folder: Path) -> MonitorConfig:
         return folder / path.expanduser()
 
     watch, model, record, measure = config.watch, config.model, config.record, config.measure
+    sources = {
+        name: place(value)
+        for name in ("folder", "peregrine")
+        if (value := getattr(watch, name)) is not None
+    }
     paths = {
         name: place(value)
         for name in ("roi", "parts")
@@ -173,7 +233,7 @@ def _absolute(config: MonitorConfig, folder: Path) -> MonitorConfig:
     return config.model_copy(
         update={
             "signal": signal,
-            "watch": watch.model_copy(update={"folder": place(watch.folder)}),
+            "watch": watch.model_copy(update=sources),
             "model": model.model_copy(update={"bundle": place(model.bundle)}),
             "record": record.model_copy(update={"folder": place(record.folder)}),
             "measure": measure.model_copy(update=paths),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 
 from lwam_mm.monitor.record.store import Record
 from lwam_mm.monitor.record.tables import Layer
 from lwam_mm.monitor.view.colours import class_colour, rgb
-from lwam_mm.monitor.watch.read_frame import read_frame
+from lwam_mm.monitor.watch.source import read_recorded
 from lwam_mm.runtime import ImageError, draw_overlay
 
 
@@ -30,7 +28,7 @@ def frame_of(layer: Layer, white_level: int | None = None) -> np.ndarray:
     if layer.path is None:
         raise PictureGoneError(f"layer {layer.number} is missing: there is no image of it")
     try:
-        frame = read_frame(Path(layer.path), white_level)
+        frame = read_recorded(layer.path, white_level)
     except ImageError as error:
         raise PictureGoneError(f"the image of layer {layer.number} is gone: {error}") from error
     if frame.sha256 != layer.image_sha256:

@@ -40,7 +40,7 @@ class PeregrineBuild:
         self.path = Path(path)
         self.name = self.path.stem
         try:
-            self._file = h5py.File(self.path, "r")
+            self._file = h5py.File(self.path, "r", locking=False)  # a writer must not wait for us
         except OSError as error:
             raise PeregrineError(
                 f"{self.path} cannot be read as HDF5: {error}: fetch it again"

@@ -45,7 +45,7 @@ def test_paths_are_relative_to_the_config(tmp_path):
         ("poll_s = 0.01", "poll_s = 0", "watch.poll_s is 0.*correct it"),
         ("poll_s = 0.01", "poll_s = nan", "watch.poll_s"),
         ("poll_s = 0.01", "pol_s = 1", "watch.pol_s is no setting"),
-        ('folder = "watched"', "", "watch.folder is missing: add it"),
+        ('folder = "watched"', "", "watch: folder or pattern is missing: give"),
         ("[0-9]+)", "[0-9]+", "no regular expression"),
         ("background_layers = 2", "background = 2", "policy.background is no setting"),
         ("least_area_px = 20", "least_area = 20", "least_area is no setting"),

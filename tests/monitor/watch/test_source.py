@@ -1,0 +1,107 @@
+"""A build in Peregrine's HDF5 layout as the source of the monitor."""
+
+import h5py
+import numpy as np
+import pytest
+from drawn_layers import CONFIG, draw_layer
+from sqlalchemy import select
+
+from lwam_mm.monitor.config.config import parse_config
+from lwam_mm.monitor.record.tables import Arrival, Layer, Region
+from lwam_mm.monitor.view.pictures import PictureGoneError, frame_jpeg, frame_of
+from lwam_mm.utils.errors import ConfigError
+
+PEREGRINE = CONFIG.replace('folder = "watched"\n', 'peregrine = "tower.hdf5"\n').replace(
+    "pattern = '(?P<build>[A-Z]+)_(?P<layer>[0-9]+).*[.]png'\n", ""
+)
+
+
+def write_build(path, layers, parts=True):
+    """Write a build of 64 x 64 px: 32 mm. The last layer has a defect after spreading."""
+    with h5py.File(path, "w") as file:
+        for step in (0, 1):
+            file[f"slices/camera_data/visible/{step}"] = np.stack(
+                [
+                    draw_layer(2 * n + step, defect=step == 1 and n == layers - 1)
+                    for n in range(layers)
+                ]
+            )
+        if parts:
+            ids = np.zeros((layers, 64, 64), np.uint32)
+            ids[:, 38:50, 28:40] = 7
+            file["slices/part_ids"] = ids
+        file.attrs["material/layer_thickness"] = 0.05
+        file.attrs["printer/x_real_dimension"] = 32.0
+        file.attrs["printer/x_camera_dimension"] = 64
+
+
+def rows(monitor, table):
+    with monitor.record.reading() as session:
+        return session.scalars(select(table).order_by(table.id)).all()
+
+
+def test_all_layers_of_both_steps_are_taken(place, new_monitor):
+    write_build(place / "tower.hdf5", 4)
+    monitor = new_monitor(text=PEREGRINE)
+    monitor.run(once=True)
+    layers = rows(monitor, Layer)
+    assert [(layer.number, layer.step) for layer in layers] == [
+        (number, step) for number in range(4) for step in ("recoated", "exposed")
+    ]
+    assert [layer.height_um for layer in layers[:3]] == pytest.approx([50, 50, 100])
+    assert [layer.verdict for layer in layers] == ["ok"] * 6 + ["critical", "ok"]
+    (region,) = rows(monitor, Region)
+    # 6 x 6 px of 0.5 mm, on the part that the file calls 7; y to the back.
+    assert (region.area_mm2, region.part_id) == (pytest.approx(9), 7)
+    assert (region.plate_x_mm, region.plate_y_mm) == (pytest.approx(16.25), pytest.approx(10.75))
+    # Its pictures are there for page and report.
+    assert (frame_of(layers[6]) == draw_layer(7, defect=True)).all()
+    assert frame_jpeg(layers[6], 32)
+    (place / "tower.hdf5").unlink()
+    with pytest.raises(PictureGoneError, match="is gone"):
+        frame_of(layers[6])
+
+
+def test_a_restart_doubles_nothing_and_a_file_that_grows_is_followed(place, new_monitor):
+    write_build(place / "tower.hdf5", 2)
+    new_monitor(text=PEREGRINE).run(once=True)
+    again = new_monitor()
+    again.run(once=True)
+    assert len(rows(again, Layer)) == len(rows(again, Arrival)) == 4
+    write_build(place / "tower.hdf5", 3)
+    for _ in range(4):
+        again.poll()
+    assert [layer.number for layer in rows(again, Layer)] == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_file_that_is_not_whole_is_waited_for(place, new_monitor):
+    path = place / "tower.hdf5"
+    write_build(path, 2)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    monitor = new_monitor(text=PEREGRINE)
+    for _ in range(4):
+        monitor.poll()
+    assert "tower.hdf5" in monitor.trouble
+    assert rows(monitor, Layer) == []
+    path.unlink()
+    monitor.poll()
+    assert "is not there" in monitor.trouble
+    path.write_bytes(whole)
+    for _ in range(4):
+        monitor.poll()
+    assert monitor.trouble is None
+    assert len(rows(monitor, Layer)) == 4
+
+
+@pytest.mark.parametrize(
+    ("watch", "told"),
+    [
+        ('peregrine = "a.hdf5"\nfolder = "b"', "there are two sources"),
+        ('folder = "b"', "folder or pattern is missing"),
+        ("", "folder or pattern is missing"),
+    ],
+)
+def test_there_is_one_source(tmp_path, watch, told):
+    with pytest.raises(ConfigError, match=told):
+        parse_config(f'[watch]\n{watch}\n[model]\nbundle = "b"', tmp_path / "monitor.toml")
