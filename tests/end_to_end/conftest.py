@@ -45,7 +45,14 @@ def options(tiny_data) -> Callable[..., list[str]]:
 def run_tool(repository) -> Callable[..., subprocess.CompletedProcess]:
     """Function running a script with arguments; fails, showing its output, on another status."""
 
-    def run(script: str | Path, *args: object, cwd: Path, status: int = 0, python=sys.executable):
+    def run(
+        script: str | Path,
+        *args: object,
+        cwd: Path,
+        status: int = 0,
+        python=sys.executable,
+        timeout: float = 300,
+    ):
         script = Path(script)
         if not script.is_absolute():
             script = repository / "tools" / script
@@ -54,7 +61,7 @@ def run_tool(repository) -> Callable[..., subprocess.CompletedProcess]:
             cwd=cwd,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=timeout,
             check=False,
         )
         assert done.returncode == status, (
