@@ -17,7 +17,7 @@ from lwam_mm.monitor.frame.health import FrameHealth
 from lwam_mm.monitor.inspector import Inspection, Inspector
 from lwam_mm.monitor.record.store import Record, add_document, build_named, now
 from lwam_mm.monitor.record.tables import Alarm, Arrival, Build, Layer
-from lwam_mm.monitor.record.write_decision import write_decision
+from lwam_mm.monitor.record.write_decision import end_missing_alarm, write_decision
 from lwam_mm.monitor.watch.accounting import GapError, Place, place
 from lwam_mm.monitor.watch.folder import FoundFile
 from lwam_mm.monitor.watch.names import LayerName, LayerNameError
@@ -237,6 +237,8 @@ class Monitor:
         session.add(layer)
         session.flush()
         alarms = write_decision(session, layer, decision, where.missing)
+        if where.fills is not None:
+            end_missing_alarm(session, layer)
         if self._listener is not None:
             self._listener.layer(session, layer, alarms)
         return layer

@@ -66,6 +66,20 @@ def test_missing_late_duplicate_and_revised_layers(place, new_monitor):
     assert not found[1, 1].late
 
 
+def test_the_alarm_about_a_gap_ends_when_the_last_of_its_layers_has_come(place, new_monitor):
+    watched = place / "watched"
+    for number in (1, 2, 5, 7):
+        write_layer(watched / f"B_{number}.png", number)
+    monitor = new_monitor()
+    monitor.run(once=True)
+    ends = []
+    for number in (4, 3, 6):
+        write_layer(watched / f"B_{number}.png", number)
+        monitor.run(once=True)
+        ends.append([alarm.ended_layer for alarm in rows(monitor, Alarm)])
+    assert ends == [[None, None], [3, None], [3, 6]]
+
+
 def test_what_is_no_layer_is_put_aside_with_the_reason(place, new_monitor):
     watched = place / "watched"
     write_layer(watched / "B_1.png", 1)

@@ -62,6 +62,29 @@ def write_decision(
     return raised
 
 
+def end_missing_alarm(session: Session, layer: Layer) -> None:
+    """End the alarm about a gap once a late layer, already written, has closed all of it."""
+    alarms = session.execute(
+        select(Alarm, Layer.number)
+        .join(Layer, Layer.id == Alarm.layer_id)
+        .where(Alarm.build_id == layer.build_id, Layer.step == layer.step, Alarm.kind == "missing")
+        .order_by(Layer.number)
+    ).all()
+    before = 0  # number of the layer behind the gap before
+    for alarm, number in alarms:
+        if layer.number < number:
+            gap = select(Layer.id).where(
+                Layer.build_id == layer.build_id,
+                Layer.step == layer.step,
+                Layer.state == "missing",
+                Layer.number.between(before, number),
+            )
+            if alarm.ended_layer is None and session.scalar(gap.limit(1)) is None:
+                alarm.ended_layer = layer.number
+            return
+        before = number
+
+
 def _alarm(session: Session, layer: Layer, alarm: DecidedAlarm) -> Alarm:
     row = Alarm(
         build_id=layer.build_id,
