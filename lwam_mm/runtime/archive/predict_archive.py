@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import sqlite3
@@ -159,17 +160,20 @@ class _Crew:
                 self._start()
             else:
                 self._starts = 0
-                if self._lost or following:
-                    batch = self._lost.popleft() if self._lost else following
-                    if batch is following:
-                        following = next(batches, None)
-                    self._asked[worker.predict.remote(batch)] = (worker, batch)
+                if self._lost:
+                    self._ask(worker, self._lost.popleft())
+                elif following:
+                    self._ask(worker, following)
+                    following = next(batches, None)
             if outcomes:
                 yield outcomes
 
     def _start(self) -> None:
         worker = self._kind.remote(*self._arguments)
         self._asked[worker.start.remote()] = (worker, [])
+
+    def _ask(self, worker: Any, tasks: list[Task]) -> None:
+        self._asked[worker.predict.remote(tasks)] = (worker, tasks)
 
     def _bury(self, tasks: list[Task], error: Exception) -> list[Outcome]:
         """Give the tasks of a worker that ended to others; the second time, to fail it alone."""
@@ -212,7 +216,7 @@ def _ray(address: str | None, workers: int | None, threads: int) -> Iterator[Any
             "object_store_memory": _OBJECTS,
         }
     try:
-        ray.init(address or "local", log_to_driver=False, logging_level="error", **options)
+        ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise SettingError(
             f"no Ray cluster at {address or 'this machine'}: {error}: start one with `ray start "
