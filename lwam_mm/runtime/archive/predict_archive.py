@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -103,12 +104,15 @@ def predict_archive(
             finally:
                 write_table(out, work.predicted, predictor.classes)
             work.release()
+            return ArchiveRun(work.predicted, kept, work.failed, work.skipped)
         except sqlite3.Error as error:
             raise OSError(
                 f"{out / WORK_LIST_NAME} cannot be written: {error}: make room, and run again: it "
                 "goes on from there"
             ) from error
-    return ArchiveRun(work.predicted, kept, work.failed, work.skipped)
+        except BaseException:
+            work.close()
+            raise
 
 
 def _report(
@@ -216,13 +220,21 @@ def _ray(address: str | None, workers: int | None, threads: int) -> Iterator[Any
             "object_store_memory": _OBJECTS,
         }
     try:
+        if address is not None:
+            _reach(address)
         ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise SettingError(
-            f"no Ray cluster at {address or 'this machine'}: {error}: start one with `ray start "
-            "--head` and give its address"
+            f"no Ray cluster answers at {address or 'this machine'} ({error}): give the address "
+            "that `ray start --head` says"
         ) from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raise OSError or ValueError if nobody listens: Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()

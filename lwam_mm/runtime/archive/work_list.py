@@ -225,6 +225,10 @@ class WorkList:
         self._db.execute("PRAGMA locking_mode=NORMAL")
         self._count("FROM setting")  # the lock goes with the next access
 
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
     def _check(self, path: Path) -> None:
         (kind,) = self._db.execute("PRAGMA application_id").fetchone()
         (pages,) = self._db.execute("PRAGMA page_count").fetchone()
