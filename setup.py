@@ -72,9 +72,12 @@ DEPLOY = [
     "terminaltables",
 ]
 
-# Studies on a Slurm cluster: tools/ablate.py --cluster slurm.
+# Studies on a Slurm cluster: tools/ablate.py --cluster slurm. Archives on several machines or
+# processes: tools/predict.py --workers, --ray-address.
 CLUSTER = [
     "submitit>=1.5",  # older ones were not tried
+    # Older ones were not tried; there are no wheels for Macs with Intel processors.
+    "ray>=2.60; sys_platform != 'darwin' or platform_machine == 'arm64'",
 ]
 
 # The layer monitor beside a machine; it needs an engine's extra as well.

@@ -46,15 +46,17 @@ def find_images(inputs: Iterable[str | Path]) -> FoundImages:
         except OSError as error:
             found.failed.append((path, f"{path} cannot be listed: {error}"))
             continue
-        reasons = [(entry, _why_not_an_image(entry)) for entry in entries]
+        reasons = [(entry, why_not_an_image(entry)) for entry in entries]
         entries_skipped.extend((entry, reason) for entry, reason in reasons if reason)
         images = [entry for entry, reason in reasons if not reason]
         candidates.extend(images)
         if not images:
             found.failed.append((path, f"{path} holds no image: give a folder with images in it"))
     # A sub-folder or an unusual file may also have been given itself.
-    given = {_entry(path) for path in [*candidates, *folders.values()]}
-    found.skipped.extend(skipped for skipped in entries_skipped if _entry(skipped[0]) not in given)
+    given = {entry_of(path) for path in [*candidates, *folders.values()]}
+    found.skipped.extend(
+        skipped for skipped in entries_skipped if entry_of(skipped[0]) not in given
+    )
     _drop_duplicates(candidates, found)
     return found
 
@@ -65,20 +67,20 @@ def distinct_names(files: Sequence[Path]) -> list[str]:
     Stems that differ only in case or in their Unicode form count as equal, because they are one
     file on some systems. A file's own stem is never given to another file.
     """
-    own = {_as_on_any_system(file.stem) for file in files}
+    own = {as_on_any_system(file.stem) for file in files}
     taken: set[str] = set()
     names = []
     for file in files:
         name, number = file.stem, 1
-        while _as_on_any_system(name) in (taken if number == 1 else taken | own):
+        while as_on_any_system(name) in (taken if number == 1 else taken | own):
             number += 1
             name = f"{file.stem}_{number}"
-        taken.add(_as_on_any_system(name))
+        taken.add(as_on_any_system(name))
         names.append(name)
     return names
 
 
-def _why_not_an_image(entry: Path) -> str | None:
+def why_not_an_image(entry: Path) -> str | None:
     """Return why an entry of a folder is skipped, or None for an image."""
     if entry.name.startswith("."):
         return "hidden"
@@ -106,10 +108,11 @@ def _drop_duplicates(candidates: Sequence[Path], found: FoundImages) -> None:
             found.skipped.append((file, f"the same file as {chosen[real_path]}"))
 
 
-def _entry(path: Path) -> str:
+def entry_of(path: Path) -> str:
     """Identify an entry of a folder, however the folder was named; links are not followed."""
     return str(Path(os.path.realpath(path.parent), path.name))
 
 
-def _as_on_any_system(name: str) -> str:
+def as_on_any_system(name: str) -> str:
+    """Return what two names have in common that are one file on some systems."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())

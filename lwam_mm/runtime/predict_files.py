@@ -16,11 +16,12 @@ from lwam_mm.runtime.find_images import distinct_names, find_images
 from lwam_mm.runtime.images import read_image
 from lwam_mm.runtime.overlay import draw_overlay
 from lwam_mm.runtime.predictor import Predictor
-from lwam_mm.utils.atomic_files import write_atomically
+from lwam_mm.utils.atomic_files import replacing, write_atomically
 from lwam_mm.utils.errors import UserError
 from lwam_mm.utils.png_files import encode_png
 
 TABLE_NAME = "pixels.csv"
+WORK_LIST_NAME = "predicted.sqlite"  # of a run by several workers; see `predict_archive`
 _RESULTS = ("masks/{}.png", "overlays/{}.png", "probabilities/{}.npy")
 
 
@@ -85,49 +86,85 @@ def predict_files(
     found = find_images(inputs)
     run = PredictionRun(failed=found.failed, skipped=found.skipped)
     names = distinct_names(found.images)
-    _check_out(out, found.images, names)
-    # An old table must not describe new results; a table also marks the folder as one of results.
-    _write_table(out, run, predictor.classes)
+    check_out(out, zip(found.images, names, strict=True))
+    # Old lists must not describe new results; a table also marks the folder as one of results.
+    if (out / TABLE_NAME).exists():
+        (out / WORK_LIST_NAME).unlink(missing_ok=True)
+    write_table(out, run.predicted, predictor.classes)
     try:
         for index, (file, name) in enumerate(zip(found.images, names, strict=True), start=1):
-            try:
-                image = _predict_file(predictor, file, name, out, probabilities)
-            except (UserError, OSError, MemoryError, cv2.error) as error:
-                reason = _reason(file, error) + _remove_results(out, name)
-                run.failed.append((file, reason))
-                line = f"FAILED: {reason}"
+            result = predict_file(predictor, file, name, out, probabilities)
+            if isinstance(result, str):
+                run.failed.append((file, result))
             else:
-                run.predicted.append(image)
-                line = f"{image.width}x{image.height}, {image.milliseconds:.0f} ms"
-            progress(f"[{index}/{len(found.images)}] {file}: {line}")
+                run.predicted.append(result)
+            progress(f"[{index}/{len(found.images)}] {file}: {describe(result)}")
     finally:
-        _write_table(out, run, predictor.classes)
+        write_table(out, run.predicted, predictor.classes)
     return run
 
 
-def _check_out(out: Path, images: Sequence[Path], names: Sequence[str]) -> None:
-    """Refuse to overwrite what is not the result of an earlier run."""
+def predict_file(
+    predictor: Predictor, file: Path, name: str, out: Path, probabilities: bool
+) -> PredictedImage | str:
+    """Segment one file and write its results; see `predict_files`.
+
+    Returns:
+        The row of the table; or why the image could not be predicted: it then has no results.
+    """
+    try:
+        return _predict(predictor, file, name, out, probabilities)
+    except (UserError, OSError, MemoryError, cv2.error) as error:
+        return _reason(file, error) + remove_results(out, name)
+
+
+def describe(result: PredictedImage | str) -> str:
+    """Say in a line what became of an image."""
+    if isinstance(result, str):
+        return f"FAILED: {result}"
+    return f"{result.width}x{result.height}, {result.milliseconds:.0f} ms"
+
+
+def has_results(out: Path, name: str, probabilities: bool) -> bool:
+    """Whether all results of that name are there."""
+    patterns = _RESULTS if probabilities else _RESULTS[:2]
+    try:
+        # A power cut may leave files of no length.
+        return all((out / pattern.format(name)).stat().st_size > 0 for pattern in patterns)
+    except OSError:
+        return False
+
+
+def check_out(out: Path, images: Iterable[tuple[Path, str]]) -> None:
+    """Refuse to overwrite what is not the result of an earlier run.
+
+    Args:
+        out: The folder for results.
+        images: The files and the names of their results.
+
+    Raises:
+        OutputError: Something would be overwritten.
+    """
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file: give another folder for the results")
     folders = {os.path.realpath((out / pattern).parent) for pattern in _RESULTS}
-    for file in images:
+    earlier = (out / TABLE_NAME).exists()
+    for file, name in images:
         real_file = os.path.realpath(file)
         if not folders.isdisjoint({os.path.realpath(file.parent), str(Path(real_file).parent)}):
             raise OutputError(
                 f"{file} is in a folder that the results are written to: give another folder than "
                 f"{out} for them"
             )
-    if (out / TABLE_NAME).exists():
-        return
-    for path in (out / pattern.format(name) for name in names for pattern in _RESULTS):
-        if os.path.lexists(path):
-            raise OutputError(
-                f"{path} exists, but {out} holds no {TABLE_NAME} of an earlier run: give another "
-                "folder for the results, or remove it"
-            )
+        for path in () if earlier else (out / pattern.format(name) for pattern in _RESULTS):
+            if os.path.lexists(path):
+                raise OutputError(
+                    f"{path} exists, but {out} holds no {TABLE_NAME} of an earlier run: give "
+                    "another folder for the results, or remove it"
+                )
 
 
-def _predict_file(
+def _predict(
     predictor: Predictor, file: Path, name: str, out: Path, probabilities: bool
 ) -> PredictedImage:
     if file.is_symlink() and not file.exists():
@@ -158,7 +195,7 @@ def _reason(file: Path, error: BaseException) -> str:
     return reason if str(file) in reason else f"{file}: {reason}"
 
 
-def _remove_results(out: Path, name: str) -> str:
+def remove_results(out: Path, name: str) -> str:
     """Remove the results of an image that failed, and return what to add to the reason.
 
     A mask of an earlier run, or of half a result, would be taken for this image's.
@@ -171,15 +208,22 @@ def _remove_results(out: Path, name: str) -> str:
     return ""
 
 
-def _write_table(out: Path, run: PredictionRun, classes: Sequence[str]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["file", "name", "width", "height", *(f"pixels_{c}" for c in classes), "milliseconds"]
-    )
-    for image in run.predicted:
-        counts = [image.pixels[name] for name in classes]
-        time_text = f"{image.milliseconds:.1f}"
-        writer.writerow([image.file, image.name, image.width, image.height, *counts, time_text])
-    # A file name need not be valid UTF-8; its bytes go into the table as they are.
-    write_atomically(out / TABLE_NAME, text.getvalue().encode(errors="surrogateescape"))
+def write_table(out: Path, images: Iterable[PredictedImage], classes: Sequence[str]) -> None:
+    """Write ``pixels.csv``, whole or not at all; see `predict_files`.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with (
+        replacing(out / TABLE_NAME) as unfinished,
+        # A file name need not be valid UTF-8; its bytes go into the table as they are.
+        unfinished.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(
+            ["file", "name", "width", "height", *(f"pixels_{c}" for c in classes), "milliseconds"]
+        )
+        for image in images:
+            counts = [image.pixels[name] for name in classes]
+            time_text = f"{image.milliseconds:.1f}"
+            writer.writerow([image.file, image.name, image.width, image.height, *counts, time_text])

@@ -56,6 +56,7 @@ class Predictor:
         bundle: The verified bundle.
         classes: Class names; the position is the label.
         palette: One (R, G, B) of 0..255 per class.
+        roi: The region of interest; None for the whole frame.
 
     Raises:
         BundleError: The bundle is missing, damaged, or its model contradicts it; for a copy, the
@@ -104,7 +105,7 @@ class Predictor:
         self.palette = self.bundle.manifest.palette
         self._threads = threads
         self._max_pixels = max_pixels
-        self._roi = None if roi is None else RegionOfInterest(roi)
+        self.roi = None if roi is None else RegionOfInterest(roi)
         self._load()
 
     def _load(self) -> None:
@@ -148,8 +149,8 @@ class Predictor:
         pixels = _pixels(image, self.bundle.manifest.input.white_level)
         logits = self._logits(pixels) if probabilities else None
         labels = self._labels(pixels) if logits is None else argmax(logits)
-        if self._roi is not None:
-            labels = np.where(self._roi.inside(labels.shape), labels, np.uint8(0))
+        if self.roi is not None:
+            labels = np.where(self.roi.inside(labels.shape), labels, np.uint8(0))
         # For the few classes of a bundle, this is several times as quick as a histogram.
         counts = [int(np.count_nonzero(labels == label)) for label in range(len(self.classes))]
         if sum(counts) != labels.size:

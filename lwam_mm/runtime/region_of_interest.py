@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,6 +77,15 @@ class RegionOfInterest:
                 "the region of interest on a frame of this camera"
             )
         return self._inside
+
+    def sha256(self) -> str:
+        """Return a hash of the polygons or the mask."""
+        inside = self._inside if self._is_mask else None
+        parts = [*self._polygons] if inside is None else [inside]
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(f"{part.shape}".encode() + part.tobytes())
+        return digest.hexdigest()
 
     def _draw(self, height: int, width: int) -> NDArray[np.bool_]:
         drawn = np.zeros((height, width), np.uint8)
