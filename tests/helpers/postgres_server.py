@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -17,6 +18,7 @@ def new_postgres(tmp_path_factory) -> Iterator[Callable[[], str]]:
     import psycopg
 
     server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    _wait_until_it_answers(server.get_uri())
     names = (f"record_{number}" for number in itertools.count())
 
     def make() -> str:
@@ -27,6 +29,22 @@ def new_postgres(tmp_path_factory) -> Iterator[Callable[[], str]]:
 
     yield make
     server.cleanup()
+
+
+def _wait_until_it_answers(uri: str) -> None:
+    """On a busy machine the server is given to us before it listens."""
+    import psycopg
+
+    end = time.monotonic() + 60
+    while True:
+        try:
+            psycopg.connect(uri).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
