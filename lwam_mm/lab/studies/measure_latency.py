@@ -60,7 +60,7 @@ class Exports:
             warnings.simplefilter("ignore")  # on losses and samplers, which training needs
             folder = self._folder / "networks" / name
             network = Network(config, None, self._pictures, folder, self._size)
-            _, macs = network.count(folded=True)
+            macs = network.count(folded=True).macs
             planned[:] = [replace(row, macs=macs) for row in planned]
             exporter = network.exporter(dataset_classes(config)[0])
             model = exporter.to_onnx()

@@ -128,22 +128,23 @@ def create_app(
         ]
         return found[::-1]
 
-    @app.get("/api/builds/{build_id}/layers")
-    def layers(session: Reading, build_id: int, step: Step, after: int = 0) -> dict[str, Any]:
+    @app.get("/api/builds/{build_id}/layers", response_class=JSONResponse)
+    def layers(session: Reading, build_id: int, step: Step, after: int = 0) -> Response:
         """Return a build's layers as columns; ``after`` an id only the newer ones."""
-        return dataclasses.asdict(layer_columns(session, build_id, step, after))
+        return _json(dataclasses.asdict(layer_columns(session, build_id, step, after)))
 
-    @app.get("/api/builds/{build_id}/areas")
-    def areas(session: Reading, build_id: int, step: Step) -> dict[str, Any]:
+    @app.get("/api/builds/{build_id}/areas", response_class=JSONResponse)
+    def areas(session: Reading, build_id: int, step: Step) -> Response:
         """Return the area of each class over the layers."""
         unit, by_class = area_by_class(session, build_id, step)
-        return {"unit": unit, "classes": by_class, "colours": _colours(session, build_id)}
+        colours = _colours(session, build_id)
+        return _json({"unit": unit, "classes": by_class, "colours": colours})
 
-    @app.get("/api/builds/{build_id}/map")
-    def region_map(session: Reading, build_id: int, step: Step) -> dict[str, Any]:
+    @app.get("/api/builds/{build_id}/map", response_class=JSONResponse)
+    def region_map(session: Reading, build_id: int, step: Step) -> Response:
         """Return the places of all regions."""
         points = dataclasses.asdict(region_points(session, build_id, step))
-        return points | {"colours": _colours(session, build_id)}
+        return _json(points | {"colours": _colours(session, build_id)})
 
     @app.get("/api/builds/{build_id}/alarms")
     def alarms(session: Reading, build_id: int) -> list[dict[str, Any]]:
@@ -270,6 +271,12 @@ def create_app(
         return VERDICTS
 
     return app
+
+
+def _json(value: dict[str, Any]) -> Response:
+    # FastAPI would look at each of the tens of thousands of values once more.
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return Response(text.encode(), media_type="application/json")
 
 
 def _layer(session: Session, layer_id: int) -> Layer:

@@ -122,19 +122,26 @@ def area_by_class(session: Session, build_id: int, step: str) -> tuple[str, dict
 def region_points(session: Session, build_id: int, step: str, limit: int = 20_000) -> RegionPoints:
     """Return the places of a build's regions; of more than ``limit`` the largest."""
     chosen = (Layer.id.in_(_latest_ids(build_id, step)), Region.background.is_(False))
-    query = select(Region, Layer.number).join(Layer, Layer.id == Region.layer_id).where(*chosen)
+    query = (
+        select(  # columns, not objects: there may be tens of thousands
+            Layer.number, Region.class_name, Region.plate_x_mm, Region.plate_y_mm,
+            Region.area_mm2, Region.area_px, Region.centre_x, Region.centre_y,
+        )
+        .join(Layer, Layer.id == Region.layer_id)
+        .where(*chosen)
+    )  # fmt: skip
     counted = select(func.count(Region.id)).join(Layer, Layer.id == Region.layer_id)
     total = session.scalar(counted.where(*chosen)) or 0
     rows = session.execute(query.order_by(Region.area_px.desc(), Region.id).limit(limit)).all()
     rows = sorted(rows, key=lambda row: row.number)
-    in_mm = bool(rows) and all(region.plate_x_mm is not None for region, _ in rows)
+    in_mm = bool(rows) and all(row.plate_x_mm is not None for row in rows)
     return RegionPoints(
         unit="mm" if in_mm else "px",
-        layers=[number for _, number in rows],
-        x=[round(r.plate_x_mm or 0.0 if in_mm else r.centre_x, 2) for r, _ in rows],
-        y=[round(r.plate_y_mm or 0.0 if in_mm else r.centre_y, 2) for r, _ in rows],
-        areas=[round(r.area_mm2 or 0.0, 3) if in_mm else r.area_px for r, _ in rows],
-        classes=[region.class_name for region, _ in rows],
+        layers=[row.number for row in rows],
+        x=[round(r.plate_x_mm or 0.0 if in_mm else r.centre_x, 2) for r in rows],
+        y=[round(r.plate_y_mm or 0.0 if in_mm else r.centre_y, 2) for r in rows],
+        areas=[round(r.area_mm2 or 0.0, 3) if in_mm else r.area_px for r in rows],
+        classes=[row.class_name for row in rows],
         left_out=total - len(rows),
     )
 

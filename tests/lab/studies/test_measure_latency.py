@@ -14,6 +14,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from study_fixtures import LATENCY_SETTING, make_latency
 
+from lwam_mm.lab.benchmark.models import Counts
 from lwam_mm.lab.benchmark.timing import Timing
 from lwam_mm.lab.studies import measure_latency as measuring
 from lwam_mm.lab.studies.latency import (
@@ -83,7 +84,7 @@ class FakeNetwork:
 
     def count(self, *, folded):
         assert folded
-        return 7, 1000 * self.said["width"]
+        return Counts(7, 1000 * self.said["width"], 0)
 
     def exporter(self, classes):
         return self
