@@ -23,14 +23,20 @@ pytest.importorskip("ray", reason="Ray has no wheel for this system")
 
 
 @pytest.fixture(scope="module")
-def address():
-    """Of a cluster of two nodes with a processor each."""
+def cluster():
+    """Two nodes with a processor each."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     cluster.add_node(num_cpus=1)
-    yield cluster.address
+    yield cluster
     cluster.shutdown()
+
+
+@pytest.fixture
+def address(cluster):
+    """Address of the cluster."""
+    return cluster.address
 
 
 @pytest.fixture
@@ -189,6 +195,23 @@ def test_a_cluster_of_two_nodes(predictor, archive, tmp_path, repository, addres
     assert done.returncode == 1, done.stderr
     predict_files(predictor, archive, tmp_path / "one")
     assert same(tmp_path / "one", tmp_path / "out")
+
+
+def test_a_machine_that_goes_stops_nothing(predictor, archive, tmp_path, cluster):
+    nodes = [cluster.add_node(num_cpus=1)]
+
+    def remove(line):
+        if nodes:
+            cluster.remove_node(nodes.pop(), allow_graceful=False)
+
+    out = tmp_path / "out"
+    found = predict_archive(
+        predictor, archive, out, workers=3, address=cluster.address, progress=remove
+    )
+    assert not nodes
+    assert len(found.predicted) == 79
+    predict_files(predictor, archive, tmp_path / "one")
+    assert same(tmp_path / "one", out)
 
 
 def test_what_stops_everything_is_named(predictor, archive, tmp_path, monkeypatch):
