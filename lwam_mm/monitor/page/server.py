@@ -55,6 +55,7 @@ class PageServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                log_config=None,  # its own would close the log files of the whole process
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=3,
