@@ -69,6 +69,7 @@ class Monitor:
         self.trouble: str | None = None
         self._config, self._text, self._predictor = config, text, predictor
         self._record, self._listener, self._say = record, listener, say
+        self._stop = threading.Event()
         self._inspectors: dict[tuple[str, str], Inspector] = {}
         self._tries: dict[tuple[str, int, int], int] = {}
         with record.reading() as session:
@@ -82,7 +83,7 @@ class Monitor:
 
     def run(self, once: bool = False, stop: threading.Event | None = None) -> None:
         """Watch until ``stop`` is set or, with ``once``, until all files are done with."""
-        stop = stop or threading.Event()
+        self._stop = stop = stop or threading.Event()
         while not stop.is_set():
             before = self.trouble
             self._say_alive()
@@ -108,6 +109,8 @@ class Monitor:
                 except LayerNameError as error:
                     self._put_aside(file, "unnamed", str(error))
             for name, file in sorted(named, key=lambda pair: (pair[0], pair[1].name)):
+                if self._stop.is_set():  # the rest is found again after the next start
+                    return
                 self._say_alive()
                 self._take(name, file, complete, time.monotonic() if file.backlog else started)
         except (DBAPIError, OSError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -148,7 +149,8 @@ def layer_height_um(config: MonitorConfig) -> float | None:
         PeregrineError: The file of a Peregrine build cannot be read.
     """
     if config.watch.layer_height_um is None and config.watch.peregrine is not None:
-        return PeregrineBuild(config.watch.peregrine).layer_height_um
+        with closing(PeregrineBuild(config.watch.peregrine)) as build:
+            return build.layer_height_um
     return config.watch.layer_height_um
 
 

@@ -40,7 +40,7 @@ def alarm_message(session: Session, alarm: Alarm) -> Message:
         "build": build.name,
         "layer": layer.number,
         "step": layer.step,
-        **_alarm(session, alarm),
+        "alarm": _alarm(session, alarm),
         "stop_requested": stop_requested(session, build.id),
     }
 

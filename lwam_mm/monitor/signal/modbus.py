@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pymodbus.constants import ExcCodes
@@ -34,7 +35,7 @@ class ModbusServer:
     """Shows the state of the latest build in registers, and takes the PLC's acknowledgement.
 
     All values come from the record, once a second, so they survive a restart. The heartbeat counts
-    only while the monitor's own loop is alive (see `beat`).
+    only while the monitor's own loop is alive.
 
     Args:
         settings: Where to listen.
@@ -92,7 +93,11 @@ class ModbusServer:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_until_complete(self._serve())
+        except Exception as error:
+            self._error = OSError(f"{type(error).__name__}: {error}")
+            self._say(f"modbus: the server ended: {self._error}")
         finally:
+            self._listening.set()  # also if it never came to listen: start() waits for it
             self._loop.close()
 
     async def _serve(self) -> None:
@@ -134,7 +139,7 @@ class ModbusServer:
                 return ExcCodes.ILLEGAL_ADDRESS
             if written[0]:
                 self._acknowledged = True
-                self._acknowledged = not await asyncio.to_thread(self._acknowledge)
+                await asyncio.to_thread(self._look)
             # Until the record has it, the register shows that it waits.
             written[0] = int(self._acknowledged)
             return None
@@ -152,14 +157,13 @@ class ModbusServer:
     def _look(self) -> None:
         if self._acknowledged:
             self._acknowledged = not self._acknowledge()
+        shown, trouble = self._shown, self._trouble
         try:
             with self._record.reading() as session:
                 shown = read_shown(session)
         except DBAPIError:
-            shown = Shown(TROUBLE, self._shown.layer, self._shown.verdict)
-        if self._trouble:
-            shown = Shown(TROUBLE, shown.layer, shown.verdict)
-        self._shown = shown
+            trouble = True
+        self._shown = replace(shown, alarm=TROUBLE) if trouble else shown
 
     def _acknowledge(self) -> bool:
         try:
@@ -167,7 +171,6 @@ class ModbusServer:
                 build = latest_build(session)
                 alarms = [] if build is None else open_alarms(session, build)
                 acknowledge(session, alarms, "modbus", self._outbox)
-                self._shown = read_shown(session)
         except DBAPIError:
             return False
         self._say(f"modbus: the PLC acknowledged {len(alarms)} alarms")

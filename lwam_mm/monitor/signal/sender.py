@@ -67,7 +67,10 @@ class Sender:
             Whether nothing waits any more. What waits is sent after the next start.
         """
         end = time.monotonic() + patience_s
-        while self._thread.is_alive() and not self._is_idle() and time.monotonic() < end:
+        if not self._thread.is_alive():  # it was never started: the monitor could not begin
+            self._channel.close()
+            return self._is_idle()
+        while not self._is_idle() and time.monotonic() < end:
             self.wake()
             time.sleep(0.05)
         idle = self._is_idle()
@@ -94,6 +97,8 @@ class Sender:
                     self._failed(str(error))
                 except DBAPIError as error:
                     self._failed(f"the record cannot be read or written: {error.orig}")
+                except Exception as error:  # of any kind: a channel never falls silent for good
+                    self._failed(f"{type(error).__name__}: {error}")
                 else:
                     if self._failures:
                         self._say(f"{self._name}: messages arrive again")

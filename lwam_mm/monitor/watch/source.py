@@ -138,6 +138,8 @@ class PeregrineSource:
             self.away = f"{self._path} is not there"
         elif self._layer_height_um is not None:
             self.away = None
+        if self.away is not None:
+            return []
         self._found = [file for file in self._found if file.name not in self._done]
         return list(self._found)
 

@@ -102,6 +102,9 @@ def test_trouble_is_shown_in_place_of_alarms(record, add_layer, serve, wait_for)
     server, plc = serve()
     server.tell_trouble(True)
     wait_for(lambda: read(plc)[ALARM] == TROUBLE)
+    # An acknowledgement does not hide that nothing is known.
+    assert not plc.write_register(ACKNOWLEDGE, 1).isError()
+    assert read(plc)[ALARM] == TROUBLE
     server.tell_trouble(False)
     wait_for(lambda: read(plc)[ALARM] == NO_ALARM)
 

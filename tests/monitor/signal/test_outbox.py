@@ -38,7 +38,8 @@ def test_each_channel_has_the_events_that_it_wants(record, add_layer):
         {"id": number, "kind": "defect", "severity": "critical", "class": "Super", "track": None,
          "message": "Super in layer 2"}
     ]  # fmt: skip
-    assert (alarm["id"], alarm["layer"], alarm["stop_requested"]) == (number, 2, True)
+    assert alarm["alarm"] == second["alarms"][0]
+    assert (alarm["layer"], alarm["stop_requested"]) == (2, True)
 
 
 def test_an_acknowledgement_is_told_once_and_ends_the_request(record, add_layer):

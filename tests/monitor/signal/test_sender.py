@@ -139,6 +139,25 @@ def test_a_message_that_was_sent_but_not_marked_is_sent_again(
     assert web.posts[0][1]["id"] == web.posts[1][1]["id"]  # so that the receiver can tell
 
 
+def test_an_error_of_any_kind_is_said_and_tried_again(record, web, add_layer, wait_for):
+    class Odd(Webhook):
+        tries = 0
+
+        def send(self, message):
+            self.tries += 1
+            if self.tries == 1:
+                raise ValueError("what nobody thought of")
+            super().send(message)
+
+    said = []
+    sender = Sender(record, "webhook", Odd(WebhookSettings(url=web.url)), said.append)
+    add_layer(record, 1, outbox=OUTBOX)
+    sender.start()
+    wait_for(lambda: layers(web) == [1])
+    assert "ValueError: what nobody thought of" in said[0]
+    assert sender.close(5)
+
+
 def test_closing_waits_for_no_longer_than_its_patience(record, web, add_layer, start):
     web.stop()
     add_layer(record, 1, outbox=OUTBOX)

@@ -45,7 +45,10 @@ def test_a_build_is_told_to_the_webhook(repository, configure, web):
     bodies = [body for _, body in web.posts]
     assert [body["layer"] for body in bodies if body["event"] == "layer"] == [1, 2, 3, 4]
     (alarm,) = [body for body in bodies if body["event"] == "alarm"]
-    assert (alarm["class"], alarm["severity"], alarm["stop_requested"]) == (
+    ids = [body["id"] for body in bodies if body["event"] != "state"]
+    assert len(ids) == len(set(ids)) == 5  # receivers tell messages apart by it
+    shown = alarm["alarm"]
+    assert (shown["class"], shown["severity"], alarm["stop_requested"]) == (
         *("Incomplete", "critical"), True
     )  # fmt: skip
     assert bodies[0]["event"] == "state"
@@ -125,6 +128,32 @@ def test_trouble_of_the_folder_is_told(repository, configure, web, place, wait_f
     finally:
         process.terminate()
         process.wait()
+
+
+def test_a_port_in_use_is_said_without_a_traceback(repository, configure, web):
+    config = configure(f'[signal.webhook]\nurl = "{web.url}"\n[signal.modbus]\nport = {web.port}')
+    done = tool(repository, "run", config, "--once")
+    assert done.returncode == 2
+    assert f"signal.modbus: 127.0.0.1:{web.port} cannot be used" in done.stderr
+    assert "give another address or port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_backlog_does_not_keep_the_monitor_from_ending(repository, configure, place):
+    config = configure("")
+    for number in range(5, 400):
+        write_layer(place / "watched" / f"B_{number}.png", number)
+    process = subprocess.Popen(
+        [sys.executable, "-u", repository / "tools" / "monitor.py", "run", config],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        if "layer 3 " in line:
+            break
+    process.terminate()
+    rest, _ = process.communicate(timeout=60)
+    assert "layer 399 " not in rest
 
 
 @pytest.mark.parametrize(

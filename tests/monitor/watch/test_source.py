@@ -9,6 +9,7 @@ from sqlalchemy import select
 from lwam_mm.monitor.config.config import parse_config
 from lwam_mm.monitor.record.tables import Arrival, Layer, Region
 from lwam_mm.monitor.view.pictures import PictureGoneError, frame_jpeg, frame_of
+from lwam_mm.monitor.watch.source import PeregrineSource
 from lwam_mm.utils.errors import ConfigError
 
 PEREGRINE = CONFIG.replace('folder = "watched"\n', 'peregrine = "tower.hdf5"\n').replace(
@@ -92,6 +93,19 @@ def test_a_file_that_is_not_whole_is_waited_for(place, new_monitor):
         monitor.poll()
     assert monitor.trouble is None
     assert len(rows(monitor, Layer)) == 4
+
+
+def test_a_file_that_breaks_while_layers_wait_is_waited_for(place):
+    path = place / "tower.hdf5"
+    write_build(path, 2)
+    source = PeregrineSource(path, stable_polls=1)
+    source.poll()
+    assert len(source.poll()) == 4
+    path.write_bytes(path.read_bytes()[:1000])
+    for _ in range(3):
+        found = source.poll()
+    assert found == []
+    assert "tower.hdf5" in source.away
 
 
 @pytest.mark.parametrize(
