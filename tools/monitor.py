@@ -211,7 +211,8 @@ def _report(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     from lwam_mm.monitor.config.config import layer_height_um, plate_of, read_config
-    from lwam_mm.monitor.export.export import export, read_build
+    from lwam_mm.monitor.export.export import export
+    from lwam_mm.monitor.export.exported import read_build
     from lwam_mm.monitor.record.store import Record
 
     config, _ = read_config(args.config)

@@ -171,7 +171,8 @@ def _frames(size: int) -> Iterator[bytes]:
     for number in itertools.count():
         pool = defects if number % _DEFECT_EVERY == _DEFECT_EVERY - 1 else plain
         image = cv2.add(pool[number % _DRAWN], noise[number % len(noise)], dtype=cv2.CV_8U)
-        # A mark of its own: two layers with the same content would be a camera that stands still.
+        # Its number makes each image differ: the monitor takes the same image twice for a camera
+        # that stands still.
         cv2.putText(image, str(number), (8, size - 8), cv2.FONT_HERSHEY_PLAIN, 1, 90)
         yield cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lwam_mm.monitor.export.export import Exported
+from lwam_mm.monitor.export.exported import Exported
 from lwam_mm.monitor.record.tables import Layer
 from lwam_mm.monitor.view.pictures import PictureGoneError, mask_of
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from lwam_mm.monitor.export.export import Exported, whole_folder
+from lwam_mm.monitor.export.exported import Exported, whole_folder
 from lwam_mm.monitor.record.tables import Layer, Region, Track
 from lwam_mm.monitor.view.build_data import HEALTH, alarm_rows
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from sqlalchemy import select
 
-from lwam_mm.monitor.export.export import Exported, ExportError
+from lwam_mm.monitor.export.exported import Exported, ExportError
 from lwam_mm.monitor.record.store import sha256_of
 from lwam_mm.monitor.record.tables import Alarm, Layer, Region
 from lwam_mm.monitor.view.pictures import PictureGoneError, frame_of, mask_of

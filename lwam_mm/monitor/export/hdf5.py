@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from lwam_mm.monitor.export.blocks import known_mask
-from lwam_mm.monitor.export.export import Exported
+from lwam_mm.monitor.export.exported import Exported
 from lwam_mm.monitor.view.build_data import latest_layers
 from lwam_mm.monitor.view.pictures import PictureGoneError, frame_of
 from lwam_mm.utils.atomic_files import replacing

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lwam_mm.monitor.export.blocks import known_mask, largest_in_blocks
-from lwam_mm.monitor.export.export import Exported
+from lwam_mm.monitor.export.exported import Exported
 from lwam_mm.utils.atomic_files import replacing
 
 _TRIANGLE_BYTES = 50

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from lwam_mm.monitor.export.blocks import UNKNOWN, known_mask, largest_in_blocks
-from lwam_mm.monitor.export.export import Exported
+from lwam_mm.monitor.export.exported import Exported
 from lwam_mm.utils.atomic_files import replacing
 
 _HEADER = """\

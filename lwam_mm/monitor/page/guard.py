@@ -32,7 +32,8 @@ class Guard:
 
     - Without a token only names of this machine are served, so that no other site can reach the
       page by a name that it lets point here.
-    - With a token, all but the login form needs it, as a cookie or as ``Authorization: Bearer``.
+    - With a token, everything except the login form needs it: as a cookie, or as
+      ``Authorization: Bearer``.
     - What changes something has to come from the page itself, as JSON.
 
     Args:

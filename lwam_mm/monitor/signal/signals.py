@@ -49,7 +49,7 @@ def make_channels(settings: SignalSection) -> dict[str, Channel]:
 
 
 class Signals:
-    """Tells all channels what the monitor sees; each works on in a thread of its own.
+    """Tells all channels what the monitor sees. Each channel has its own thread.
 
     Args:
         settings: The section of the config.

@@ -61,4 +61,4 @@ class Webhook:
             raise NotSentError(f"{url} cannot be reached: {error}") from error
 
     def close(self) -> None:
-        """Do nothing: each message has a connection of its own."""
+        """Do nothing: each message opens and closes its own connection."""

@@ -19,7 +19,7 @@ from lwam_mm.runtime import ImageError, read_image
 from lwam_mm.utils.errors import UserError
 
 _STEPS = ("recoated", "exposed")
-_MARK = "#"  # between the HDF5 file and what is meant in it
+_MARK = "#"  # between the HDF5 file's name and the step and layer in it
 
 
 class Source(Protocol):
@@ -106,7 +106,7 @@ class FolderSource(FolderPoll):
 
 
 class PeregrineSource:
-    """The layers of a build in Peregrine's HDF5 layout, each step an image of its own.
+    """The layers of a build in Peregrine's HDF5 layout, with one image for each step.
 
     A file that is still being written is waited for; when it grows, its new layers follow. It is
     opened for each image alone, so that whoever writes it can go on.

@@ -180,7 +180,10 @@ class _Crew:
         self._asked[worker.predict.remote(tasks)] = (worker, tasks)
 
     def _bury(self, tasks: list[Task], error: Exception) -> list[Outcome]:
-        """Give the tasks of a worker that ended to others; the second time, to fail it alone."""
+        """Give the tasks of a worker that ended to other workers, one by one.
+
+        A task over which a second worker ends has failed.
+        """
         if not tasks:
             self._starts += 1
             if self._starts >= _STARTS:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lwam_mm.monitor.export.export import read_build
+from lwam_mm.monitor.export.exported import read_build
 from lwam_mm.monitor.measure.plate import Plate
 
 # 64 px are 32 mm, and y turns: the frame's points down, the plate's to the back.

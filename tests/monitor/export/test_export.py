@@ -17,7 +17,8 @@ from sqlalchemy import select
 from lwam_mm.datasets.check import check_dataset
 from lwam_mm.datasets.splits import splits_from_root
 from lwam_mm.monitor.export.dataset import judge_mask
-from lwam_mm.monitor.export.export import ExportError, export
+from lwam_mm.monitor.export.export import export
+from lwam_mm.monitor.export.exported import ExportError
 from lwam_mm.monitor.export.stl import boxes_of
 from lwam_mm.monitor.record.store import RecordError
 from lwam_mm.monitor.record.tables import Alarm, Region
