@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lwam_mm.monitor.measure.plate import Plate
-from lwam_mm.monitor.record.store import Record, RecordError
+from lwam_mm.monitor.record.store import Record, RecordError, find_build
 from lwam_mm.monitor.record.tables import Layer
-from lwam_mm.monitor.view.build_data import build_named, class_names, latest_layers
+from lwam_mm.monitor.view.build_data import class_names, latest_layers
 from lwam_mm.utils.errors import UserError
 
 
@@ -99,7 +99,7 @@ def read_build(
         RecordError: There is no such build, or it has no such layers.
     """
     with record.reading() as session:
-        row = build_named(session, build)
+        row = find_build(session, build)
         layers = tuple(latest_layers(session, row.id, step))
         classes = class_names(session, row.id)
     if not layers:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import uvicorn
 
+from lwam_mm.monitor.config.secret import secret
 from lwam_mm.monitor.page.app import create_app
 from lwam_mm.monitor.page.settings import PageSettings
 from lwam_mm.monitor.record.store import Record
 from lwam_mm.monitor.signal.outbox import OutboxWriter
-from lwam_mm.monitor.signal.settings import secret
 from lwam_mm.utils.errors import ConfigError
 
 

@@ -9,6 +9,9 @@ from sqlalchemy.orm import Session
 
 from lwam_mm.monitor.record.tables import Alarm, Arrival, Build, Layer
 
+IS_OPEN = (Alarm.ended_layer.is_(None), Alarm.acknowledged_at.is_(None))
+"""An alarm is open until it ends or is acknowledged."""
+
 
 @dataclass(frozen=True)
 class BuildStatus:
@@ -31,15 +34,7 @@ def build_status(session: Session) -> list[BuildStatus]:
     for build in session.scalars(select(Build).order_by(Build.id)):
         layers = select(func.count()).select_from(Layer).where(Layer.build_id == build.id)
         arrivals = select(func.count()).select_from(Arrival).where(Arrival.build_id == build.id)
-        alarms = (
-            select(func.count())
-            .select_from(Alarm)
-            .where(
-                Alarm.build_id == build.id,
-                Alarm.ended_layer.is_(None),
-                Alarm.acknowledged_at.is_(None),
-            )
-        )
+        alarms = select(func.count()).select_from(Alarm).where(Alarm.build_id == build.id, *IS_OPEN)
         counts = [
             layers.where(Layer.state != "missing", Layer.revision == 0),
             layers.where(Layer.state == "missing"),

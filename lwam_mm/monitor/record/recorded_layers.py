@@ -13,7 +13,7 @@ from lwam_mm.monitor.decide.policy import Policy
 from lwam_mm.monitor.decide.replay import Difference, compare, replay
 from lwam_mm.monitor.frame.health import FrameHealth
 from lwam_mm.monitor.measure.region import Region as Measured
-from lwam_mm.monitor.record.store import RecordError
+from lwam_mm.monitor.record.store import find_build
 from lwam_mm.monitor.record.tables import Alarm, Build, Layer, Region
 
 _MEASURED = tuple(field.name for field in fields(Measured) if field.name != "track_id")
@@ -111,15 +111,13 @@ def calibrate_recorded(
 
 
 def _layers(session: Session, build: str, step: str) -> Sequence[Layer]:
-    found = session.scalar(select(Build).where(Build.name == build))
-    if found is None:
-        names = session.scalars(select(Build.name).order_by(Build.id).limit(10)).all()
-        raise RecordError(
-            f"the record has no build {build!r}: name one of {', '.join(names) or 'none so far'}"
-        )
     layers = (
         select(Layer)
-        .where(Layer.build_id == found.id, Layer.step == step, Layer.state != "missing")
+        .where(
+            Layer.build_id == find_build(session, build).id,
+            Layer.step == step,
+            Layer.state != "missing",
+        )
         .order_by(Layer.id)
     )
     return session.scalars(layers).all()

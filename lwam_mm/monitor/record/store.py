@@ -130,6 +130,20 @@ def build_named(session: Session, name: str) -> Build:
     return build
 
 
+def find_build(session: Session, name: str) -> Build:
+    """Return a build that was recorded.
+
+    Raises:
+        RecordError: There is none of that name; names the latest that there are.
+    """
+    build = session.scalar(select(Build).where(Build.name == name))
+    if build is None:
+        latest = session.scalars(select(Build.name).order_by(Build.id.desc()).limit(10)).all()
+        there = ", ".join(latest[::-1]) or "none so far"
+        raise RecordError(f"the record has no build {name!r}: name one of {there}")
+    return build
+
+
 def add_document(session: Session, kind: str, content: str) -> str:
     """Record a text unless it is there already.
 

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from lwam_mm.monitor.record.queries import build_status
-from lwam_mm.monitor.record.store import Record, now
+from lwam_mm.monitor.record.store import Record, find_build, now
 from lwam_mm.monitor.record.tables import Build, Document, Layer, Region
 from lwam_mm.monitor.report.browser import print_pdf
 from lwam_mm.monitor.view import pictures
@@ -25,7 +25,6 @@ from lwam_mm.monitor.view.build_data import (
     LayerColumns,
     alarm_rows,
     area_by_class,
-    build_named,
     class_names,
     layer_columns,
     region_points,
@@ -71,7 +70,7 @@ def report_html(record: Record, build: str) -> str:
         RecordError: There is no such build.
     """
     with record.reading() as session:
-        row = build_named(session, build)
+        row = find_build(session, build)
         (status,) = [each for each in build_status(session) if each.build == build]
         alarms = alarm_rows(session, row.id)
         values = {

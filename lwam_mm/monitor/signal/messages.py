@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from lwam_mm.monitor.record.queries import IS_OPEN
 from lwam_mm.monitor.record.store import now
 from lwam_mm.monitor.record.tables import Alarm, Build, Layer, Track
 
@@ -62,8 +63,7 @@ def state_message(trouble: str | None) -> Message:
 
 def open_alarms(session: Session, build_id: int) -> Sequence[Alarm]:
     """Return the alarms of a build that have neither ended nor been acknowledged."""
-    is_open = (Alarm.ended_layer.is_(None), Alarm.acknowledged_at.is_(None))
-    return session.scalars(select(Alarm).where(Alarm.build_id == build_id, *is_open)).all()
+    return session.scalars(select(Alarm).where(Alarm.build_id == build_id, *IS_OPEN)).all()
 
 
 def stop_requested(session: Session, build_id: int) -> bool:

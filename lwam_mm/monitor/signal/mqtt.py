@@ -9,9 +9,10 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
+from lwam_mm.monitor.config.secret import secret
 from lwam_mm.monitor.signal.channel import NotSentError
 from lwam_mm.monitor.signal.messages import Message
-from lwam_mm.monitor.signal.settings import MqttSettings, secret
+from lwam_mm.monitor.signal.settings import MqttSettings
 from lwam_mm.utils.errors import ConfigError
 
 RETAINED = ("layer", "state")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-
-from lwam_mm.utils.errors import ConfigError
 
 Event = Literal["layer", "alarm", "acknowledged", "state"]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -88,19 +85,3 @@ class SignalSection(_Section):
     webhook: WebhookSettings | None = None
     mqtt: MqttSettings | None = None
     modbus: ModbusSettings | None = None
-
-
-def secret(variable: str | None) -> str | None:
-    """Return the value of an environment variable; None without a name.
-
-    Raises:
-        ConfigError: There is no such variable.
-    """
-    if variable is None:
-        return None
-    value = os.environ.get(variable)
-    if not value:
-        raise ConfigError(
-            f"the environment variable {variable}, which the config names, is not set: set it"
-        )
-    return value

@@ -8,9 +8,10 @@ import urllib.error
 import urllib.request
 from typing import IO
 
+from lwam_mm.monitor.config.secret import secret
 from lwam_mm.monitor.signal.channel import NotSentError, RefusedError
 from lwam_mm.monitor.signal.messages import Message
-from lwam_mm.monitor.signal.settings import WebhookSettings, secret
+from lwam_mm.monitor.signal.settings import WebhookSettings
 
 _TRY_AGAIN = (408, 425, 429)
 

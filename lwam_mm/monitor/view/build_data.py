@@ -11,8 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from lwam_mm.monitor.record.store import RecordError
-from lwam_mm.monitor.record.tables import Alarm, Build, Document, Layer, Region, Track
+from lwam_mm.monitor.record.tables import Alarm, Document, Layer, Region, Track
 from lwam_mm.monitor.view.colours import LETTERS
 
 HEALTH = ("mean", "contrast", "sharpness", "shift_x", "shift_y")
@@ -57,20 +56,6 @@ class RegionPoints:
     areas: list[float]
     classes: list[str]
     left_out: int
-
-
-def build_named(session: Session, name: str) -> Build:
-    """Return a build of the record.
-
-    Raises:
-        RecordError: There is none of that name; names those that there are.
-    """
-    build = session.scalar(select(Build).where(Build.name == name))
-    if build is None:
-        names = session.scalars(select(Build.name).order_by(Build.id)).all()
-        there = ", ".join(names) if names else "none yet"
-        raise RecordError(f"the record has no build {name!r}; it has: {there}")
-    return build
 
 
 def layer_columns(session: Session, build_id: int, step: str, after: int = 0) -> LayerColumns:

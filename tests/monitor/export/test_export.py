@@ -228,7 +228,7 @@ def test_what_is_missing_is_named(exported, tmp_path):
         with pytest.raises(ExportError, match=told):
             export(exported(plate, height), form, tmp_path / "b.out")
         assert not (tmp_path / "b.out").exists()
-    with pytest.raises(RecordError, match="it has: B1"):
+    with pytest.raises(RecordError, match="name one of B1"):
         exported(name="B9")
     with pytest.raises(RecordError, match="no layers exposed"):
         exported(step="exposed")

@@ -66,7 +66,7 @@ def test_a_build_without_anything_to_show(record, images):
 
 
 def test_a_build_that_is_not_recorded_is_named(record, build):
-    with pytest.raises(RecordError, match="no build 'B2'; it has: B1"):
+    with pytest.raises(RecordError, match="no build 'B2': name one of B1"):
         report_html(record, "B2")
 
 
@@ -122,5 +122,5 @@ def test_the_tool_writes_it(repository, place):
     assert "Incomplete" in (place / "report.html").read_text()
     done = tool("report", "monitor.toml", "--build", "C", "--out", "other.html")
     assert done.returncode == 2
-    assert "it has: B" in done.stderr
+    assert "name one of B" in done.stderr
     assert not (place / "other.html").exists()

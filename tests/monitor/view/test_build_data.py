@@ -4,12 +4,11 @@ import pytest
 from recorded_build import HEALTH as RECORDED
 from recorded_build import record_layer
 
-from lwam_mm.monitor.record.store import Record, RecordError
+from lwam_mm.monitor.record.store import Record, RecordError, find_build
 from lwam_mm.monitor.view.build_data import (
     HEALTH,
     alarm_rows,
     area_by_class,
-    build_named,
     class_names,
     latest_layers,
     layer_columns,
@@ -55,5 +54,5 @@ def test_areas_and_places_are_those_of_the_last_revisions(session):
 def test_alarms_and_classes(session):
     assert [alarm["layer"] for alarm in alarm_rows(session, 1)] == [2, 3, 2]
     assert class_names(session, 1) == ("Background", "Super", "Incomplete")
-    with pytest.raises(RecordError, match="it has: B1, other"):
-        build_named(session, "B2")
+    with pytest.raises(RecordError, match="name one of B1, other"):
+        find_build(session, "B2")
