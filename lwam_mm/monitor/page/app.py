@@ -29,12 +29,12 @@ from lwam_mm.monitor.view import pictures
 from lwam_mm.monitor.view.build_data import (
     alarm_rows,
     area_by_class,
-    class_names,
+    class_colours,
     layer_columns,
     region_points,
     steps_of,
 )
-from lwam_mm.monitor.view.colours import VERDICTS, class_colour
+from lwam_mm.monitor.view.colours import VERDICTS
 from lwam_mm.version import __version__
 
 STATIC = Path(__file__).parent / "static"
@@ -137,14 +137,14 @@ def create_app(
     def areas(session: Reading, build_id: int, step: Step) -> Response:
         """Return the area of each class over the layers."""
         unit, by_class = area_by_class(session, build_id, step)
-        colours = _colours(session, build_id)
+        colours = class_colours(session, build_id)
         return _json({"unit": unit, "classes": by_class, "colours": colours})
 
     @app.get("/api/builds/{build_id}/map", response_class=JSONResponse)
     def region_map(session: Reading, build_id: int, step: Step) -> Response:
         """Return the places of all regions."""
         points = dataclasses.asdict(region_points(session, build_id, step))
-        return _json(points | {"colours": _colours(session, build_id)})
+        return _json(points | {"colours": class_colours(session, build_id)})
 
     @app.get("/api/builds/{build_id}/alarms")
     def alarms(session: Reading, build_id: int) -> list[dict[str, Any]]:
@@ -284,11 +284,6 @@ def _layer(session: Session, layer_id: int) -> Layer:
     if row is None:
         raise HTTPException(404, f"there is no layer with id {layer_id}")
     return row
-
-
-def _colours(session: Session, build_id: int) -> dict[str, str]:
-    names = class_names(session, build_id)
-    return {name: class_colour(index) for index, name in enumerate(names) if index}
 
 
 def _picture(

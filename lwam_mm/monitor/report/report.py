@@ -25,12 +25,12 @@ from lwam_mm.monitor.view.build_data import (
     LayerColumns,
     alarm_rows,
     area_by_class,
-    class_names,
+    class_colours,
     layer_columns,
     region_points,
     steps_of,
 )
-from lwam_mm.monitor.view.colours import LETTERS, VERDICTS, class_colour
+from lwam_mm.monitor.view.colours import LETTERS, VERDICTS
 from lwam_mm.utils.atomic_files import write_atomically
 from lwam_mm.utils.errors import UserError
 from lwam_mm.version import __version__
@@ -113,7 +113,6 @@ _PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 def _step(session: Session, build: Build, step: str) -> dict[str, Any]:
     columns = layer_columns(session, build.id, step)
     unit, areas = area_by_class(session, build.id, step)
-    names = class_names(session, build.id)
     points = region_points(session, build.id, step, _POINTS)
     return {
         "name": step,
@@ -124,7 +123,7 @@ def _step(session: Session, build: Build, step: str) -> dict[str, Any]:
         "unit": unit,
         "areas": areas,
         "points": dataclasses.asdict(points),
-        "colours": {name: class_colour(index) for index, name in enumerate(names) if index},
+        "colours": class_colours(session, build.id),
     }
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from lwam_mm.monitor.record.tables import Alarm, Document, Layer, Region, Track
-from lwam_mm.monitor.view.colours import LETTERS
+from lwam_mm.monitor.view.colours import LETTERS, class_colour
 
 HEALTH = ("mean", "contrast", "sharpness", "shift_x", "shift_y")
 """Figures of the camera's health that are shown over the layers."""
@@ -175,6 +175,22 @@ def class_names(session: Session, build_id: int) -> tuple[str, ...]:
     )
     document = None if digest is None else session.get(Document, digest)
     return () if document is None else tuple(json.loads(document.text)["classes"])
+
+
+def class_colours(session: Session, build_id: int) -> dict[str, str]:
+    """Return the colour of each class of a build, without the background.
+
+    Classes of an earlier model of the build, which the latest does not have, follow at the end.
+    """
+    names = list(class_names(session, build_id)[1:])
+    found = session.scalars(
+        select(Region.class_name)
+        .join(Layer, Layer.id == Region.layer_id)
+        .where(Layer.build_id == build_id)
+        .distinct()
+    )
+    names += sorted(set(found) - set(names))
+    return {name: class_colour(index) for index, name in enumerate(names, start=1)}
 
 
 def steps_of(session: Session, build_id: int) -> Sequence[str]:

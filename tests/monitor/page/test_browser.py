@@ -136,10 +136,17 @@ def test_ten_thousand_layers_are_shown(tab, serve, record):
         session.execute(
             insert(Region), [dict(region, layer_id=i, centre_x=2.0, centre_y=2.0) for i in ids]
         )
+        lone = session.scalars(select(Layer.id).where(Layer.number == 5003)).one()
+        large = dict(region, area_px=500, layer_id=lone, centre_x=2.0, centre_y=2.0)
+        session.execute(insert(Region), [large])
     open_page(tab, serve())
     assert "10000 layers: 9999 ok, 0 minor, 1 critical" in (
         tab.locator("#strip").get_attribute("aria-label")
     )
+    # Nor is a lone large region among the layers that share a point of its line.
+    areas = tab.evaluate("() => document.querySelector('#areas').data[0]")
+    assert len(areas["x"]) <= 2000
+    assert areas["x"][areas["y"].index(500)] == 5003
     # The one that matters is not lost among those that share its column.
     assert tab.evaluate(
         """() => {

@@ -3,12 +3,15 @@
 import pytest
 from recorded_build import HEALTH as RECORDED
 from recorded_build import record_layer
+from sqlalchemy import update
 
 from lwam_mm.monitor.record.store import Record, RecordError, find_build
+from lwam_mm.monitor.record.tables import Region
 from lwam_mm.monitor.view.build_data import (
     HEALTH,
     alarm_rows,
     area_by_class,
+    class_colours,
     class_names,
     latest_layers,
     layer_columns,
@@ -49,6 +52,14 @@ def test_areas_and_places_are_those_of_the_last_revisions(session):
     points = region_points(session, 1, "recoated")
     assert (points.unit, points.layers, points.left_out) == ("mm", [2, 3], 0)
     assert region_points(session, 1, "recoated", limit=1).left_out == 1
+
+
+def test_a_class_of_an_earlier_model_keeps_a_colour(session):
+    assert list(class_colours(session, 1)) == ["Super", "Incomplete"]
+    session.execute(update(Region).values(class_name="Spatter"))
+    colours = class_colours(session, 1)
+    assert list(colours) == ["Super", "Incomplete", "Spatter"]
+    assert len(set(colours.values())) == 3
 
 
 def test_alarms_and_classes(session):
