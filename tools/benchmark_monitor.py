@@ -27,8 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     result = soak(args.bundle, args.work_dir, args.layers, args.size, args.threads, _say)
     text = result.table()
     seconds = page_seconds(Record(args.work_dir / "record"))
-    shown = "no browser" if seconds is None else f"{seconds:.2f} s"
-    text += f"\n\nThe page shows strip and charts of all of them after: {shown}."
+    text += "\n\nPage with all of them: "
+    if seconds is None:
+        text += "not measured, there is no browser."
+    else:
+        text += f"strip and charts after {seconds[0]:.2f} s, the 3-D map after {seconds[1]:.2f} s."
     print(text)
     if args.out is not None:
         write_atomically(args.out, f"{text}\n".encode())

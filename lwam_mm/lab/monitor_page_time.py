@@ -14,12 +14,12 @@ _PORT = 8461
 _TIMES = 5
 
 
-def page_seconds(record: Record) -> float | None:
+def page_seconds(record: Record) -> tuple[float, float] | None:
     """Open the page several times, the first not counted.
 
     Returns:
-        Median of the seconds from the request until strip, layer and charts are shown; None
-        without a browser or Playwright.
+        Medians of the seconds from the request until strip, layer and charts are shown, and until
+        the 3-D map is; None without a browser or Playwright.
     """
     try:
         from playwright.sync_api import sync_playwright
@@ -29,7 +29,7 @@ def page_seconds(record: Record) -> float | None:
         return None
     server = PageServer(PageSettings(port=_PORT), record, OutboxWriter({}), lambda: None)
     server.start()
-    seconds = []
+    times: dict[str, list[float]] = {"shown": [], "mapped": []}
     try:
         with sync_playwright() as playwright:
             flags = ["--no-sandbox", "--use-gl=swiftshader", "--enable-unsafe-swiftshader"]
@@ -37,9 +37,11 @@ def page_seconds(record: Record) -> float | None:
             page = browser.new_page(viewport={"width": 1280, "height": 720})
             for _ in range(_TIMES + 1):
                 page.goto(server.url)
-                page.wait_for_selector("body[data-shown]", timeout=60_000)
-                seconds.append(float(page.get_attribute("body", "data-shown") or 0) / 1000)
+                for name, seconds in times.items():
+                    page.wait_for_selector(f"body[data-{name}]", timeout=60_000)
+                    seconds.append(float(page.get_attribute("body", f"data-{name}") or 0) / 1000)
             browser.close()
     finally:
         server.close()
-    return statistics.median(seconds[1:])
+    shown, mapped = (statistics.median(seconds[1:]) for seconds in times.values())
+    return shown, mapped

@@ -21,6 +21,7 @@ from lwam_mm.monitor.measure.find_regions import find_regions
 from lwam_mm.monitor.measure.parts import PartMap, PartNumbers
 from lwam_mm.monitor.measure.region import Region
 from lwam_mm.monitor.record.recorded_layers import recorded_layers
+from lwam_mm.monitor.record.store import mask_path
 from lwam_mm.monitor.record.tables import Build, Layer
 from lwam_mm.monitor.watch.source import read_recorded
 from lwam_mm.runtime import ImageError, Predictor, read_image
@@ -28,6 +29,9 @@ from lwam_mm.utils.errors import ConfigError
 
 # After a restart so many of the last frames are judged again; older ones hardly matter.
 _JUDGED_AGAIN = 100
+
+PARTS_MASK = "parts_{}"
+"""Name of the mask that keeps a step's `PartNumbers`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +59,10 @@ class Inspector:
         build: The build.
         step: Which step of the layers.
         parts: Returns each pixel's part by a file's name; see `Source.parts`.
+
+    Attributes:
+        part_memory: What the next start has to know of the parts' numbers, to be saved as the mask
+            `PARTS_MASK`; None if the last image brought nothing new.
     """
 
     def __init__(
@@ -71,7 +79,9 @@ class Inspector:
         self._judge = FrameJudge(config.frame)
         layers_learned = config.policy.background_layers
         self._background = Background(layers_learned, config.measure.background_reach_px)
-        self._numbers = PartNumbers()
+        known = config.record.folder / mask_path(build.name, PARTS_MASK.format(step))
+        self._numbers = PartNumbers(_read_png(known))
+        self.part_memory: np.ndarray | None = None
         layers = session.scalars(
             select(Layer)
             .where(Layer.build_id == build.id, Layer.step == step, Layer.state != "missing")
@@ -79,10 +89,9 @@ class Inspector:
         ).all()
         self._judge_again(layers)
         for layer in [layer for layer in layers if layer.state == "inspected"][:layers_learned]:
-            mask = config.record.folder / (layer.mask_path or "")
-            labels = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
+            labels = _read_png(config.record.folder / (layer.mask_path or ""))
             if labels is not None:
-                self._background.learn(np.asarray(labels, np.uint8))
+                self._background.learn(labels)
         self._decider = Decider(config.policy, recorded_layers(session, build.name, step))
 
     def look(self, name: str, pixels: np.ndarray) -> Inspection:
@@ -92,6 +101,7 @@ class Inspector:
             name: The file's name; its mask of parts has the same.
             pixels: uint8 of shape (H, W, 3), BGR.
         """
+        self.part_memory = None
         roi = self._roi(pixels.shape[:2])
         health = self._judge.judge(pixels, roi)
         if not health.usable:
@@ -124,11 +134,12 @@ class Inspector:
         return decision
 
     def _judge_again(self, layers: Sequence[Layer]) -> None:
+        white_level = self._predictor.bundle.manifest.input.white_level
         usable = [layer for layer in layers if FrameHealth.from_json(layer.health).usable]
         first = usable[: self._config.frame.first_frames]
         for layer in [*first, *usable[len(first) :][-_JUDGED_AGAIN:]]:
             try:
-                pixels = read_recorded(layer.path or "").pixels
+                pixels = read_recorded(layer.path or "", white_level).pixels
             except ImageError:
                 continue  # moved away since: the others have to do
             self._judge.judge(pixels, self._roi(pixels.shape[:2]))
@@ -153,4 +164,12 @@ class Inspector:
         parts = self._known_parts(name)
         if parts is None:
             return None
-        return PartMap(parts if parts.dtype == np.int32 else self._numbers.number(parts))
+        if parts.dtype != np.int32:
+            parts = self._numbers.number(parts)
+            self.part_memory = self._numbers.memory
+        return PartMap(parts)
+
+
+def _read_png(path: Path) -> np.ndarray | None:
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    return None if image is None else np.asarray(image, np.uint8)

@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 
 from lwam_mm.monitor.config.config import MonitorConfig, make_source
 from lwam_mm.monitor.frame.health import FrameHealth
-from lwam_mm.monitor.inspector import Inspection, Inspector
+from lwam_mm.monitor.inspector import PARTS_MASK, Inspection, Inspector
 from lwam_mm.monitor.record.store import Record, add_document, build_named, now
 from lwam_mm.monitor.record.tables import Alarm, Arrival, Build, Layer
 from lwam_mm.monitor.record.write_decision import end_missing_alarm, write_decision
 from lwam_mm.monitor.watch.accounting import GapError, Place, place
 from lwam_mm.monitor.watch.folder import FoundFile
 from lwam_mm.monitor.watch.names import LayerName, LayerNameError
+from lwam_mm.monitor.watch.peregrine import PeregrineError
 from lwam_mm.monitor.watch.read_frame import Frame
 from lwam_mm.runtime import ImageError, Predictor
 from lwam_mm.utils.errors import UserError
@@ -113,6 +114,8 @@ class Monitor:
                     return
                 self._say_alive()
                 self._take(name, file, complete, time.monotonic() if file.backlog else started)
+        except PeregrineError as error:  # the file broke between two looks at it
+            self.trouble = f"the layers wait: {error}"
         except (DBAPIError, OSError) as error:
             # What is not recorded is found again by the next poll. What is known of the builds may
             # be ahead of the record, so it is read from there again.
@@ -213,6 +216,9 @@ class Monitor:
         if inspection.labels is not None:
             file_name = f"{name.number:06d}_{name.step}_{where.revision}"
             mask = self._record.save_mask(name.build, file_name, inspection.labels)
+        if inspector.part_memory is not None:
+            file_name = PARTS_MASK.format(name.step)
+            self._record.save_mask(name.build, file_name, inspector.part_memory)
         layer = Layer(
             build_id=build.id,
             number=name.number,

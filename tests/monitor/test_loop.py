@@ -116,6 +116,22 @@ def test_nothing_is_taken_twice_after_a_restart(place, new_monitor):
     assert len(rows(again, Arrival)) == 3
 
 
+def test_parts_keep_their_numbers_after_a_restart(place, new_monitor):
+    (place / "parts").mkdir()
+    text = CONFIG + '[measure]\nparts = "parts"\n'
+    for number in range(1, 5):
+        write_layer(place / "watched" / f"B_{number}.png", number, defect=number in (2, 4))
+        parts = np.zeros((64, 64), np.uint8)
+        parts[38:50, 28:40] = 255  # under the defect
+        if number < 3:
+            parts[2:10, 2:10] = 255
+        cv2.imwrite(str(place / "parts" / f"B_{number}.png"), parts)
+        # Each start knows only what the record holds.
+        monitor = new_monitor(text=text)
+        monitor.run(once=True)
+    assert [region.part_id for region in rows(monitor, Region)] == [2, 2]
+
+
 def test_a_late_answer_is_not_inspected(place, new_monitor):
     write_layer(place / "watched" / "B_1.png", 1, defect=True)
     monitor = new_monitor(text=CONFIG.replace("[policy]", "deadline_s = 1e-9\n[policy]"))

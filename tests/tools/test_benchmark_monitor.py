@@ -31,6 +31,8 @@ def test_figures_are_printed_and_written(repository, tmp_path):
     try:
         find_browser()
     except BrowserError:
-        assert "after: no browser" in text
+        assert "there is no browser" in text
     else:
-        assert re.search(r"after: [0-9]+\.[0-9]{2} s", text)
+        assert re.search(
+            r"charts after [0-9]+\.[0-9]{2} s, the 3-D map after [0-9]+\.[0-9]{2} s", text
+        )

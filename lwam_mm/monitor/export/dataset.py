@@ -53,7 +53,7 @@ def write_dataset(build: Exported, out: Path, side: str) -> str:
     written, gone = 0, 0
     for layer in layers:
         try:
-            image, labels = frame_of(layer), mask_of(build.record, layer)
+            image, labels = frame_of(build.record, layer), mask_of(build.record, layer)
         except PictureGoneError:
             gone += 1
             continue

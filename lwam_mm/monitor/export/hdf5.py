@@ -49,7 +49,7 @@ def write_hdf5(build: Exported, out: Path) -> str:
                 if not 0 <= layer.number - first < count or layer.path is None:
                     continue
                 try:
-                    grey = cv2.cvtColor(frame_of(layer), cv2.COLOR_BGR2GRAY)
+                    grey = cv2.cvtColor(frame_of(build.record, layer), cv2.COLOR_BGR2GRAY)
                 except PictureGoneError:
                     gone += 1
                     continue

@@ -12,11 +12,29 @@ class PartNumbers:
     A mask of 0 and one other value shows parts without their numbers. A part then keeps the number
     of the part that it lies on most in the last layer that had a mask; a new one gets the next
     number. A mask with several values but 0 holds the numbers itself.
+
+    Args:
+        memory: What `memory` was, to go on from there after a restart.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory: np.ndarray | None = None) -> None:
         self._last: np.ndarray | None = None
         self._next = 1
+        if memory is not None:
+            numbers = np.ascontiguousarray(memory).view(np.int32)[:, :, 0]
+            self._last, self._next = numbers[1:], int(numbers[0, 0])
+
+    @property
+    def memory(self) -> np.ndarray | None:
+        """What is known of the parts, as an image that PNG can hold; None before the first part.
+
+        uint8 of shape (H + 1, W, 4): the bytes of int32, the next number in the first row, then the
+        numbers of the last layer.
+        """
+        if self._last is None:
+            return None
+        first = np.full((1, self._last.shape[1]), self._next, np.int32)
+        return np.vstack([first, self._last])[:, :, None].view(np.uint8)
 
     def number(self, mask: np.ndarray) -> np.ndarray:
         """Return each pixel's part.

@@ -192,9 +192,8 @@ def create_app(
     def image(request: Request, session: Reading, layer_id: int) -> Response:
         """Return the frame of a layer."""
         row = _layer(session, layer_id)
-        return _picture(
-            request, row.image_sha256, "image/jpeg", lambda: pictures.frame_jpeg(row, LONGEST_PX)
-        )
+        make = lambda: pictures.frame_jpeg(record, row, LONGEST_PX)  # noqa: E731
+        return _picture(request, row.image_sha256, "image/jpeg", make)
 
     @app.get("/api/layers/{layer_id}/overlay.png", response_class=Response)
     def overlay(request: Request, session: Reading, layer_id: int) -> Response:

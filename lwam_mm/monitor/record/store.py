@@ -87,9 +87,9 @@ class Record:
         """Write a mask as PNG, whole or not at all.
 
         Args:
-            build: Name of the build; its hash is the folder's name, as any text may be a name.
+            build: Name of the build.
             name: Name of the file, without suffix.
-            labels: uint8 of shape (H, W).
+            labels: uint8 of shape (H, W) or (H, W, 4).
 
         Returns:
             The path relative to the record's folder.
@@ -97,7 +97,7 @@ class Record:
         Raises:
             OSError: The disk is full or the folder cannot be written.
         """
-        path = Path("masks") / sha256_of(build)[:16] / f"{name}.png"
+        path = mask_path(build, name)
         done, png = cv2.imencode(".png", labels)
         if not done:
             raise RecordError(f"{path}: a mask of shape {labels.shape} cannot be written as PNG")
@@ -107,6 +107,14 @@ class Record:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def mask_path(build: str, name: str) -> Path:
+    """Return where a mask of a build lies below the record's folder.
+
+    The hash of the build's name is the folder's, as any text may be a name.
+    """
+    return Path("masks") / sha256_of(build)[:16] / f"{name}.png"
 
 
 def now() -> datetime:

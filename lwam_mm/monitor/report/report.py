@@ -157,7 +157,7 @@ def _worst(session: Session, record: Record, build: Build) -> list[dict[str, Any
             "layer": layer,
             "area": pixels,
             "step": _STEPS[layer.step],
-            "frame": _picture(partial(pictures.frame_jpeg, layer, _PICTURE_PX)),
+            "frame": _picture(partial(pictures.frame_jpeg, record, layer, _PICTURE_PX)),
             "overlay": _picture(partial(pictures.overlay_jpeg, record, layer, _PICTURE_PX)),
         }
         for layer, pixels in sorted(rows, key=lambda row: row[0].number)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import cv2
 import numpy as np
 
 from lwam_mm.monitor.record.store import Record
-from lwam_mm.monitor.record.tables import Layer
+from lwam_mm.monitor.record.tables import Document, Layer
 from lwam_mm.monitor.view.colours import class_colour, rgb
 from lwam_mm.monitor.watch.source import read_recorded
 from lwam_mm.runtime import ImageError, draw_overlay
@@ -16,8 +18,8 @@ class PictureGoneError(Exception):
     """A picture is no longer there, or no longer what was recorded; the message says which."""
 
 
-def frame_of(layer: Layer, white_level: int | None = None) -> np.ndarray:
-    """Read the frame of a layer.
+def frame_of(record: Record, layer: Layer) -> np.ndarray:
+    """Read the frame of a layer, as the model saw it.
 
     Returns:
         uint8 of shape (H, W, 3), BGR.
@@ -28,7 +30,7 @@ def frame_of(layer: Layer, white_level: int | None = None) -> np.ndarray:
     if layer.path is None:
         raise PictureGoneError(f"layer {layer.number} is missing: there is no image of it")
     try:
-        frame = read_recorded(layer.path, white_level)
+        frame = read_recorded(layer.path, _white_level(record, layer))
     except ImageError as error:
         raise PictureGoneError(f"the image of layer {layer.number} is gone: {error}") from error
     if frame.sha256 != layer.image_sha256:
@@ -36,6 +38,12 @@ def frame_of(layer: Layer, white_level: int | None = None) -> np.ndarray:
             f"{layer.path} is no longer the image that was recorded for layer {layer.number}"
         )
     return frame.pixels
+
+
+def _white_level(record: Record, layer: Layer) -> int | None:
+    with record.reading() as session:
+        model = session.get(Document, layer.model_sha256)
+    return None if model is None else json.loads(model.text)["input"].get("white_level")
 
 
 def mask_of(record: Record, layer: Layer) -> np.ndarray:
@@ -55,13 +63,13 @@ def mask_of(record: Record, layer: Layer) -> np.ndarray:
     return mask
 
 
-def frame_jpeg(layer: Layer, longest: int) -> bytes:
+def frame_jpeg(record: Record, layer: Layer, longest: int) -> bytes:
     """Return the frame of a layer as JPEG, its longer side at most ``longest`` px.
 
     Raises:
         PictureGoneError: See `frame_of`.
     """
-    return _encode(".jpg", _shrink(frame_of(layer), longest, cv2.INTER_AREA))
+    return _encode(".jpg", _shrink(frame_of(record, layer), longest, cv2.INTER_AREA))
 
 
 def mask_png(record: Record, layer: Layer, longest: int) -> bytes:
@@ -83,7 +91,7 @@ def overlay_jpeg(record: Record, layer: Layer, longest: int) -> bytes:
     Raises:
         PictureGoneError: See `frame_of` and `mask_of`.
     """
-    frame, mask = frame_of(layer), mask_of(record, layer)
+    frame, mask = frame_of(record, layer), mask_of(record, layer)
     palette = [(0, 0, 0), *(rgb(class_colour(index)) for index in range(1, int(mask.max()) + 1))]
     small = _shrink(frame, longest, cv2.INTER_AREA)
     return _encode(".jpg", draw_overlay(small, _shrink_mask(mask, longest), palette))

@@ -32,6 +32,23 @@ def test_a_part_that_splits_gives_its_number_to_the_larger_half():
     assert (found[10, 10], found[3, 3]) == (1, 2)
 
 
+def test_what_is_known_of_the_parts_outlives_the_program():
+    masks = np.zeros((3, 8, 12), np.uint8)
+    masks[0, 1:4, 1:4] = masks[0, 1:4, 7:10] = 255
+    masks[1, 1:4, 7:10] = 255
+    masks[2, 1:4, 7:10] = masks[2, 5:7, 1:4] = 255
+    one = PartNumbers()
+    assert one.memory is None
+    for mask in masks[:2]:
+        one.number(mask)
+    done, png = cv2.imencode(".png", one.memory)
+    assert done
+    other = PartNumbers(cv2.imdecode(png, cv2.IMREAD_UNCHANGED))
+    found = other.number(masks[2])
+    np.testing.assert_array_equal(found, one.number(masks[2]))
+    assert (found[2, 8], found[6, 2]) == (2, 3)  # 1 was used before
+
+
 def test_a_mask_with_numbers_is_taken_as_it_is():
     mask = np.array([[0, 7, 0, 9]], np.uint16)
     np.testing.assert_array_equal(PartNumbers().number(mask), mask)

@@ -56,11 +56,11 @@ def test_all_layers_of_both_steps_are_taken(place, new_monitor):
     assert (region.area_mm2, region.part_id) == (pytest.approx(9), 7)
     assert (region.plate_x_mm, region.plate_y_mm) == (pytest.approx(16.25), pytest.approx(10.75))
     # Its pictures are there for page and report.
-    assert (frame_of(layers[6]) == draw_layer(7, defect=True)).all()
-    assert frame_jpeg(layers[6], 32)
+    assert (frame_of(monitor.record, layers[6]) == draw_layer(7, defect=True)).all()
+    assert frame_jpeg(monitor.record, layers[6], 32)
     (place / "tower.hdf5").unlink()
     with pytest.raises(PictureGoneError, match="is gone"):
-        frame_of(layers[6])
+        frame_of(monitor.record, layers[6])
 
 
 def test_a_restart_doubles_nothing_and_a_file_that_grows_is_followed(place, new_monitor):

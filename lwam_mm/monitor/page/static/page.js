@@ -31,6 +31,10 @@ async function get(path) {
   return answer.json();
 }
 
+function noteTime(name) {
+  document.body.dataset[name] = Math.round(performance.now()); // ms since the request
+}
+
 function element(name, text, className) {
   const made = document.createElement(name);
   if (text !== undefined) made.textContent = text;
@@ -69,9 +73,9 @@ async function loadBuild() {
   numbers = [];
   shown = null;
   if (!build) return;
-  await addLayers(0);
-  if (numbers.length) await show(numbers[numbers.length - 1]);
-  await Promise.all([loadAlarms(), drawCharts()]);
+  await Promise.all([addLayers(0), loadAreas()]);
+  await Promise.all([show(numbers[numbers.length - 1]), loadAlarms(), drawCharts()]);
+  drawMap();
 }
 
 async function addLayers(after) {
@@ -174,7 +178,7 @@ function regionRow(region) {
   const row = element("tr");
   const name = element("td");
   const dot = element("span", undefined, "dot");
-  dot.style.background = classColours[region.class_name] || "#999";
+  dot.style.background = areas.colours[region.class_name] || "#999";
   name.append(dot, region.class_name + (region.background ? " (background)" : ""));
   const area = region.area_mm2 === null ? `${region.area_px} px` : `${region.area_mm2.toFixed(2)} mm²`;
   const place =
@@ -273,7 +277,7 @@ function alarmItem(alarm, isOpen) {
     $("follow").checked = false;
     if (alarm.step !== $("step").value) {
       $("step").value = alarm.step;
-      loadBuild().then(() => show(alarm.layer));
+      inTurn(loadBuild).then(() => show(alarm.layer));
     } else show(alarm.layer);
   });
   row.append(jump);
@@ -311,7 +315,13 @@ async function change(id, what) {
 
 // ---- charts -------------------------------------------------------------------------------------
 
-let classColours = {};
+let areas = null; // of each class over the layers
+let mapPath = null; // of the map that is drawn last
+const plotly = new Promise((resolve) => document.addEventListener("DOMContentLoaded", resolve));
+
+async function loadAreas() {
+  areas = await get(`/api/builds/${build.id}/areas?step=${$("step").value}`);
+}
 
 // A line of 10,000 points takes a second to draw, and a screen has fewer columns. Of neighbouring
 // layers the largest value is shown, so that no defect is lost.
@@ -334,12 +344,12 @@ function thinned(line) {
 }
 
 async function drawCharts() {
-  const query = `?step=${$("step").value}`;
-  const [areas, map] = await Promise.all([
-    get(`/api/builds/${build.id}/areas${query}`),
-    get(`/api/builds/${build.id}/map${query}`),
-  ]);
-  classColours = areas.colours;
+  await plotly;
+  drawAreas();
+  drawHealth();
+}
+
+function drawAreas() {
   const names = Object.keys(areas.colours).filter((name) => areas.classes[name]);
   const lines = names.map((name) => {
     const at = new Map(areas.classes[name].layers.map((layer, index) => [layer, areas.classes[name].areas[index]]));
@@ -352,32 +362,9 @@ async function drawCharts() {
     };
   });
   Plotly.react("areas", lines.map(thinned), { ...LAYOUT, xaxis: { title: { text: "layer" } }, yaxis: { title: { text: areas.unit }, rangemode: "tozero" } }, PLOT);
-  const points = names.map((name) => {
-    const chosen = map.classes.map((each, index) => (each === name ? index : -1)).filter((index) => index >= 0);
-    const pick = (values) => chosen.map((index) => values[index]);
-    return {
-      name,
-      type: "scatter3d",
-      mode: "markers",
-      x: pick(map.x),
-      y: pick(map.y),
-      z: pick(map.layers),
-      text: pick(map.areas).map((area) => `${area} ${map.unit === "mm" ? "mm²" : "px"}`),
-      marker: { size: pick(map.areas).map((area) => Math.min(12, 2 + Math.sqrt(area) / (map.unit === "mm" ? 1 : 10))), color: areas.colours[name], opacity: 0.7 },
-    };
-  });
-  const axis = (text) => ({ title: { text } });
-  Plotly.react(
-    "map",
-    points,
-    {
-      ...LAYOUT,
-      margin: { l: 0, r: 0, t: 0, b: 0 },
-      scene: { xaxis: axis(`x, ${map.unit}`), yaxis: { ...axis(`y, ${map.unit}`), ...(map.unit === "px" && { autorange: "reversed" }) }, zaxis: axis("layer") },
-      annotations: map.left_out ? [{ text: `${map.left_out} of the smallest regions are left out`, showarrow: false, x: 0, y: 0, xref: "paper", yref: "paper" }] : [],
-    },
-    PLOT,
-  );
+}
+
+function drawHealth() {
   const figures = { mean: "brightness", contrast: "contrast", sharpness: "sharpness", shift: "shift, px" };
   const first = (values) => values.find((value) => value !== null) || 1;
   const health = Object.entries(figures).map(([name, title], index) => {
@@ -398,6 +385,46 @@ async function drawCharts() {
     };
   });
   Plotly.react("health", health.map(thinned), { ...LAYOUT, margin: { ...LAYOUT.margin, r: 50 }, xaxis: { title: { text: "layer" } }, yaxis: { title: { text: "%" }, rangemode: "tozero" }, yaxis2: { title: { text: "px" }, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false } }, PLOT);
+}
+
+// Three dimensions take longer than all the rest to draw, so nothing waits for them.
+function drawMap() {
+  const path = `/api/builds/${build.id}/map?step=${$("step").value}`;
+  mapPath = path;
+  get(path)
+    .then((map) => mapPath === path && showMap(map)) // unless another one was chosen meanwhile
+    .then(() => noteTime("mapped"))
+    .catch((error) => showState({ trouble: error.message }));
+}
+
+function showMap(map) {
+  const names = Object.keys(map.colours).filter((name) => map.classes.includes(name));
+  const points = names.map((name) => {
+    const chosen = map.classes.map((each, index) => (each === name ? index : -1)).filter((index) => index >= 0);
+    const pick = (values) => chosen.map((index) => values[index]);
+    return {
+      name,
+      type: "scatter3d",
+      mode: "markers",
+      x: pick(map.x),
+      y: pick(map.y),
+      z: pick(map.layers),
+      text: pick(map.areas).map((area) => `${area} ${map.unit === "mm" ? "mm²" : "px"}`),
+      marker: { size: pick(map.areas).map((area) => Math.min(12, 2 + Math.sqrt(area) / (map.unit === "mm" ? 1 : 10))), color: map.colours[name], opacity: 0.7 },
+    };
+  });
+  const axis = (text) => ({ title: { text } });
+  return Plotly.react(
+    "map",
+    points,
+    {
+      ...LAYOUT,
+      margin: { l: 0, r: 0, t: 0, b: 0 },
+      scene: { xaxis: axis(`x, ${map.unit}`), yaxis: { ...axis(`y, ${map.unit}`), ...(map.unit === "px" && { autorange: "reversed" }) }, zaxis: axis("layer") },
+      annotations: map.left_out ? [{ text: `${map.left_out} of the smallest regions are left out`, showarrow: false, x: 0, y: 0, xref: "paper", yref: "paper" }] : [],
+    },
+    PLOT,
+  );
 }
 
 // ---- live ---------------------------------------------------------------------------------------
@@ -425,19 +452,27 @@ async function onState(state) {
   }
   if (state.layer_id !== before.layer_id) {
     await addLayers(known);
+    await loadAreas();
     if ($("follow").checked && numbers.length) await show(numbers[numbers.length - 1]);
     await drawCharts();
+    drawMap();
   }
   await loadAlarms();
 }
 
-let queue = Promise.resolve(); // one state after the other
+let queue = Promise.resolve();
+
+// One change of what is shown after the other: of two at a time the layers would mix.
+function inTurn(work) {
+  queue = queue.then(work).catch((error) => showState({ trouble: error.message }));
+  return queue;
+}
 
 function listen() {
   const source = new EventSource("/api/events");
   source.onmessage = (event) => {
     const state = JSON.parse(event.data);
-    queue = queue.then(() => onState(state)).catch((error) => showState({ trouble: error.message }));
+    inTurn(() => onState(state));
   };
   source.onerror = () => {
     lastState = {};
@@ -447,13 +482,15 @@ function listen() {
 
 // ---- controls -----------------------------------------------------------------------------------
 
-$("build").addEventListener("change", async () => {
-  build = builds.find((each) => each.id === Number($("build").value));
-  $("follow").checked = false;
-  await loadBuilds();
-  await loadBuild();
-});
-$("step").addEventListener("change", loadBuild);
+$("build").addEventListener("change", () =>
+  inTurn(async () => {
+    build = builds.find((each) => each.id === Number($("build").value));
+    $("follow").checked = false;
+    await loadBuilds();
+    await loadBuild();
+  }),
+);
+$("step").addEventListener("change", () => inTurn(loadBuild));
 $("slider").addEventListener("input", () => move(Number($("slider").value) - numbers.indexOf(shown)));
 $("previous").addEventListener("click", () => move(-1));
 $("next").addEventListener("click", () => move(1));
@@ -493,7 +530,7 @@ async function start() {
   colours = await get("/api/colours");
   await loadBuilds();
   await loadBuild();
-  document.body.dataset.shown = Math.round(performance.now()); // ms since the request
+  noteTime("shown");
   listen();
 }
 
