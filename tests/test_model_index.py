@@ -13,8 +13,8 @@ from mmengine.config import Config
 from lwam_mm.lab.studies.results import read_csv
 
 # Where the results of a model are from: study and arm.
-MEASURED = {
-    f"{model}_magnetic-tile-256x256": source
+_TILES = {
+    f"{model}_magnetic-tile-256x256": (f"{source[0]}_magnetic-tile", source[1])
     for model, source in {
         "unetpp-w8_1xb8-8e": ("claim", "teacher"),
         "lwrnet-w16_1xb8-8e": ("claim", "student"),
@@ -28,6 +28,19 @@ MEASURED = {
         "deeplabv3plus_r18-w16-d8_1xb8-8e": ("teacher", "deeplabv3plus"),
     }.items()
 }
+_STEEL = {
+    f"{model}_1xb32-40e_neu-seg-208x208": ("peers_neu-seg", arm)
+    for model, arm in {
+        "spreadnet-s8": "spreadnet-s8",
+        "lwrnet-w16": "lwrnet-w16",
+        "fast_scnn": "fast-scnn",
+        "bisenetv2": "bisenetv2",
+        "stdc1": "stdc1",
+        "pidnet-s": "pidnet-s",
+    }.items()
+}
+_RECIPES = {"spreadnet-s8_1xb32-40e_neu-seg-192x192": ("recipe_neu-seg", "crops-192_even")}
+MEASURED = _TILES | _STEEL | _RECIPES
 FOLDERS = ("baselines", "demo", "distill", "lwrnet", "reproduction", "spreadnet", "unetpp")
 
 
@@ -102,6 +115,6 @@ def test_results_are_those_of_the_studies(metafiles, repository):
     }
     assert found.keys() == MEASURED.keys()
     for name, (study, arm) in MEASURED.items():
-        results = read_csv(repository / f"docs/results/{study}_magnetic-tile.csv")
+        results = read_csv(repository / f"docs/results/{study}.csv")
         values = [result.metrics["mIoU"] for result in results if result.arm == arm]
         assert found[name] == dict(mIoU=round(mean(values), 2)), name

@@ -20,6 +20,7 @@ from lwam_mm.monitor.export.dataset import judge_mask
 from lwam_mm.monitor.export.export import export
 from lwam_mm.monitor.export.exported import ExportError
 from lwam_mm.monitor.export.stl import boxes_of
+from lwam_mm.monitor.measure.plate import Plate
 from lwam_mm.monitor.record.store import RecordError
 from lwam_mm.monitor.record.tables import Alarm, Region
 from lwam_mm.monitor.watch.peregrine import PeregrineBuild
@@ -82,6 +83,15 @@ def test_a_volume_within_a_bound_keeps_small_defects(record, images, exported, t
         _, volume = read_vti(path)
         assert volume.size <= 2000
         assert (volume[6] == 2).any()
+
+
+def test_of_what_the_camera_does_not_see_nothing_is_known(exported, tmp_path):
+    frame = [(0, 0), (64, 0), (64, 64), (0, 64)]
+    askew = Plate(frame, [(16, 0), (32, 16), (16, 32), (0, 16)])
+    export(exported(askew), "vti", tmp_path / "b.vti")
+    _, volume = read_vti(tmp_path / "b.vti")
+    assert (volume[2][[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()
+    assert (volume[2] == 255).mean() == pytest.approx(0.5, abs=0.05)
 
 
 def test_without_plate_coordinates_a_volume_is_in_px(exported, tmp_path):
