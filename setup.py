@@ -142,6 +142,7 @@ setup(
         "lwam_mm.models": ["checkpoints/*"],
         "lwam_mm.monitor.page": ["static/*"],
         "lwam_mm.monitor.report": ["templates/*"],
+        "lwam_mm.monitor.view": ["*.js"],
     },
     cmdclass={"build_py": build_py_with_mim},
     install_requires=BASE,

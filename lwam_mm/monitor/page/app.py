@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import plotly
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
@@ -34,11 +33,11 @@ from lwam_mm.monitor.view.build_data import (
     region_points,
     steps_of,
 )
+from lwam_mm.monitor.view.charts import CHARTS, PLOTLY
 from lwam_mm.monitor.view.colours import VERDICTS
 from lwam_mm.version import __version__
 
 STATIC = Path(__file__).parent / "static"
-PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 LONGEST_PX = 1600
 _EVENT_S = 1.0  # how often the record is asked whether there is something new
 
@@ -116,6 +115,10 @@ def create_app(
     @app.get("/plotly.min.js", include_in_schema=False)
     def plotly_js() -> FileResponse:
         return FileResponse(PLOTLY, headers={"Cache-Control": "public, max-age=86400"})
+
+    @app.get("/charts.js", include_in_schema=False)
+    def charts_js() -> FileResponse:
+        return FileResponse(CHARTS, headers={"Cache-Control": "no-cache"})
 
     @app.get("/api/builds")
     def builds(session: Reading) -> list[dict[str, Any]]:

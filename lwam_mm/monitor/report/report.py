@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import plotly
 from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -30,6 +29,7 @@ from lwam_mm.monitor.view.build_data import (
     region_points,
     steps_of,
 )
+from lwam_mm.monitor.view.charts import CHARTS, PLOTLY
 from lwam_mm.monitor.view.colours import LETTERS, VERDICTS
 from lwam_mm.utils.atomic_files import write_atomically
 from lwam_mm.utils.errors import UserError
@@ -93,7 +93,7 @@ def report_html(record: Record, build: str) -> str:
             "verdict_colours": VERDICTS,
             "written_at": now(),
             "version": __version__,
-            "plotly": _PLOTLY.read_text("utf-8").replace("</script", "<\\/script"),
+            "scripts": [_script(path) for path in (PLOTLY, CHARTS)],
             "letters": {letter: name.replace("_", " ") for name, letter in LETTERS.items()},
         }
     environment = jinja2.Environment(
@@ -107,7 +107,8 @@ def report_html(record: Record, build: str) -> str:
     return environment.get_template("report.html").render(values)
 
 
-_PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+def _script(path: Path) -> str:
+    return path.read_text("utf-8").replace("</script", "<\\/script")
 
 
 def _step(session: Session, build: Build, step: str) -> dict[str, Any]:

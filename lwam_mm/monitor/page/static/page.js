@@ -11,8 +11,6 @@ const VERDICTS = {
 };
 const WORST = "xonmc"; // the later, the sooner it shows where many layers share a column
 const STEPS = { recoated: "recoating", exposed: "exposure" };
-const PLOT = { responsive: true, displaylogo: false, displayModeBar: false };
-const LAYOUT = { margin: { l: 55, r: 15, t: 10, b: 40 }, legend: { orientation: "h", y: 1.12, itemsizing: "constant" }, uirevision: "keep" };
 
 let colours = {};
 let builds = [];
@@ -323,68 +321,14 @@ async function loadAreas() {
   areas = await get(`/api/builds/${build.id}/areas?step=${$("step").value}`);
 }
 
-// A line of 10,000 points takes a second to draw, and a screen has fewer columns. Of neighbouring
-// layers the largest value is shown, so that no defect is lost.
-const MOST_POINTS = 2000;
-
-function thinned(line) {
-  const many = Math.ceil(line.x.length / MOST_POINTS);
-  if (many <= 1) return line;
-  const x = [];
-  const y = [];
-  for (let start = 0; start < line.x.length; start += many) {
-    let best = null;
-    for (let i = start; i < Math.min(start + many, line.x.length); i += 1) {
-      if (line.y[i] !== null && line.y[i] !== undefined && (best === null || line.y[i] > line.y[best])) best = i;
-    }
-    x.push(line.x[best === null ? start : best]);
-    y.push(best === null ? null : line.y[best]);
-  }
-  return { ...line, x, y };
-}
-
 async function drawCharts() {
   await plotly;
-  drawAreas();
-  drawHealth();
-}
-
-function drawAreas() {
-  const names = Object.keys(areas.colours).filter((name) => areas.classes[name]);
-  const lines = names.map((name) => {
-    const at = new Map(areas.classes[name].layers.map((layer, index) => [layer, areas.classes[name].areas[index]]));
-    return {
-      name,
-      x: numbers,
-      y: numbers.map((number) => ("nx".includes(layers.get(number).letter) ? null : at.get(number) || 0)),
-      line: { color: areas.colours[name], width: 1.5 },
-      mode: "lines",
-    };
-  });
-  Plotly.react("areas", lines.map(thinned), { ...LAYOUT, xaxis: { title: { text: "layer" } }, yaxis: { title: { text: areas.unit }, rangemode: "tozero" } }, PLOT);
-}
-
-function drawHealth() {
-  const figures = { mean: "brightness", contrast: "contrast", sharpness: "sharpness", shift: "shift, px" };
-  const first = (values) => values.find((value) => value !== null) || 1;
-  const health = Object.entries(figures).map(([name, title], index) => {
-    const values = numbers.map((number) => {
-      const known = layers.get(number).health;
-      if (name !== "shift") return known[name];
-      return known.shift_x === null ? null : Math.hypot(known.shift_x, known.shift_y);
-    });
-    const isShift = name === "shift";
-    const scale = isShift ? 1 : 100 / first(values);
-    return {
-      name: isShift ? title : `${title}, % of the first frame's`,
-      x: numbers,
-      y: values.map((value) => (value === null || value === undefined ? null : value * scale)),
-      yaxis: isShift ? "y2" : "y",
-      mode: "lines",
-      line: { width: 1.5, dash: ["solid", "dot", "dash", "solid"][index], color: ["#0072B2", "#009E73", "#CC79A7", "#D55E00"][index] },
-    };
-  });
-  Plotly.react("health", health.map(thinned), { ...LAYOUT, margin: { ...LAYOUT.margin, r: 50 }, xaxis: { title: { text: "layer" } }, yaxis: { title: { text: "%" }, rangemode: "tozero" }, yaxis2: { title: { text: "px" }, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false } }, PLOT);
+  const known = numbers.map((number) => layers.get(number));
+  const verdicts = known.map(({ letter }) => letter);
+  Plotly.react("areas", ...areaChart(numbers, verdicts, areas.classes, areas.colours, areas.unit));
+  const names = ["mean", "contrast", "sharpness", "shift_x", "shift_y"];
+  const health = Object.fromEntries(names.map((name) => [name, known.map((layer) => layer.health[name])]));
+  Plotly.react("health", ...healthChart(numbers, health));
 }
 
 // Three dimensions take longer than all the rest to draw, so nothing waits for them.
@@ -392,39 +336,13 @@ function drawMap() {
   const path = `/api/builds/${build.id}/map?step=${$("step").value}`;
   mapPath = path;
   get(path)
-    .then((map) => mapPath === path && showMap(map)) // unless another one was chosen meanwhile
+    .then((map) => {
+      if (mapPath !== path) return null; // another one was chosen meanwhile
+      $("left-out").textContent = map.left_out ? `${map.left_out} of the smallest regions are left out.` : "";
+      return Plotly.react("map", ...mapChart(map, map.colours));
+    })
     .then(() => noteTime("mapped"))
     .catch((error) => showState({ trouble: error.message }));
-}
-
-function showMap(map) {
-  const names = Object.keys(map.colours).filter((name) => map.classes.includes(name));
-  const points = names.map((name) => {
-    const chosen = map.classes.map((each, index) => (each === name ? index : -1)).filter((index) => index >= 0);
-    const pick = (values) => chosen.map((index) => values[index]);
-    return {
-      name,
-      type: "scatter3d",
-      mode: "markers",
-      x: pick(map.x),
-      y: pick(map.y),
-      z: pick(map.layers),
-      text: pick(map.areas).map((area) => `${area} ${map.unit === "mm" ? "mm²" : "px"}`),
-      marker: { size: pick(map.areas).map((area) => Math.min(12, 2 + Math.sqrt(area) / (map.unit === "mm" ? 1 : 10))), color: map.colours[name], opacity: 0.7 },
-    };
-  });
-  const axis = (text) => ({ title: { text } });
-  return Plotly.react(
-    "map",
-    points,
-    {
-      ...LAYOUT,
-      margin: { l: 0, r: 0, t: 0, b: 0 },
-      scene: { xaxis: axis(`x, ${map.unit}`), yaxis: { ...axis(`y, ${map.unit}`), ...(map.unit === "px" && { autorange: "reversed" }) }, zaxis: axis("layer") },
-      annotations: map.left_out ? [{ text: `${map.left_out} of the smallest regions are left out`, showarrow: false, x: 0, y: 0, xref: "paper", yref: "paper" }] : [],
-    },
-    PLOT,
-  );
 }
 
 // ---- live ---------------------------------------------------------------------------------------
