@@ -41,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        print(f"error: {error}: pip install 'lwam-mm[monitor]'", file=sys.stderr)
+        return 2
     print(f"wrote {count} layers to {args.data}: look at them, then tools/check_dataset.py")
     return 0
 

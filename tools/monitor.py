@@ -82,6 +82,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        print(f"error: {error}: pip install 'lwam-mm[monitor]'", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -92,3 +93,20 @@ def test_rules_are_calibrated_replayed_and_used(place, monitor):
     config.write_text(head + '[record]\nfolder = "again"\n')
     assert monitor("run", "monitor.toml", "--once").returncode == 0
     assert monitor("replay", "monitor.toml", "--build", "C").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module"),
+    [(["monitor.py", "status", "x.toml"], "pydantic"), (["import_peregrine.py", "a", "b"], "h5py")],
+)
+def test_without_the_extra_it_says_what_to_install(tmp_path, repository, arguments, module):
+    missing = f"raise ModuleNotFoundError(\"No module named '{module}'\", name='{module}')"
+    (tmp_path / f"{module}.py").write_text(missing)
+    done = subprocess.run(
+        [sys.executable, repository / "tools" / arguments[0], *arguments[1:]],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"error: No module named '{module}': pip install 'lwam-mm[monitor]'\n"
