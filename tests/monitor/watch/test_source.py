@@ -9,6 +9,7 @@ from sqlalchemy import select
 from lwam_mm.monitor.config.config import parse_config
 from lwam_mm.monitor.record.tables import Arrival, Layer, Region
 from lwam_mm.monitor.view.pictures import PictureGoneError, frame_jpeg, frame_of
+from lwam_mm.monitor.watch.peregrine import PeregrineError
 from lwam_mm.monitor.watch.source import PeregrineSource
 from lwam_mm.utils.errors import ConfigError
 
@@ -106,6 +107,26 @@ def test_a_file_that_breaks_while_layers_wait_is_waited_for(place):
         found = source.poll()
     assert found == []
     assert "tower.hdf5" in source.away
+
+
+def test_a_file_that_breaks_before_its_scale_is_read_is_waited_for(place, new_monitor, monkeypatch):
+    write_build(place / "tower.hdf5", 2)
+    monitor = new_monitor(text=PEREGRINE)
+
+    def broken(config):
+        raise PeregrineError("tower.hdf5 cannot be read as HDF5: fetch it again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lwam_mm.monitor.inspector.plate_of", broken)
+        for _ in range(4):
+            monitor.poll()
+        assert (
+            monitor.trouble == "the layers wait: tower.hdf5 cannot be read as HDF5: fetch it again"
+        )
+        assert rows(monitor, Layer) == []
+    monitor.poll()
+    assert monitor.trouble is None
+    assert len(rows(monitor, Layer)) == 4
 
 
 @pytest.mark.parametrize(
