@@ -133,6 +133,9 @@ def _run(args: argparse.Namespace) -> int:
             _say(f"{name}: messages still wait; they are sent after the next start")
     with record.reading() as session:
         critical = sum(build.open_critical_alarms for build in build_status(session))
+    if args.once and monitor.trouble is not None:
+        print(f"error: {monitor.trouble}", file=sys.stderr)
+        return 2
     return 3 if critical else 0
 
 
@@ -176,7 +179,8 @@ def _calibrate(args: argparse.Namespace) -> int:
 
     config, _ = read_config(args.config)
     with Record(config.record.folder, config.record.database).reading() as session:
-        found = calibrate_recorded(session, args.build, args.step, config.policy, args.budget)
+        builds = list(dict.fromkeys(args.build))  # one that is named twice is no second build
+        found = calibrate_recorded(session, builds, args.step, config.policy, args.budget)
     write_policy(args.out, found.policy, found.summary())
     print(found.summary())
     print(
@@ -189,11 +193,15 @@ def _replay(args: argparse.Namespace) -> int:
     from lwam_mm.monitor.config.config import read_config
     from lwam_mm.monitor.config.policy_file import read_policy
     from lwam_mm.monitor.record.recorded_layers import replay_recorded
-    from lwam_mm.monitor.record.store import Record
+    from lwam_mm.monitor.record.store import Record, find_build
+    from lwam_mm.monitor.view.build_data import class_names
 
     config, _ = read_config(args.config)
     policy = config.policy if args.policy is None else read_policy(args.policy)
     with Record(config.record.folder, config.record.database).reading() as session:
+        classes = class_names(session, find_build(session, args.build).id)
+        if classes:  # none if no layer was ever inspected
+            policy.check_classes(classes)
         found = replay_recorded(session, args.build, args.step, policy)
     for difference in found:
         print(difference)

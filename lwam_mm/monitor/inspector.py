@@ -12,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lwam_mm.monitor.config.config import MonitorConfig, plate_of
-from lwam_mm.monitor.decide.decider import Decider
 from lwam_mm.monitor.decide.decision import Decision, SeenLayer
 from lwam_mm.monitor.frame.health import FrameHealth
 from lwam_mm.monitor.frame.judge import FrameJudge
@@ -20,12 +19,12 @@ from lwam_mm.monitor.measure.background import Background
 from lwam_mm.monitor.measure.find_regions import find_regions
 from lwam_mm.monitor.measure.parts import PartMap, PartNumbers
 from lwam_mm.monitor.measure.region import Region
-from lwam_mm.monitor.record.recorded_layers import recorded_layers
+from lwam_mm.monitor.record.recorded_layers import take_up
 from lwam_mm.monitor.record.store import mask_path
 from lwam_mm.monitor.record.tables import Build, Layer
 from lwam_mm.monitor.watch.source import read_recorded
-from lwam_mm.runtime import ImageError, Predictor, read_image
-from lwam_mm.utils.errors import ConfigError
+from lwam_mm.runtime import Predictor, read_image
+from lwam_mm.utils.errors import ConfigError, UserError
 
 # After a restart so many of the last frames are judged again; older ones hardly matter.
 _JUDGED_AGAIN = 100
@@ -92,7 +91,7 @@ class Inspector:
             labels = _read_png(config.record.folder / (layer.mask_path or ""))
             if labels is not None:
                 self._background.learn(labels)
-        self._decider = Decider(config.policy, recorded_layers(session, build.name, step))
+        self._decider = take_up(session, build.name, step, config.policy)
 
     def look(self, name: str, pixels: np.ndarray) -> Inspection:
         """Judge a frame, and if it is usable ask the model.
@@ -140,9 +139,10 @@ class Inspector:
         for layer in [*first, *usable[len(first) :][-_JUDGED_AGAIN:]]:
             try:
                 pixels = read_recorded(layer.path or "", white_level).pixels
-            except ImageError:
-                continue  # moved away since: the others have to do
-            self._judge.judge(pixels, self._roi(pixels.shape[:2]))
+                roi = self._roi(pixels.shape[:2])
+            except UserError:
+                continue  # moved away since, or of another size than the mask: the others must do
+            self._judge.judge(pixels, roi)
 
     def _roi(self, size: tuple[int, int]) -> np.ndarray | None:
         roi = self._config.measure.roi

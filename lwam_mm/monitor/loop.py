@@ -26,6 +26,8 @@ from lwam_mm.monitor.watch.read_frame import Frame
 from lwam_mm.runtime import ImageError, Predictor
 from lwam_mm.utils.errors import UserError
 
+_PUT_ASIDE = ("unreadable", "unnamed")
+
 
 class Listener(Protocol):
     """Hears what the monitor sees."""
@@ -78,6 +80,8 @@ class Monitor:
             done = {
                 arrival.path: (arrival.size, arrival.mtime_ns)
                 for arrival in session.scalars(select(Arrival).where(Arrival.id.in_(latest)))
+                # What was put aside is looked at again: the config may be another by now.
+                if arrival.outcome not in _PUT_ASIDE
             }
         white_level = predictor.bundle.manifest.input.white_level
         self._source = make_source(config, white_level, done)
@@ -138,28 +142,34 @@ class Monitor:
                 self._put_aside(file, "unreadable", str(error))
             return
         self._tries.pop((file.name, file.size, file.mtime_ns), None)
-        line = ""
+        try:
+            line = self._record_layer(name, file, frame, complete, started)
+        except GapError as error:
+            self._put_aside(file, "unnamed", f"{file.name}: {error}")
+            return
+        self._source.done(file)
+        self._say(line)
+
+    def _record_layer(
+        self, name: LayerName, file: FoundFile, frame: Frame, complete: datetime, started: float
+    ) -> str:
+        """Record what an image shows, all or nothing, and return a line about it."""
         with self._record.writing() as session:
             build = build_named(session, name.build)
             arrival = _arrival(file, "taken", build_id=build.id, sha256=frame.sha256)
             session.add(arrival)
-            try:
-                where = place(session, build, name, frame.sha256, self._config.watch.max_gap)
-            except GapError as error:
-                arrival.outcome, arrival.reason = "unnamed", str(error)
-                where, line = None, f"{file.name} is put aside: {error}"
-            if where is not None and where.duplicate_of is not None:
+            where = place(session, build, name, frame.sha256, self._config.watch.max_gap)
+            if where.duplicate_of is not None:
                 arrival.outcome, arrival.layer_id = "duplicate", where.duplicate_of.id
                 line = f"{file.name} holds the image of layer {name.number} once more"
-            elif where is not None:
+            else:
                 layer = self._inspect(session, build, name, file, frame, where, started)
                 layer.complete_at = complete
                 line = f"{name.build} layer {name.number} {name.step}: {layer.verdict}"
                 line += f" ({layer.reason})" if layer.reason else ""
                 arrival.outcome = "revised" if where.revision else "taken"
                 arrival.layer_id = layer.id
-        self._source.done(file)
-        self._say(line)
+        return line
 
     def _inspect(
         self,
@@ -254,7 +264,11 @@ class Monitor:
 
     def _put_aside(self, file: FoundFile, outcome: str, reason: str) -> None:
         with self._record.writing() as session:
-            session.add(_arrival(file, outcome, reason=reason))
+            latest = select(Arrival).where(Arrival.path == file.name).order_by(Arrival.id.desc())
+            before = session.scalars(latest.limit(1)).first()
+            arrival = _arrival(file, outcome, reason=reason)
+            if before is None or _facts(before) != _facts(arrival):  # else known from before
+                session.add(arrival)
         self._source.done(file)
         self._say(f"put aside: {reason}")
 
@@ -268,6 +282,10 @@ def _arrival(file: FoundFile, outcome: str, **values: str | int | None) -> Arriv
         at=now(),
         **values,
     )
+
+
+def _facts(arrival: Arrival) -> tuple[int, int, str, str | None]:
+    return arrival.size, arrival.mtime_ns, arrival.outcome, arrival.reason
 
 
 def _file_time(file: FoundFile) -> datetime | None:

@@ -10,12 +10,12 @@ import time
 import cv2
 import numpy as np
 import psycopg
-from drawn_layers import CONFIG, write_layer
+from drawn_layers import CONFIG, draw_layer, write_layer
 from sqlalchemy import event, select, text
 from sqlalchemy.engine import make_url
 
 from lwam_mm.monitor.record.queries import build_status
-from lwam_mm.monitor.record.tables import Alarm, Arrival, Layer, Region
+from lwam_mm.monitor.record.tables import Alarm, Arrival, Layer, Region, Track
 
 
 def rows(monitor, table):
@@ -114,6 +114,99 @@ def test_nothing_is_taken_twice_after_a_restart(place, new_monitor):
     again = new_monitor()
     again.run(once=True)
     assert len(rows(again, Arrival)) == 3
+
+
+def run_layers(place, new_monitor, text, numbers, defects):
+    for number in numbers:
+        write_layer(place / "watched" / f"B_{number}.png", number, defect=number in defects)
+    monitor = new_monitor(text=text)
+    monitor.run(once=True)
+    return monitor
+
+
+def rules(text, **values):
+    return text.replace("least_area_px = 20", "\n".join(f"{k} = {v}" for k, v in values.items()))
+
+
+def test_a_lower_threshold_raises_what_stands_there_already(place, new_monitor):
+    high = rules(CONFIG, least_area_px=100)
+    monitor = run_layers(place, new_monitor, high, range(1, 7), range(4, 99))
+    assert rows(monitor, Alarm) == []
+    monitor = run_layers(place, new_monitor, CONFIG, range(7, 9), range(4, 99))
+    (alarm,) = rows(monitor, Alarm)
+    (raised,) = [layer for layer in rows(monitor, Layer) if layer.id == alarm.layer_id]
+    assert (raised.number, alarm.severity, alarm.ended_layer) == (7, "critical", None)
+    assert alarm.track_id is not None
+    # It ends like any other.
+    monitor = run_layers(place, new_monitor, CONFIG, range(9, 13), ())
+    (alarm,) = rows(monitor, Alarm)
+    assert alarm.ended_layer == 11
+
+
+def test_a_higher_threshold_ends_what_no_longer_counts(place, new_monitor):
+    monitor = run_layers(place, new_monitor, CONFIG, range(1, 7), range(4, 99))
+    (alarm,) = rows(monitor, Alarm)
+    assert alarm.ended_layer is None
+    high = rules(CONFIG, least_area_px=100)
+    monitor = run_layers(place, new_monitor, high, range(7, 9), range(4, 99))
+    (alarm,) = rows(monitor, Alarm)
+    assert alarm.ended_layer == 7
+
+
+def test_other_tracks_get_numbers_of_their_own(place, new_monitor):
+    def write(number):
+        image = draw_layer(number)
+        image[40:46, 30:36] = image[40:46, 44:50] = (255, 0, 0)
+        cv2.imwrite(str(place / "watched" / f"B_{number}.png"), image)
+
+    apart = CONFIG.replace("[policy]", "[policy]\nreach_px = 0")
+    for number in range(1, 7):
+        write(number)
+    monitor = new_monitor(text=apart.replace("background_layers = 2", "background_layers = 0"))
+    monitor.run(once=True)
+    assert len(rows(monitor, Alarm)) == 2
+    before = [(t.number, t.max_area_px) for t in rows(monitor, Track)]
+    assert before == [(1, 36), (2, 36)]
+    write(7)
+    joined = apart.replace("reach_px = 0", "reach_px = 20")
+    monitor = new_monitor(text=joined.replace("background_layers = 2", "background_layers = 0"))
+    monitor.run(once=True)
+    tracks = [(t.number, t.max_area_px) for t in rows(monitor, Track)]
+    assert tracks[:2] == before
+    still_open = [alarm for alarm in rows(monitor, Alarm) if alarm.ended_layer is None]
+    numbers = {track.id: track.number for track in rows(monitor, Track)}
+    assert [numbers[alarm.track_id] > 2 for alarm in still_open] == [True] * len(still_open)
+    assert still_open
+
+
+def test_what_was_put_aside_is_taken_after_its_remedy(place, new_monitor):
+    watched = place / "watched"
+    for number in (1, 2):
+        write_layer(watched / f"B-{number}.png", number)
+    write_layer(watched / "C_1.png", 3)
+    write_layer(watched / "C_1500.png", 4)
+    monitor = new_monitor()
+    monitor.run(once=True)
+    assert [arrival.outcome for arrival in rows(monitor, Arrival)].count("unnamed") == 3
+    again = new_monitor()
+    again.run(once=True)
+    assert len(rows(again, Arrival)) == 4  # nothing is noted twice
+    text = CONFIG.replace("[A-Z]+)_", "[A-Z]+)[-_]").replace("poll_s", "max_gap = 5000\npoll_s")
+    mended = new_monitor(text=text)
+    mended.run(once=True)
+    seen = [row.number for row in rows(mended, Layer) if row.state == "inspected"]
+    assert sorted(seen) == [1, 1, 2, 1500]
+
+
+def test_a_frame_of_another_size_than_the_mask_does_not_stop_the_next_start(place, new_monitor):
+    cv2.imwrite(str(place / "roi.png"), np.full((64, 64), 255, np.uint8))
+    text = CONFIG + '[measure]\nroi = "roi.png"\n'
+    small = place / "watched" / "B_4.png"
+    cv2.imwrite(str(small), draw_layer(4, size=32))
+    monitor = run_layers(place, new_monitor, text, (1, 2, 3, 5), ())
+    assert verdicts(monitor)[4] == "not_inspected"
+    monitor = run_layers(place, new_monitor, text, (6,), (6,))
+    assert verdicts(monitor)[6] == "critical"
 
 
 def test_parts_keep_their_numbers_after_a_restart(place, new_monitor):

@@ -95,6 +95,35 @@ def test_rules_are_calibrated_replayed_and_used(place, monitor):
     assert monitor("replay", "monitor.toml", "--build", "C").returncode == 2
 
 
+def test_a_folder_that_is_not_there_is_no_success(tmp_path, monitor, bundle):
+    (tmp_path / "watched").mkdir()
+    assert monitor("init", bundle, "watched").returncode == 0
+    (tmp_path / "watched").rmdir()
+    done = monitor("run", "monitor.toml", "--once")
+    assert done.returncode == 2
+    assert "watched cannot be read: No such file or directory" in done.stderr
+
+
+def test_a_record_folder_of_any_name_and_a_rule_of_an_unknown_class(tmp_path, monitor, bundle):
+    (tmp_path / "watched").mkdir()
+    assert monitor("init", bundle, "watched").returncode == 0
+    for number in (1, 2):
+        write_layer(tmp_path / "watched" / f"B_{number:05d}.png", number)
+    config = tmp_path / "monitor.toml"
+    text = config.read_text().replace('folder = "record"', 'folder = "what? a record"')
+    assert "what?" in text
+    config.write_text(text, "utf-8-sig")  # as Windows' editor saves it
+    done = monitor("run", config, "--once")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "what? a record" / "record.sqlite").is_file()
+    rules = '[[rules]]\nclass_name = "Supr"\nseverity = "minor"\nleast_area_px = 9\n'
+    (tmp_path / "rules.toml").write_text(rules)
+    (build,) = json.loads(monitor("status", config, "--json").stdout)
+    again = monitor("replay", config, "--build", build["build"], "--policy", "rules.toml")
+    assert again.returncode == 2
+    assert "Supr" in again.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "module"),
     [(["monitor.py", "status", "x.toml"], "pydantic"), (["import_peregrine.py", "a", "b"], "h5py")],

@@ -40,7 +40,7 @@ class WatchSection(_Section):
     folder: Path | None = None
     pattern: str | None = None
     peregrine: Path | None = None
-    layer_height_um: Annotated[float, Field(gt=0)] | None = None
+    layer_height_um: Annotated[float, Field(ge=0.01, le=100_000)] | None = None
     steps: dict[str, str] = Field(default_factory=dict)
     step: Literal["recoated", "exposed"] = "recoated"
     build: Annotated[str, Field(min_length=1)] = "build"
@@ -78,7 +78,7 @@ class ModelSection(_Section):
     """The bundle, and how long an answer may take."""
 
     bundle: Path
-    threads: Annotated[int, Field(ge=1)] | None = None
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     probabilities: bool = False
     deadline_s: Annotated[float, Field(gt=0)] | None = None
 
@@ -166,12 +166,12 @@ def read_config(path: str | Path) -> tuple[MonitorConfig, str]:
     """
     path = Path(path)
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}: give a TOML file in UTF-8") from error
     config = parse_config(text, path)
     if isinstance(rules := tomllib.loads(text).get("policy"), str):
-        rules_text = (path.parent / rules).read_text("utf-8")
+        rules_text = (path.parent / rules).read_text("utf-8-sig")
         text = f"{text.rstrip()}\n\n# {rules}:\n{rules_text}"
     return config, text
 

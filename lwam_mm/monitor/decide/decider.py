@@ -3,13 +3,15 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from lwam_mm.monitor.decide.camera import CameraAlarms
 from lwam_mm.monitor.decide.decision import Alarm, Decision, SeenLayer, Severity, Verdict
 from lwam_mm.monitor.decide.policy import Policy, Rule
 from lwam_mm.monitor.measure.region import Region
-from lwam_mm.monitor.measure.tracks import Tracker
+from lwam_mm.monitor.measure.tracks import Track, Tracker
 
+_Key: TypeAlias = tuple[str, str, str | None, int | None]
 _WORST: tuple[Verdict, ...] = ("ok", "minor", "critical")
 
 
@@ -38,6 +40,7 @@ class Decider:
     Args:
         policy: The rules.
         recorded: Layers that were decided before, in the order of their recording.
+        first_track: Number of the first track.
 
     Example:
         >>> decider = Decider(Policy((Rule("Super", "critical", least_area_px=9),)))
@@ -50,13 +53,17 @@ class Decider:
         ('critical', 'Super: 12 px at (6, 6) px')
     """
 
-    def __init__(self, policy: Policy, recorded: Iterable[SeenLayer] = ()) -> None:
+    def __init__(
+        self, policy: Policy, recorded: Iterable[SeenLayer] = (), first_track: int = 1
+    ) -> None:
         self._policy = policy
-        self._tracker = Tracker(policy.reach_px, policy.memory)
+        self._tracker = Tracker(policy.reach_px, policy.memory, first_track)
         self._camera = CameraAlarms(policy.camera_layers, policy.camera_severity)
         self._watches: dict[tuple[int, Rule], _Watch] = {}
         self._last: int | None = None
         self._inspected = 0
+        self._to_raise: dict[_Key, Alarm] = {}
+        self._to_end: list[Alarm] = []
         for layer in recorded:
             self.decide(layer)
 
@@ -65,6 +72,25 @@ class Decider:
         """The alarms that are open now."""
         defects = (watch.alarm for watch in self._watches.values() if watch.alarm is not None)
         return (*defects, *self._camera.open_alarms)
+
+    @property
+    def live_tracks(self) -> tuple[Track, ...]:
+        """The tracks that are followed now."""
+        return tuple(self._tracker.live.values())
+
+    def take_over(self, recorded: Iterable[Alarm]) -> None:
+        """Make the open alarms of the record those of the rules, with the next layer's decision.
+
+        They differ if the rules changed since the last layer was recorded: what only the rules hold
+        open is then raised, and what only the record does is ended.
+
+        Args:
+            recorded: The alarms about defects and the camera that the record holds open.
+        """
+        mine = {_key(alarm): alarm for alarm in self.open_alarms}
+        theirs = {_key(alarm): alarm for alarm in recorded}
+        self._to_raise = {key: alarm for key, alarm in mine.items() if key not in theirs}
+        self._to_end = [alarm for key, alarm in theirs.items() if key not in mine]
 
     def decide(self, layer: SeenLayer) -> Decision:
         """Decide about the next layer.
@@ -79,6 +105,28 @@ class Decider:
         late = self._last is not None and layer.number <= self._last
         if late:
             return self._decide_late(layer)
+        decision = self._decide_next(layer)
+        if not (self._to_raise or self._to_end):
+            return decision
+        over = {_key(alarm) for alarm in decision.ended}
+        raised = [alarm for key, alarm in self._to_raise.items() if key not in over]
+        ended = [alarm for alarm in decision.ended if _key(alarm) not in self._to_raise]
+        known = {track.id for track in decision.tracks}
+        tracks = [
+            replace(track, areas=track.areas.copy())
+            for track in self.live_tracks
+            if track.id not in known and track.id in {alarm.track_id for alarm in raised}
+        ]
+        ended += [replace(alarm, ended_layer=layer.number) for alarm in self._to_end]
+        self._to_raise, self._to_end = {}, []
+        return replace(
+            decision,
+            raised=(*decision.raised, *(replace(a, raised_layer=layer.number) for a in raised)),
+            ended=tuple(ended),
+            tracks=(*decision.tracks, *tracks),
+        )
+
+    def _decide_next(self, layer: SeenLayer) -> Decision:
         self._last = layer.number
         raised, ended = self._camera.update(layer.number, layer.health)
         if layer.regions is None or not layer.health.usable:
@@ -163,6 +211,10 @@ class Decider:
                     alarm = _alarm(rule, [region], layer.number, None)
                     raised.append(replace(alarm, ended_layer=layer.number))
         return Decision(layer.number, _WORST[worst], regions=tuple(regions), raised=tuple(raised))
+
+
+def _key(alarm: Alarm) -> _Key:
+    return alarm.kind, alarm.severity, alarm.class_name, alarm.track_id
 
 
 def _is_evidence(rule: Rule, regions: Sequence[Region], share: float = 1.0) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 
 from lwam_mm.monitor.export.exported import Exported
 from lwam_mm.monitor.record.tables import Layer
-from lwam_mm.monitor.view.pictures import PictureGoneError, mask_of
+from lwam_mm.monitor.view.pictures import PictureGoneError
 
 UNKNOWN = 255
 """What is said of a layer that was not inspected, and of what no camera sees."""
@@ -18,7 +18,7 @@ def known_mask(build: Exported, layer: Layer | None) -> np.ndarray | None:
     if layer is None or layer.state != "inspected":
         return None
     try:
-        mask = mask_of(build.record, layer)
+        mask = build.labels(layer)
     except PictureGoneError:
         return None
     return mask if mask.shape == build.size else None

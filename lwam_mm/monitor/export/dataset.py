@@ -13,7 +13,7 @@ from sqlalchemy import select
 from lwam_mm.monitor.export.exported import Exported, ExportError
 from lwam_mm.monitor.record.store import sha256_of
 from lwam_mm.monitor.record.tables import Alarm, Layer, Region
-from lwam_mm.monitor.view.pictures import PictureGoneError, frame_of, mask_of
+from lwam_mm.monitor.view.pictures import PictureGoneError, frame_of
 from lwam_mm.utils.atomic_files import write_atomically
 
 IGNORE = 255
@@ -53,7 +53,7 @@ def write_dataset(build: Exported, out: Path, side: str) -> str:
     written, gone = 0, 0
     for layer in layers:
         try:
-            image, labels = frame_of(build.record, layer), mask_of(build.record, layer)
+            image, labels = frame_of(build.record, layer), build.labels(layer)
         except PictureGoneError:
             gone += 1
             continue

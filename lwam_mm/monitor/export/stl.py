@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lwam_mm.monitor.export.blocks import known_mask, largest_in_blocks
-from lwam_mm.monitor.export.exported import Exported
+from lwam_mm.monitor.export.exported import Exported, ExportError
 from lwam_mm.utils.atomic_files import replacing
 
 _TRIANGLE_BYTES = 50
@@ -29,12 +29,15 @@ def write_stl(build: Exported, out: Path, max_mb: float) -> str:
     as the run stays the same. If the file were larger than ``max_mb``, pixels are joined to blocks.
 
     Raises:
-        ExportError: The plate coordinates or the thickness of a layer are not known.
+        ExportError: The plate coordinates or the thickness of a layer are not known, or no file
+            is as small as ``max_mb``.
     """
     plate = build.needed_plate("STL")
     thickness = build.needed_height_mm("STL")
     factor = 1
-    while sum(1 for _ in _boxes(build, factor)) * _TRIANGLES * _TRIANGLE_BYTES > max_mb * 1e6:
+    while (needed := _megabytes(build, factor)) > max_mb:
+        if factor >= max(build.size):
+            raise ExportError(f"--max-mb {max_mb:g}: the least is {needed:g} MB: give more")
         factor *= 2
     count = 0
     with replacing(out) as path, path.open("wb") as file:
@@ -62,6 +65,10 @@ def write_stl(build: Exported, out: Path, max_mb: float) -> str:
         file.write(struct.pack("<I", count))
     told = f", in blocks of {factor} px" if factor > 1 else ""
     return f"wrote {out}: {count // _TRIANGLES} boxes{told}"
+
+
+def _megabytes(build: Exported, factor: int) -> float:
+    return sum(1 for _ in _boxes(build, factor)) * _TRIANGLES * _TRIANGLE_BYTES / 1e6
 
 
 def _boxes(build: Exported, factor: int) -> Iterator[tuple[int, tuple[int, int, int, int]]]:

@@ -56,6 +56,8 @@ def find_shift(reference: np.ndarray, found: np.ndarray) -> tuple[float, float, 
 
 def _between(values: np.ndarray) -> float:
     """Return where a parabola through three values has its peak, -0.5..0.5 from the middle."""
+    if len(values) < 3:  # a frame of hardly any width
+        return 0.0
     left, middle, right = (float(value) for value in values)
     bend = left - 2 * middle + right
     return 0.5 * (left - right) / bend if bend < 0 else 0.0

@@ -51,16 +51,17 @@ class Tracker:
         reach_px: A region belongs to a track if its box, this much wider on each side, meets the
             track's last box.
         memory: A track ends after this many inspected layers without a region.
+        first: Number of the first track.
 
     Attributes:
         live: The tracks that are followed, by id.
     """
 
-    def __init__(self, reach_px: int = 5, memory: int = 5) -> None:
+    def __init__(self, reach_px: int = 5, memory: int = 5, first: int = 1) -> None:
         self.live: dict[int, Track] = {}
         self._reach = reach_px
         self._memory = memory
-        self._next = 1
+        self._next = first
 
     def update(self, layer: int, regions: Sequence[Region]) -> tuple[list[Region], list[Track]]:
         """Take the next inspected layer.

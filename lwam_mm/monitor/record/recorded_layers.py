@@ -9,12 +9,14 @@ from sqlalchemy.orm import Session
 
 from lwam_mm.monitor.decide import decision as decide
 from lwam_mm.monitor.decide.calibrate import Calibration, calibrate
+from lwam_mm.monitor.decide.decider import Decider
 from lwam_mm.monitor.decide.policy import Policy
 from lwam_mm.monitor.decide.replay import Difference, compare, replay
 from lwam_mm.monitor.frame.health import FrameHealth
 from lwam_mm.monitor.measure.region import Region as Measured
+from lwam_mm.monitor.measure.tracks import Track as FollowedTrack
 from lwam_mm.monitor.record.store import find_build
-from lwam_mm.monitor.record.tables import Alarm, Build, Layer, Region
+from lwam_mm.monitor.record.tables import Alarm, Build, Layer, Region, Track
 
 _MEASURED = tuple(field.name for field in fields(Measured) if field.name != "track_id")
 
@@ -49,6 +51,55 @@ def recorded_layers(session: Session, build: str, step: str) -> list[decide.Seen
         reason = row.reason if regions_of is None and health.usable else None
         layers.append(decide.SeenLayer(row.number, regions_of, health, reason))
     return layers
+
+
+def take_up(session: Session, build: str, step: str, policy: Policy) -> Decider:
+    """Return the rules as they are after a build's recorded layers.
+
+    If the rules changed since, the next decision brings the record's open alarms in line with them;
+    and where they follow other tracks, these get new numbers.
+
+    Raises:
+        RecordError: There is no such build.
+    """
+    layers = recorded_layers(session, build, step)
+    of_step = (Build.name == build, Layer.step == step)
+    tracks = select(Track).join(Build).where(Build.name == build, Track.step == step)
+    known = {track.number: _course(track) for track in session.scalars(tracks)}
+    decider = Decider(policy, layers)
+    live = {track.id: _course(track) for track in decider.live_tracks}
+    if not live.items() <= known.items():
+        decider = Decider(policy, layers, first_track=max(known) + 1 if known else 1)
+    alarms = (
+        select(Alarm, Track.number)
+        .join(Layer, Layer.id == Alarm.layer_id)
+        .join(Build, Build.id == Alarm.build_id)
+        .outerjoin(Track, Track.id == Alarm.track_id)
+        .where(*of_step, Alarm.ended_layer.is_(None), Alarm.kind != "missing")
+    )
+    decider.take_over(
+        decide.Alarm(
+            cast(decide.AlarmKind, alarm.kind),
+            cast(decide.Severity, alarm.severity),
+            alarm.message,
+            0,
+            alarm.class_name,
+            track,
+        )
+        for alarm, track in session.execute(alarms)
+    )
+    return decider
+
+
+def _course(track: Track | FollowedTrack) -> tuple[str, int, int, int, int]:
+    """Return what two tracks of the same regions have in common."""
+    return (
+        track.class_name,
+        track.first_layer,
+        track.last_layer,
+        track.layers,
+        track.max_area_px,
+    )
 
 
 def recorded_decisions(session: Session, build: str, step: str) -> list[decide.Decision]:

@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, select, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
@@ -55,7 +55,9 @@ class Record:
     def __init__(self, folder: str | Path, url: str | None = None) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.engine = _create_engine(url or f"sqlite:///{self.folder / 'record.sqlite'}")
+        self.engine = _create_engine(
+            url or URL.create("sqlite", database=str(self.folder / "record.sqlite"))
+        )
         self._name = self.engine.url.render_as_string(hide_password=True)
         try:
             with self.engine.execution_options(writes=True).begin() as connection:
@@ -165,7 +167,7 @@ def add_document(session: Session, kind: str, content: str) -> str:
     return digest
 
 
-def _create_engine(url: str) -> Engine:
+def _create_engine(url: str | URL) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:

@@ -13,6 +13,7 @@ import pytest
 from drawn_layers import CONFIG, write_layer
 from recorded_build import record_layer
 from sqlalchemy import select
+from tiny_bundle import tiny_manifest
 
 from lwam_mm.datasets.check import check_dataset
 from lwam_mm.datasets.splits import splits_from_root
@@ -21,8 +22,8 @@ from lwam_mm.monitor.export.export import export
 from lwam_mm.monitor.export.exported import ExportError
 from lwam_mm.monitor.export.stl import boxes_of
 from lwam_mm.monitor.measure.plate import Plate
-from lwam_mm.monitor.record.store import RecordError
-from lwam_mm.monitor.record.tables import Alarm, Region
+from lwam_mm.monitor.record.store import RecordError, add_document
+from lwam_mm.monitor.record.tables import Alarm, Layer, Region
 from lwam_mm.monitor.watch.peregrine import PeregrineBuild
 
 CLASSES = ("Background", "Super", "Incomplete")
@@ -73,8 +74,6 @@ def test_a_volume_within_a_bound_keeps_small_defects(record, images, exported, t
     labels = np.zeros((64, 64), np.uint8)
     labels[33, 41] = 2
     with record.writing() as session:
-        from lwam_mm.monitor.record.tables import Layer
-
         row = session.get_one(Layer, layer)
         row.mask_path = record.save_mask("B1", "tiny", labels)
     for plate in (None, exported().plate):
@@ -92,6 +91,21 @@ def test_of_what_the_camera_does_not_see_nothing_is_known(exported, tmp_path):
     _, volume = read_vti(tmp_path / "b.vti")
     assert (volume[2][[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()
     assert (volume[2] == 255).mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_classes_keep_their_names_when_the_model_changes(record, images, exported, tmp_path):
+    layer = record_layer(record, 7, images=images, verdict="critical")
+    other = tiny_manifest(classes=("Background", "Incomplete", "Super"))
+    with record.writing() as session:
+        row = session.get_one(Layer, layer)
+        row.model_sha256 = add_document(session, "model", other.to_json())
+        row.mask_path = record.save_mask("B1", "two", np.full((64, 64), 2, np.uint8))
+    build = exported()
+    assert build.classes == ("Background", "Incomplete", "Super")
+    export(build, "vti", tmp_path / "b.vti")
+    _, volume = read_vti(tmp_path / "b.vti")
+    assert set(np.unique(volume[2])) == {0, 2}  # of the first model, whose Super was 1
+    assert (volume[6] == 2).all()
 
 
 def test_without_plate_coordinates_a_volume_is_in_px(exported, tmp_path):
@@ -147,6 +161,12 @@ def test_solids_are_closed_and_lie_where_the_regions_are(exported, tmp_path):
     assert all(edges[b, a] == count for (a, b), count in edges.items())
     centre = triangles.mean(axis=(0, 1))
     assert (np.einsum("ij,ij->i", normals, triangles.mean(axis=1) - centre) > 0).all()
+
+
+def test_solids_that_no_bound_is_small_enough_for_are_refused(exported, tmp_path):
+    with pytest.raises(ExportError, match=r"--max-mb 0.0001: the least is 0.0006 MB: give more"):
+        export(exported(), "stl", tmp_path / "b.stl", max_mb=0.0001)
+    assert list(tmp_path.glob("*.stl")) == []
 
 
 def test_boxes_cover_a_mask_exactly():

@@ -34,3 +34,10 @@ def test_noise_explains_nothing():
     assert find_shift(outline(first), outline(second))[2] < 0.08
     flat = outline(np.full((480, 640), 90, np.uint8))
     assert find_shift(flat, flat)[2] == 0
+
+
+@pytest.mark.parametrize("size", [(1, 500), (500, 1), (2, 500), (8, 1500), (1, 1)])
+def test_a_frame_of_hardly_any_width_has_no_shift_across(size):
+    draw = np.random.default_rng(0)
+    frame = outline(draw.integers(0, 255, size, dtype=np.uint8))
+    assert np.isfinite(find_shift(frame, frame)).all()
