@@ -50,7 +50,7 @@ class FolderPoll:
         recursive: Whether to look into subfolders.
 
     Attributes:
-        away: Why the folder cannot be read; None while it can.
+        away: Why the folder, or one below it, cannot be read; None while all can.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class FolderPoll:
         Returns:
             The complete files, also those that were returned before and are not done with.
         """
+        self.away = None
         try:
             seen = {_printable(name): (name, stat) for name, stat in self._scan(self.folder, "")}
         except OSError as error:
             self.away = f"{self.folder} cannot be read: {error.strerror or error}"
             self._first = True
             return []
-        self.away = None
         found = []
         waiting = {}
         for name, (real_name, stat) in seen.items():
@@ -109,19 +109,27 @@ class FolderPoll:
         self._done[file.name] = (file.size, file.mtime_ns)
         self._waiting.pop(file.name, None)
 
-    def _scan(self, folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    def _scan(
+        self, folder: Path, prefix: str, above: frozenset[tuple[int, int]] = frozenset()
+    ) -> Iterator[tuple[str, os.stat_result]]:
+        here = folder.stat()
+        if (here.st_dev, here.st_ino) in above:
+            return  # a link back to a folder that this one lies in
+        above |= {(here.st_dev, here.st_ino)}
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = prefix + entry.name
                 try:
                     if entry.is_dir():
                         if self._recursive:
-                            yield from self._scan(folder / entry.name, name + "/")
+                            yield from self._scan(folder / entry.name, name + "/", above)
                     elif entry.is_file():
                         # Not entry.stat(): on Windows it may be older than the file.
                         yield name, Path(entry.path).stat()
                 except FileNotFoundError:
                     continue  # it went while we looked
+                except OSError as error:  # the others can be read all the same
+                    self.away = f"{entry.path} cannot be read: {error.strerror or error}"
 
 
 def _printable(name: str) -> str:

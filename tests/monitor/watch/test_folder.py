@@ -88,3 +88,17 @@ def test_subfolders(folder, recursive):
     (folder / "B1" / "a.png").write_bytes(b"1")
     poll = FolderPoll(folder, stable_polls=0, recursive=recursive)
     assert names(poll.poll()) == (["B1/a.png"] if recursive else [])
+
+
+def test_links_that_lead_nowhere_or_back_hide_nothing(folder):
+    (folder / "b").mkdir()
+    (folder / "b" / "1.png").write_bytes(b"x")
+    (folder / "b" / "up").symlink_to(folder)
+    (folder / "loop").symlink_to("loop")
+    poll = FolderPoll(folder, stable_polls=1, recursive=True)
+    poll.poll()
+    assert [file.name for file in poll.poll()] == ["b/1.png"]
+    assert poll.away == f"{folder / 'loop'} cannot be read: Too many levels of symbolic links"
+    (folder / "loop").unlink()
+    poll.poll()
+    assert poll.away is None
