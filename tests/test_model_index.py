@@ -39,7 +39,10 @@ _STEEL = {
         "pidnet-s": "pidnet-s",
     }.items()
 }
-_RECIPES = {"spreadnet-s8_1xb32-40e_neu-seg-192x192": ("recipe_neu-seg", "crops-192_even")}
+_RECIPES = {
+    "spreadnet-s8_1xb32-40e_neu-seg-192x192": ("recipe_neu-seg", "crops-192_even"),
+    "spreadnet-s8_1xb32-60e_neu-seg-192x192": ("recipe_neu-seg", "turns_60e"),
+}
 MEASURED = _TILES | _STEEL | _RECIPES
 FOLDERS = ("baselines", "demo", "distill", "lwrnet", "reproduction", "spreadnet", "unetpp")
 
