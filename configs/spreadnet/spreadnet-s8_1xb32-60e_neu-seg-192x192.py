@@ -1,5 +1,5 @@
-# The fast net on NEU-Seg as it segments best: as in the recipe of 40 epochs, half as long again, and
-# with quarter turns, as steel has no top.
+# The fast net on NEU-Seg as it segments best: as in the recipe of 40 epochs, half as long again,
+# and with quarter turns, as steel has no top.
 _base_ = ["./spreadnet-s8_1xb32-40e_neu-seg-192x192.py"]
 _turn = dict(type="RandomRotFlip", rotate_prob=0.0, flip_prob=1.0, degree=(0, 0))
 train_pipeline = [*_base_.train_pipeline[:4], _turn, *_base_.train_pipeline[5:]]
