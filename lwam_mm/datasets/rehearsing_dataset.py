@@ -24,7 +24,7 @@ class RehearsingDataset(PowderBedDataset):
         **kwargs: Those of :class:`~lwam_mm.datasets.powder_bed.PowderBedDataset`.
 
     Raises:
-        DatasetError: If the classes differ, or the share is none.
+        DatasetError: If the classes differ, or the share is outside 0..1.
     """
 
     def __init__(self, rehearsal: ConfigDict, rehearsal_share: float = 0.5, **kwargs: Any) -> None:

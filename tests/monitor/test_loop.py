@@ -177,6 +177,14 @@ def test_other_tracks_get_numbers_of_their_own(place, new_monitor):
     numbers = {track.id: track.number for track in rows(monitor, Track)}
     assert [numbers[alarm.track_id] > 2 for alarm in still_open] == [True] * len(still_open)
     assert still_open
+    # Further starts under the same rules raise and end nothing more.
+    before = [(alarm.id, alarm.ended_layer) for alarm in rows(monitor, Alarm)]
+    for number in (8, 9):
+        write(number)
+        monitor = new_monitor()
+        monitor.run(once=True)
+        assert [(alarm.id, alarm.ended_layer) for alarm in rows(monitor, Alarm)] == before
+    assert len(rows(monitor, Track)) == len(tracks)
 
 
 def test_what_was_put_aside_is_taken_after_its_remedy(place, new_monitor):

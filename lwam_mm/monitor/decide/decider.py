@@ -1,7 +1,7 @@
 """Decides about the layers of a build, one after the other."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -40,7 +40,6 @@ class Decider:
     Args:
         policy: The rules.
         recorded: Layers that were decided before, in the order of their recording.
-        first_track: Number of the first track.
 
     Example:
         >>> decider = Decider(Policy((Rule("Super", "critical", least_area_px=9),)))
@@ -53,17 +52,16 @@ class Decider:
         ('critical', 'Super: 12 px at (6, 6) px')
     """
 
-    def __init__(
-        self, policy: Policy, recorded: Iterable[SeenLayer] = (), first_track: int = 1
-    ) -> None:
+    def __init__(self, policy: Policy, recorded: Iterable[SeenLayer] = ()) -> None:
         self._policy = policy
-        self._tracker = Tracker(policy.reach_px, policy.memory, first_track)
+        self._tracker = Tracker(policy.reach_px, policy.memory)
         self._camera = CameraAlarms(policy.camera_layers, policy.camera_severity)
         self._watches: dict[tuple[int, Rule], _Watch] = {}
         self._last: int | None = None
         self._inspected = 0
         self._to_raise: dict[_Key, Alarm] = {}
         self._to_end: list[Alarm] = []
+        self._is_taken_over = False
         for layer in recorded:
             self.decide(layer)
 
@@ -91,6 +89,19 @@ class Decider:
         theirs = {_key(alarm): alarm for alarm in recorded}
         self._to_raise = {key: alarm for key, alarm in mine.items() if key not in theirs}
         self._to_end = [alarm for key, alarm in theirs.items() if key not in mine]
+        self._is_taken_over = True
+
+    def renumber(self, numbers: Mapping[int, int], next_number: int) -> None:
+        """Give each live track another number, and the next new one ``next_number``."""
+        self._tracker.renumber(numbers, next_number)
+        for watch in self._watches.values():
+            if watch.alarm is not None:
+                old = watch.alarm.track_id
+                assert old is not None
+                watch.alarm = replace(watch.alarm, track_id=numbers[old])
+        self._watches = {
+            (numbers[old], rule): watch for (old, rule), watch in self._watches.items()
+        }
 
     def decide(self, layer: SeenLayer) -> Decision:
         """Decide about the next layer.
@@ -106,8 +117,9 @@ class Decider:
         if late:
             return self._decide_late(layer)
         decision = self._decide_next(layer)
-        if not (self._to_raise or self._to_end):
+        if not self._is_taken_over:
             return decision
+        self._is_taken_over = False
         over = {_key(alarm) for alarm in decision.ended}
         raised = [alarm for key, alarm in self._to_raise.items() if key not in over]
         ended = [alarm for alarm in decision.ended if _key(alarm) not in self._to_raise]
@@ -115,7 +127,7 @@ class Decider:
         tracks = [
             replace(track, areas=track.areas.copy())
             for track in self.live_tracks
-            if track.id not in known and track.id in {alarm.track_id for alarm in raised}
+            if track.id not in known
         ]
         ended += [replace(alarm, ended_layer=layer.number) for alarm in self._to_end]
         self._to_raise, self._to_end = {}, []

@@ -1,7 +1,7 @@
 """Follows regions through the layers of a build: birth, growth, end."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -51,17 +51,23 @@ class Tracker:
         reach_px: A region belongs to a track if its box, this much wider on each side, meets the
             track's last box.
         memory: A track ends after this many inspected layers without a region.
-        first: Number of the first track.
 
     Attributes:
         live: The tracks that are followed, by id.
     """
 
-    def __init__(self, reach_px: int = 5, memory: int = 5, first: int = 1) -> None:
+    def __init__(self, reach_px: int = 5, memory: int = 5) -> None:
         self.live: dict[int, Track] = {}
         self._reach = reach_px
         self._memory = memory
-        self._next = first
+        self._next = 1
+
+    def renumber(self, numbers: Mapping[int, int], next_number: int) -> None:
+        """Give each live track another number, and the next new one ``next_number``."""
+        self.live = {
+            numbers[old]: replace(track, id=numbers[old]) for old, track in self.live.items()
+        }
+        self._next = next_number
 
     def update(self, layer: int, regions: Sequence[Region]) -> tuple[list[Region], list[Track]]:
         """Take the next inspected layer.

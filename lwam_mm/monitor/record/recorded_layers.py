@@ -56,8 +56,9 @@ def recorded_layers(session: Session, build: str, step: str) -> list[decide.Seen
 def take_up(session: Session, build: str, step: str, policy: Policy) -> Decider:
     """Return the rules as they are after a build's recorded layers.
 
-    If the rules changed since, the next decision brings the record's open alarms in line with them;
-    and where they follow other tracks, these get new numbers.
+    If the rules changed since, the next decision brings the record's open alarms in line with them.
+    A track keeps the number of the recorded one with the same course; one that the record does not
+    have gets a number of its own.
 
     Raises:
         RecordError: There is no such build.
@@ -65,11 +66,18 @@ def take_up(session: Session, build: str, step: str, policy: Policy) -> Decider:
     layers = recorded_layers(session, build, step)
     of_step = (Build.name == build, Layer.step == step)
     tracks = select(Track).join(Build).where(Build.name == build, Track.step == step)
-    known = {track.number: _course(track) for track in session.scalars(tracks)}
+    rows = session.scalars(tracks.order_by(Track.number))
+    known = {track.number: _course(track) for track in rows}
     decider = Decider(policy, layers)
-    live = {track.id: _course(track) for track in decider.live_tracks}
-    if not live.items() <= known.items():
-        decider = Decider(policy, layers, first_track=max(known) + 1 if known else 1)
+    next_number, numbers = max(known, default=0) + 1, {}
+    for track in decider.live_tracks:
+        course = _course(track)
+        same = (number for number, other in known.items() if other == course)
+        number = track.id if known.get(track.id) == course else next(same, next_number)
+        next_number = max(next_number, number + 1)
+        known.pop(number, None)  # each is taken once
+        numbers[track.id] = number
+    decider.renumber(numbers, next_number)
     alarms = (
         select(Alarm, Track.number)
         .join(Layer, Layer.id == Alarm.layer_id)
