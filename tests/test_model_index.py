@@ -28,22 +28,7 @@ _TILES = {
         "deeplabv3plus_r18-w16-d8_1xb8-8e": ("teacher", "deeplabv3plus"),
     }.items()
 }
-_STEEL = {
-    f"{model}_1xb32-40e_neu-seg-208x208": ("peers_neu-seg", arm)
-    for model, arm in {
-        "spreadnet-s8": "spreadnet-s8",
-        "lwrnet-w16": "lwrnet-w16",
-        "fast_scnn": "fast-scnn",
-        "bisenetv2": "bisenetv2",
-        "stdc1": "stdc1",
-        "pidnet-s": "pidnet-s",
-    }.items()
-}
-_RECIPES = {
-    "spreadnet-s8_1xb32-40e_neu-seg-192x192": ("recipe_neu-seg", "crops-192_even"),
-    "spreadnet-s8_1xb32-60e_neu-seg-192x192": ("recipe_neu-seg", "turns_60e"),
-}
-MEASURED = _TILES | _STEEL | _RECIPES
+MEASURED = _TILES
 FOLDERS = ("baselines", "demo", "distill", "lwrnet", "reproduction", "spreadnet", "unetpp")
 
 

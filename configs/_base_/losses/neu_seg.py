@@ -1,10 +1,6 @@
-# Losses for NEU-Seg, nine tenths of which are background: cross-entropy with higher weights for the
-# two classes of thin or small defects, and Dice, in which every class of a batch counts the same.
+# Losses for NEU-Seg: cross-entropy, and Dice, in which every class of a batch counts the same, as
+# nine tenths of the pixels are background.
 neu_seg_loss = [
-    dict(
-        type="WeightedCrossEntropyLoss",
-        # Background, Inclusion, Patches, Scratches
-        class_weight=[0.5, 1.5, 1.0, 1.5],
-    ),
-    dict(type="BatchDiceLoss", loss_weight=2.0),
+    dict(type="WeightedCrossEntropyLoss", class_weight=[1.0, 1.0, 1.0, 1.0]),
+    dict(type="BatchDiceLoss", loss_weight=1.0),
 ]

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from lwam_mm.compat import UnreadableCheckpointError
 from lwam_mm.engine.runners.concise_runner import ConciseRunner
+from lwam_mm.engine.runners.one_buffer import OneBufferCollate
 from lwam_mm.models.checkpoint import check_checksums
 from lwam_mm.utils.errors import UserError
 
@@ -78,13 +79,16 @@ class ResumableRunner(ConciseRunner):
 
     @staticmethod
     def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
-        """Build a data loader whose workers ignore SIGTERM from others than their parent.
+        """Build a data loader whose workers send batches in one piece and survive SIGTERM.
 
-        Slurm sends it to every process of a job. Without its workers, the main process could not
-        finish the current iteration and save.
+        They ignore SIGTERM from others than their parent: Slurm sends it to every process of a
+        job, and without its workers the main process could not finish the current iteration and
+        save.
         """
         loader = Runner.build_dataloader(*args, **kwargs)
         loader.worker_init_fn = partial(_start_worker, loader.worker_init_fn)
+        if loader.num_workers:
+            loader.collate_fn = OneBufferCollate(loader.collate_fn)
         return loader
 
 
