@@ -1,8 +1,8 @@
-"""Sends a batch from a data worker in one piece of shared memory.
+"""Brings a batch from a data worker to the device in one piece.
 
-PyTorch sends each tensor of a batch by itself, with a file descriptor of its own. A batch of 32
-images and masks, which OpenMMLab stacks only on the device, are 64 of them: on small images the
-training then spends more time on receiving the batch than on computing with it.
+PyTorch sends each tensor of a batch by itself, with a file descriptor of its own, and OpenMMLab
+copies each by itself to the GPU. A batch of 32 images and masks are 64 of them: on small images
+the training then spends more time on receiving its batches than on computing with them.
 """
 
 from __future__ import annotations
@@ -19,59 +19,82 @@ _ALIGNMENT = 64  # bytes, as PyTorch aligns tensors
 
 
 class OneBufferCollate:
-    """Collates as ``collate`` does; what a worker then sends arrives as if sent tensor by tensor.
+    """Collates as ``collate`` does; what a worker then sends arrives in one piece of memory.
+
+    The batch that arrives is the same, except that its tensors lie on ``device``.
 
     Args:
         collate: Makes a batch of a list of samples.
+        device: Where the tensors of the batch shall be.
     """
 
-    def __init__(self, collate: Callable[[Sequence], Any]) -> None:
+    def __init__(
+        self, collate: Callable[[Sequence], Any], device: str | torch.device = "cpu"
+    ) -> None:
         self.collate = collate
+        self.device = device
 
     def __call__(self, samples: Sequence) -> Any:
         """Collate the samples; return a batch that packs itself when it is pickled."""
-        return _Packed(self.collate(samples))
+        return _Batch(self.collate(samples), self.device)
 
 
-class _Packed:
-    def __init__(self, batch: Any) -> None:
-        self.batch = batch
+class _Batch:
+    def __init__(self, content: Any, device: str | torch.device) -> None:
+        self.content = content
+        self.device = device
 
     def __reduce__(self) -> tuple:
-        """Pickle all tensors and arrays into one tensor, and the rest beside it."""
-        buffers: list[pickle.PickleBuffer] = []
+        """Pickle the plain tensors into one, and all else beside it."""
         rest = io.BytesIO()
-        _Pickler(rest, protocol=5, buffer_callback=buffers.append).dump(self.batch)
-        pieces = [buffer.raw() for buffer in buffers]
-        bounds = []
-        end = 0
-        for piece in pieces:
-            start = -(-end // _ALIGNMENT) * _ALIGNMENT
-            end = start + piece.nbytes
-            bounds.append((start, end))
-        packed = torch.empty(end, dtype=torch.uint8)
-        view = memoryview(packed.numpy())
-        for (start, stop), piece in zip(bounds, pieces, strict=True):
-            view[start:stop] = piece
-        return _unpack, (rest.getvalue(), packed, bounds)
+        pickler = _Pickler(rest)
+        pickler.dump(self.content)
+        return _unpack, (rest.getvalue(), pickler.pack(), self.device)
 
 
 class _Pickler(pickle.Pickler):
-    def reducer_override(self, obj: Any) -> Any:
-        """Keep the bytes of plain tensors apart, as NumPy does for its arrays."""
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._bytes: list[Tensor] = []
+        self._places: dict[int, tuple] = {}
+        self._end = 0
+
+    def persistent_id(self, obj: Any) -> tuple | None:
+        """Take a plain tensor's bytes; return their place, data type and shape."""
         if type(obj) is not Tensor or obj.layout != torch.strided or obj.device.type != "cpu":
-            return NotImplemented
+            return None
         if obj.requires_grad or obj.numel() == 0 or obj.is_conj() or obj.is_neg():
-            return NotImplemented
-        content = obj.contiguous().reshape(-1).view(torch.uint8).numpy()
-        return _tensor, (pickle.PickleBuffer(content), obj.dtype, obj.shape)
+            return None
+        if id(obj) not in self._places:
+            content = obj.contiguous().reshape(-1).view(torch.uint8)
+            self._places[id(obj)] = (self._end, len(content), obj.dtype, tuple(obj.shape))
+            self._bytes.append(content)
+            self._end += -(-len(content) // _ALIGNMENT) * _ALIGNMENT
+        return self._places[id(obj)]
+
+    def pack(self) -> Tensor:
+        """Return all bytes taken so far."""
+        packed = torch.empty(self._end, dtype=torch.uint8)
+        for (start, length, *_), content in zip(self._places.values(), self._bytes, strict=True):
+            packed[start : start + length] = content
+        return packed
 
 
-def _unpack(rest: bytes, packed: Tensor, bounds: list[tuple[int, int]]) -> Any:
-    view = memoryview(packed.numpy())
-    # Safe: it comes from a worker of this process.
-    return pickle.loads(rest, buffers=[view[start:stop] for start, stop in bounds])
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, packed: Tensor) -> None:
+        super().__init__(file)
+        self._packed = packed
+        self._tensors: dict[tuple, Tensor] = {}
+
+    def persistent_load(self, pid: tuple) -> Tensor:
+        """Return the tensor at a place."""
+        if pid not in self._tensors:
+            start, length, dtype, shape = pid
+            content = self._packed[start : start + length]
+            self._tensors[pid] = content.view(dtype).reshape(shape)
+        return self._tensors[pid]
 
 
-def _tensor(content: Any, dtype: torch.dtype, shape: torch.Size) -> Tensor:
-    return torch.frombuffer(content, dtype=torch.uint8).view(dtype).reshape(shape)
+def _unpack(rest: bytes, packed: Tensor, device: str | torch.device) -> Any:
+    # Safe to unpickle: it comes from a worker of this process.
+    return _Unpickler(io.BytesIO(rest), packed.to(device)).load()

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch.utils.data import DataLoader
@@ -79,16 +80,18 @@ class ResumableRunner(ConciseRunner):
 
     @staticmethod
     def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
-        """Build a data loader whose workers send batches in one piece and survive SIGTERM.
+        """Build a data loader whose workers send batches in one piece, and survive SIGTERM.
 
-        They ignore SIGTERM from others than their parent: Slurm sends it to every process of a
+        A batch arrives on the training's device, unless the loader pins its memory. The workers
+        ignore SIGTERM from others than their parent: Slurm sends it to every process of a
         job, and without its workers the main process could not finish the current iteration and
         save.
         """
         loader = Runner.build_dataloader(*args, **kwargs)
         loader.worker_init_fn = partial(_start_worker, loader.worker_init_fn)
         if loader.num_workers:
-            loader.collate_fn = OneBufferCollate(loader.collate_fn)
+            device = "cpu" if loader.pin_memory else get_device()
+            loader.collate_fn = OneBufferCollate(loader.collate_fn, device)
         return loader
 
 
