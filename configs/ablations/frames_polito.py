@@ -1,0 +1,27 @@
+# How many labelled frames does a powder bed need? SpreadNet S8 on 5, 10 or 20 of the real frames of
+# polito_frames or on all 28, tested on the 19 of other builds: from random weights, and from the
+# net that comes with the package, with drawn layers among the frames.
+title = "How many real powder-bed frames?"
+seeds = [0]
+# Places in the list of training frames, each set within the next, with all defects but Lattice.
+_five = [6, 0, 15, 25, 21]  # defect_10, 00, 23, 39 and 33
+_ten = [*_five, 18, 19, 14, 23, 17]
+_twenty = [*_ten, 1, 22, 24, 8, 11, 20, 3, 27, 16, 2]
+_all = list(range(28))
+_short = {
+    "param_scheduler.1.T_max": 550,
+    "param_scheduler.1.end": 600,
+    "train_cfg.max_iters": 600,
+    "train_cfg.val_interval": 600,
+}
+_scratch = "../spreadnet/spreadnet-s8_1xb4-1500i_polito-frames-512x512.py"
+_shipped = "../spreadnet/spreadnet-s8_1xb4-1500i_polito-frames-drawn-512x512.py"
+arms = {
+    f"{start}-{len(frames)}": dict(
+        config=config, overrides={**_short, "train_dataloader.dataset.indices": frames}
+    )
+    for start, config in (("shipped", _shipped), ("scratch", _scratch))
+    for frames in (_five, _ten, _twenty, _all)
+}
+evaluators = [dict(type="RegionMetric", min_area=30)]
+compare_with = "shipped-28"
