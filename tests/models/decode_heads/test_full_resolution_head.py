@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
 from lwam_mm.models.decode_heads.full_resolution_head import FullResolutionHead
@@ -13,7 +14,8 @@ class Head(FullResolutionHead):
     """The smallest one: a classifier."""
 
     def __init__(self, **kwargs) -> None:
-        super().__init__(in_channels=4, channels=4, num_classes=3, loss_decode=LOSS, **kwargs)
+        kwargs = dict(loss_decode=LOSS) | kwargs
+        super().__init__(in_channels=4, channels=4, num_classes=3, **kwargs)
 
     def forward(self, inputs: list[Tensor]) -> Tensor:
         return self.logits(self.cls_seg(self._transform_inputs(inputs)))
@@ -51,12 +53,29 @@ def test_dropout_is_off_unless_asked_for(features):
     assert not torch.equal(head(features), head(features))
 
 
-def test_loss_is_mmsegs(features, make_batch):
+TWO_LOSSES = [LOSS, dict(type="DiceLoss", loss_weight=0.5)]
+SAME_NAME = [LOSS, dict(LOSS, loss_weight=2.0)]
+MINED = dict(type="OHEMPixelSampler", thresh=0.7, min_kept=10)
+
+
+@pytest.mark.parametrize(
+    "losses, sampler", [(LOSS, None), (TWO_LOSSES, None), (SAME_NAME, None), (SAME_NAME, MINED)]
+)
+def test_loss_is_mmsegs(features, make_batch, losses, sampler):
     _, samples = make_batch(2, 8, 12)
     for sample in samples:
         sample.gt_sem_seg.data %= 3
-    head = Head()
-    losses = head.loss(features, samples, train_cfg=dict())
-    truth = torch.cat([sample.gt_sem_seg.data for sample in samples])
-    expected = nn.functional.cross_entropy(head(features), truth)
-    torch.testing.assert_close(losses["loss_ce"], expected)
+    samples[0].gt_sem_seg.data[:, 2:5] = 255
+    head = Head(loss_decode=losses, sampler=sampler)
+    found = head.loss(features, samples, train_cfg=dict())
+    expected = BaseDecodeHead.loss_by_feat(head, head(features), samples)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value.reshape(found[name].shape), msg=name)
+
+
+def test_accuracy_of_a_batch_without_a_counted_pixel_is_zero(features, make_batch):
+    _, samples = make_batch(2, 8, 12)
+    for sample in samples:
+        sample.gt_sem_seg.data.fill_(255)
+    assert Head().loss(features, samples, train_cfg=dict())["acc_seg"] == 0
