@@ -118,16 +118,20 @@ class Inspector:
         )
         return Inspection(health, prediction.labels, tuple(regions))
 
-    def decide(self, number: int, inspection: Inspection, reason: str | None) -> Decision:
+    def decide(
+        self, number: int, inspection: Inspection, reason: str | None, again: bool
+    ) -> Decision:
         """Decide about a layer.
 
         Args:
             number: The layer.
             inspection: What was seen.
             reason: Why it does not count; None if it does.
+            again: The layer was there before, with another image.
         """
         regions = inspection.regions if reason is None else None
-        decision = self._decider.decide(SeenLayer(number, regions, inspection.health, reason))
+        seen = SeenLayer(number, regions, inspection.health, reason, again)
+        decision = self._decider.decide(seen)
         if decision.verdict != "not_inspected" and inspection.labels is not None:
             self._background.learn(inspection.labels)
         return decision

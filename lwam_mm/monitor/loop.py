@@ -203,7 +203,7 @@ class Monitor:
         missed = deadline is not None and ended - started > deadline
         if missed:
             reason = f"the answer took {ended - started:.1f} s, longer than {deadline:g} s"
-        decision = inspector.decide(name.number, inspection, reason)
+        decision = inspector.decide(name.number, inspection, reason, where.revision > 0)
         if where.fills is not None:
             session.delete(where.fills)
             session.flush()

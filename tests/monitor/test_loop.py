@@ -10,12 +10,15 @@ import time
 import cv2
 import numpy as np
 import psycopg
+import pytest
 from drawn_layers import CONFIG, draw_layer, write_layer
 from sqlalchemy import event, select, text
 from sqlalchemy.engine import make_url
 
 from lwam_mm.monitor.record.queries import build_status
 from lwam_mm.monitor.record.tables import Alarm, Arrival, Layer, Region, Track
+from lwam_mm.monitor.signal.messages import alarm_message
+from lwam_mm.monitor.signal.outbox import OutboxWriter
 
 
 def rows(monitor, table):
@@ -78,6 +81,72 @@ def test_the_alarm_about_a_gap_ends_when_the_last_of_its_layers_has_come(place, 
         monitor.run(once=True)
         ends.append([alarm.ended_layer for alarm in rows(monitor, Alarm)])
     assert ends == [[None, None], [3, None], [3, 6]]
+
+
+def status(monitor):
+    with monitor.record.reading() as session:
+        (found,) = build_status(session)
+    return found
+
+
+@pytest.mark.parametrize(("at", "wrong"), [(4, (900,)), (0, (900,)), (4, (900, 901))])
+def test_a_wrong_number_does_not_hide_what_comes_after_it(place, new_monitor, at, wrong):
+    """Each layer comes alone, with a restart after every one of them or after none."""
+    text = rules(CONFIG, least_area_px=20, layers=2, of=3)
+    numbers = [*range(1, 13)]
+    numbers[at:at] = wrong
+    alarms = []
+    for folder, restarts in (("one", False), ("many", True)):
+        section = f'[record]\nfolder = "{folder}"\n[policy]'
+        monitor = new_monitor(text=text.replace("[policy]", section))
+        for path in (place / "watched").iterdir():
+            path.unlink()
+        for index, number in enumerate(numbers):
+            write_layer(place / "watched" / f"B_{number}.png", index, defect=index >= 9)
+            monitor = new_monitor() if restarts else monitor
+            monitor.run(once=True)
+        alarms.append([(a.severity, a.ended_layer) for a in rows(monitor, Alarm)])
+    assert alarms[0] == alarms[1]
+    assert ("critical", None) in alarms[0]
+    assert status(monitor).open_critical_alarms == 1
+
+
+def test_a_second_print_into_the_same_names_is_watched(place, new_monitor):
+    text = rules(CONFIG, least_area_px=20, layers=2, of=3)
+    run_layers(place, new_monitor, text, range(1, 9), range(6, 9))
+    for number in range(1, 9):
+        write_layer(place / "watched" / f"B_{number}.png", 50 + number, defect=number == 8)
+        monitor = new_monitor()
+        monitor.run(once=True)
+    (alarm,) = rows(monitor, Alarm)
+    assert alarm.ended_layer == 5  # that of the first print, after three layers without
+    write_layer(place / "watched" / "B_9.png", 59, defect=True)
+    monitor.run(once=True)
+    assert [alarm.ended_layer for alarm in rows(monitor, Alarm)] == [5, None]
+
+
+def test_the_alarm_of_a_late_layer_is_open_until_layers_have_followed(place, new_monitor):
+    heard = []
+
+    class Listening(OutboxWriter):
+        def alive(self, next_within_s):
+            pass
+
+        def layer(self, session, layer, raised):
+            heard.extend(alarm_message(session, alarm) for alarm in raised)
+
+    monitor = run_layers(place, new_monitor, CONFIG, (1, 2, 3, 5), ())
+    monitor = new_monitor(listener=Listening({}))
+    write_layer(place / "watched" / "B_4.png", 4, defect=True)
+    write_layer(place / "watched" / "B_3.png", 33, defect=True)  # and one that is revised
+    monitor.run(once=True)
+    assert status(monitor).open_critical_alarms == 2
+    assert [message["stop_requested"] for message in heard if message["layer"] < 5] == [True, True]
+    monitor = run_layers(place, new_monitor, CONFIG, (6, 7), ())
+    assert status(monitor).open_critical_alarms == 2
+    monitor = run_layers(place, new_monitor, CONFIG, (8,), ())
+    assert status(monitor).open_critical_alarms == 0
+    assert {a.ended_layer for a in rows(monitor, Alarm) if a.kind == "defect"} == {8}
 
 
 def test_what_is_no_layer_is_put_aside_with_the_reason(place, new_monitor):

@@ -95,6 +95,12 @@ def test_rules_are_calibrated_replayed_and_used(place, monitor):
     assert monitor("replay", "monitor.toml", "--build", "C").returncode == 2
 
 
+def test_a_late_layer_that_is_critical_is_no_success(place, monitor):
+    for number, code in ((1, 0), (2, 0), (4, 0), (3, 3)):
+        write_layer(place / "watched" / f"B_{number}.png", number, defect=number == 3)
+        assert monitor("run", "monitor.toml", "--once").returncode == code
+
+
 def test_a_folder_that_is_not_there_is_no_success(tmp_path, monitor, bundle):
     (tmp_path / "watched").mkdir()
     assert monitor("init", bundle, "watched").returncode == 0
