@@ -19,6 +19,7 @@ from lwam_mm.monitor.measure.background import Background
 from lwam_mm.monitor.measure.find_regions import find_regions
 from lwam_mm.monitor.measure.parts import PartMap, PartNumbers
 from lwam_mm.monitor.measure.region import Region
+from lwam_mm.monitor.record.classes import build_classes
 from lwam_mm.monitor.record.recorded_layers import take_up
 from lwam_mm.monitor.record.store import mask_path
 from lwam_mm.monitor.record.tables import Build, Layer
@@ -87,9 +88,11 @@ class Inspector:
             .order_by(Layer.id)
         ).all()
         self._judge_again(layers)
+        classes = build_classes(session, build.id)
         for layer in [layer for layer in layers if layer.state == "inspected"][:layers_learned]:
             labels = _read_png(config.record.folder / (layer.mask_path or ""))
-            if labels is not None:
+            if labels is not None:  # maybe by an earlier model
+                labels = classes.translate(labels, layer.model_sha256, predictor.classes)
                 self._background.learn(labels)
         self._decider = take_up(session, build.name, step, config.policy)
 

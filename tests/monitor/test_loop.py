@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,11 +15,13 @@ import pytest
 from drawn_layers import CONFIG, draw_layer, write_layer
 from sqlalchemy import event, select, text
 from sqlalchemy.engine import make_url
+from tiny_bundle import tiny_manifest, write_tiny_bundle
 
 from lwam_mm.monitor.record.queries import build_status
 from lwam_mm.monitor.record.tables import Alarm, Arrival, Layer, Region, Track
 from lwam_mm.monitor.signal.messages import alarm_message
 from lwam_mm.monitor.signal.outbox import OutboxWriter
+from lwam_mm.runtime import InputSpec
 
 
 def rows(monitor, table):
@@ -300,6 +303,26 @@ def test_parts_keep_their_numbers_after_a_restart(place, new_monitor):
         monitor = new_monitor(text=text)
         monitor.run(once=True)
     assert [region.part_id for region in rows(monitor, Region)] == [2, 2]
+
+
+def test_the_background_is_known_to_another_model(place, new_monitor):
+    def run(number, colour):
+        image = draw_layer(number)
+        image[40:46, 30:36] = colour
+        cv2.imwrite(str(place / "watched" / f"B_{number}.png"), image)
+        monitor = new_monitor()
+        monitor.run(once=True)
+        return monitor
+
+    for number in (1, 2, 3):
+        run(number, (255, 0, 0))  # Incomplete
+    spec = InputSpec("image", None, (0, 0, 0), (1, 1, 1), resize="pad")
+    classes = ("Background", "Incomplete", "Super")
+    shutil.rmtree(place / "bundle")
+    write_tiny_bundle(place, manifest=tiny_manifest(input=spec, classes=classes))
+    monitor = run(4, (0, 255, 0))  # the same for this model
+    assert verdicts(monitor)[4] == "ok"
+    assert [r.background for r in rows(monitor, Region)] == [False, False, True, True]
 
 
 def test_a_late_answer_is_not_inspected(place, new_monitor):

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from lwam_mm.monitor.record.classes import build_classes
 from lwam_mm.monitor.record.queries import build_status
 from lwam_mm.monitor.record.store import Record, find_build, now
 from lwam_mm.monitor.record.tables import Build, Document, Layer, Region
@@ -153,13 +154,16 @@ def _worst(session: Session, record: Record, build: Build) -> list[dict[str, Any
         .order_by((Layer.verdict == "critical").desc(), area.desc(), Layer.id)
         .limit(PICTURES)
     ).all()
+    classes = build_classes(session, build.id)
     return [
         {
             "layer": layer,
             "area": pixels,
             "step": _STEPS[layer.step],
             "frame": _picture(partial(pictures.frame_jpeg, record, layer, _PICTURE_PX)),
-            "overlay": _picture(partial(pictures.overlay_jpeg, record, layer, _PICTURE_PX)),
+            "overlay": _picture(
+                partial(pictures.overlay_jpeg, record, layer, classes, _PICTURE_PX)
+            ),
         }
         for layer, pixels in sorted(rows, key=lambda row: row[0].number)
     ]

@@ -2,10 +2,13 @@
 
 import httpx
 import pytest
+from recorded_build import record_layer
 from sqlalchemy import select
+from tiny_bundle import tiny_manifest
 
 from lwam_mm.monitor.page.settings import PageSettings
-from lwam_mm.monitor.record.tables import Alarm
+from lwam_mm.monitor.record.store import add_document
+from lwam_mm.monitor.record.tables import Alarm, Layer
 from lwam_mm.monitor.signal.outbox import due
 
 SAID = {"by": "Ada", "acknowledge": True, "verdict": "false", "note": "a reflection"}
@@ -56,6 +59,20 @@ def test_a_layer_with_its_pictures(client, build):
         f"/api/layers/{build[2]}/image.jpg", headers={"If-None-Match": image.headers["etag"]}
     )
     assert again.status_code == 304
+
+
+def test_after_a_change_of_the_model_the_mask_is_fetched_again(client, record, build, images):
+    address = f"/api/layers/{build[2]}/overlay.png"
+    old = client.get(address)
+    again = {"If-None-Match": old.headers["etag"]}
+    assert client.get(address, headers=again).status_code == 304
+    layer = record_layer(record, 7, images=images)
+    other = tiny_manifest(classes=("Background", "Incomplete", "Super"))
+    with record.writing() as session:
+        session.get_one(Layer, layer).model_sha256 = add_document(session, "model", other.to_json())
+    new = client.get(address, headers=again)
+    assert new.status_code == 200
+    assert new.content != old.content  # Super has another colour now
 
 
 def test_a_picture_that_is_gone_or_changed_says_so(client, build, images):
