@@ -289,6 +289,14 @@ def test_a_frame_of_another_size_than_the_mask_does_not_stop_the_next_start(plac
     assert verdicts(monitor)[6] == "critical"
 
 
+def test_a_region_outside_of_the_frame_is_said(place, new_monitor):
+    text = CONFIG + "[measure]\nroi = [[64, 64], [900, 64], [900, 900]]\n"
+    monitor = run_layers(place, new_monitor, text, (1,), ())
+    (layer,) = rows(monitor, Layer)
+    assert layer.verdict == "not_inspected"
+    assert layer.reason.startswith("measure.roi: the polygon from (64, 64) to (900, 900) lies outs")
+
+
 def test_parts_keep_their_numbers_after_a_restart(place, new_monitor):
     (place / "parts").mkdir()
     text = CONFIG + '[measure]\nparts = "parts"\n'

@@ -8,12 +8,21 @@ from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from lwam_mm.monitor.config.policy_file import read_policy
 from lwam_mm.monitor.decide.policy import Policy
 from lwam_mm.monitor.frame.settings import FrameSettings
 from lwam_mm.monitor.measure.plate import Plate
+from lwam_mm.monitor.measure.region_of_interest import MOST_PX
 from lwam_mm.monitor.page.settings import PageSettings
 from lwam_mm.monitor.signal.settings import SignalSection
 from lwam_mm.monitor.watch.names import NamePattern
@@ -27,6 +36,13 @@ else:
     import tomli as tomllib
 
 Point = tuple[float, float]
+Pixels = Annotated[float, Field(ge=-MOST_PX, le=MOST_PX)]
+Region = Annotated[
+    Annotated[Path, Tag("file")]
+    | Annotated[list[tuple[Pixels, Pixels]], Field(min_length=3), Tag("polygon")],
+    # So that an error is about what was meant.
+    Discriminator(lambda given: "polygon" if isinstance(given, list) else "file"),
+]
 
 
 class _Section(BaseModel):
@@ -86,7 +102,7 @@ class ModelSection(_Section):
 class MeasureSection(_Section):
     """Where the frame counts and where it is on the plate."""
 
-    roi: Path | Annotated[list[Point], Field(min_length=3)] | None = None
+    roi: Region | None = None
     parts: Path | None = None
     least_px: Annotated[int, Field(ge=1)] = 1
     background_reach_px: Annotated[int, Field(ge=0)] = 3

@@ -52,6 +52,8 @@ def test_paths_are_relative_to_the_config(tmp_path):
         ("least_area_px = 20", "least_area_px = -1", "least_area_px is -1.0: give 0 or more"),
         ("[policy]", "[frame]\nbrightness = 0.5\n[policy]", "brightness is 0.5"),
         ("[policy]", "[measure]\nimage_points = [[0, 0]]\n[policy]", "give four or more pairs"),
+        ("[policy]", "[measure]\nroi = [[0, 0], [1e9, 0], [5, 5]]\n[policy]", "roi.polygon.1.0 is"),
+        ("[policy]", "[measure]\nroi = [[0, 0], [9, 9]]\n[policy]", "at least 3 items"),
         ("[model]", "[model", "is no TOML"),
     ],
 )
