@@ -115,7 +115,10 @@ def _run(args: argparse.Namespace) -> int:
         signals = DrySignals(config.signal, _say)
     else:
         signals = Signals(config.signal, record, _say)
-    monitor = Monitor(config, text, predictor, record, signals, _say)
+    try:
+        monitor = Monitor(config, text, predictor, record, signals, _say)
+    except UserError as error:
+        raise UserError(f"{args.config}: {error}") from error
     page = None
     if config.page.enabled and not args.once:
         from lwam_mm.monitor.page.server import PageServer

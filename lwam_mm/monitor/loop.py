@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from lwam_mm.monitor.config.config import MonitorConfig, make_source
+from lwam_mm.monitor.config.config import MonitorConfig, check_files, make_source
 from lwam_mm.monitor.frame.health import FrameHealth
 from lwam_mm.monitor.inspector import PARTS_MASK, Inspection, Inspector
 from lwam_mm.monitor.record.store import Record, add_document, build_named, now
@@ -57,6 +57,10 @@ class Monitor:
 
     Attributes:
         trouble: Why nothing can be recorded now, or the folder not be read; None if all is well.
+
+    Raises:
+        ConfigError: A file that the config names cannot be used.
+        SettingError: A rule is of a class that the model does not have.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Monitor:
         listener: Listener | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
+        check_files(config)
         config.policy.check_classes(predictor.classes)
         self.trouble: str | None = None
         self._config, self._text, self._predictor = config, text, predictor

@@ -95,6 +95,16 @@ def test_rules_are_calibrated_replayed_and_used(place, monitor):
     assert monitor("replay", "monitor.toml", "--build", "C").returncode == 2
 
 
+def test_a_start_that_is_refused_names_the_config(place, monitor):
+    config = place / "monitor.toml"
+    config.write_text(config.read_text() + '[measure]\nparts = "prats"\n')
+    done = monitor("run", "monitor.toml", "--once")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: monitor.toml: measure.parts: ")
+    assert "prats is no folder" in done.stderr
+    assert monitor("status", "monitor.toml").returncode == 0  # the record can be read without
+
+
 def test_a_late_layer_that_is_critical_is_no_success(place, monitor):
     for number, code in ((1, 0), (2, 0), (4, 0), (3, 3)):
         write_layer(place / "watched" / f"B_{number}.png", number, defect=number == 3)

@@ -22,7 +22,7 @@ from lwam_mm.monitor.config.policy_file import read_policy
 from lwam_mm.monitor.decide.policy import Policy
 from lwam_mm.monitor.frame.settings import FrameSettings
 from lwam_mm.monitor.measure.plate import Plate
-from lwam_mm.monitor.measure.region_of_interest import MOST_PX
+from lwam_mm.monitor.measure.region_of_interest import MOST_PX, read_mask
 from lwam_mm.monitor.page.settings import PageSettings
 from lwam_mm.monitor.signal.settings import SignalSection
 from lwam_mm.monitor.watch.names import NamePattern
@@ -144,6 +144,22 @@ def make_source(
     return FolderSource(
         watch.folder, pattern, config.measure.parts, white_level, done, watch.stable_polls
     )
+
+
+def check_files(config: MonitorConfig) -> None:
+    """Refuse a config whose files are not there, before layers are judged without them.
+
+    Raises:
+        ConfigError: The folder of parts or the mask of the region of interest cannot be used.
+    """
+    parts, roi = config.measure.parts, config.measure.roi
+    if parts is not None and not parts.is_dir():
+        raise ConfigError(
+            f"measure.parts: {parts} is no folder: give the one with a mask of parts for each "
+            "image, or remove the key"
+        )
+    if isinstance(roi, Path):
+        read_mask(roi)
 
 
 def plate_of(config: MonitorConfig) -> Plate | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from drawn_layers import CONFIG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lwam_mm.monitor.config.config import parse_config, read_config
+from lwam_mm.monitor.config.config import check_files, parse_config, read_config
 from lwam_mm.monitor.config.template import write_template
 from lwam_mm.utils.errors import ConfigError
 
@@ -61,6 +63,25 @@ def test_a_wrong_setting_is_named_with_its_remedy(old, new, found):
     assert old in CONFIG
     with pytest.raises(ConfigError, match=f"monitor.toml.*{found}"):
         parse_config(CONFIG.replace(old, new), FILE)
+
+
+@pytest.mark.parametrize(
+    ("setting", "found"),
+    [
+        ('parts = "parts"', "measure.parts: .*parts is no folder: give .* or remove the key"),
+        ('parts = "roi.png"', "measure.parts: .*roi.png is no folder"),
+        ('roi = "gone.png"', "measure.roi: .*gone.png does not exist: check the path"),
+        ('roi = "roi.png"', "measure.roi: .*roi.png is black all over"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_before_the_first_layer(
+    place, new_monitor, setting, found
+):
+    cv2.imwrite(str(place / "roi.png"), np.zeros((64, 64), np.uint8))
+    with pytest.raises(ConfigError, match=found):
+        new_monitor(text=f"{CONFIG}[measure]\n{setting}\n")
+    (place / "parts").mkdir()
+    check_files(parse_config(f'{CONFIG}[measure]\nparts = "parts"\n', place / "monitor.toml"))
 
 
 def test_the_example(repository):
