@@ -19,8 +19,10 @@ from tiny_bundle import tiny_manifest, write_tiny_bundle
 
 from lwam_mm.monitor.record.queries import build_status
 from lwam_mm.monitor.record.tables import Alarm, Arrival, Layer, Region, Track
+from lwam_mm.monitor.report.report import report_html
 from lwam_mm.monitor.signal.messages import alarm_message
 from lwam_mm.monitor.signal.outbox import OutboxWriter
+from lwam_mm.monitor.view.pictures import frame_of
 from lwam_mm.runtime import InputSpec
 
 
@@ -177,6 +179,37 @@ def test_what_is_no_layer_is_put_aside_with_the_reason(place, new_monitor):
     monitor.run(once=True)
     assert verdicts(monitor) == {1: "ok", 2: "not_inspected"}  # the image of layer 1 once more
     assert "the same as that of layer 1" in rows(monitor, Layer)[-1].reason
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of any bytes are there on POSIX alone")
+def test_names_that_are_no_utf_8_are_shown_and_have_parts(place, new_monitor):
+    watched, parts = place / "watched", place / "parts"
+    parts.mkdir()
+    for number in range(1, 7):
+        name = os.fsdecode(b"B_%d_\xff.png" % number)
+        for folder, image in (
+            (watched, draw_layer(number, defect=number > 3)),
+            (parts, np.full((64, 64), 255, np.uint8)),
+        ):
+            (folder / name).write_bytes(cv2.imencode(".png", image)[1].tobytes())
+        monitor = new_monitor(text=CONFIG + '[measure]\nparts = "parts"\n')
+        monitor.run(once=True)
+    assert [region.part_id for region in rows(monitor, Region)] == [1, 1, 1]
+    layers = rows(monitor, Layer)
+    # A start judges the recorded frames again.
+    assert [layer.health["mean"] > 0 for layer in layers] == [True] * 6
+    assert ["shift_x" in layer.health for layer in layers] == [False, *[True] * 5]
+    assert (frame_of(monitor.record, layers[3]) == draw_layer(4, defect=True)).all()
+    assert "is gone" not in report_html(monitor.record, "B")
+    for folder in (watched, parts):  # what is said of them can be recorded, too
+        (folder / os.fsdecode(b"B_7_\xff.png")).write_bytes(b"no image")
+        (folder / os.fsdecode(b"B_8_\xff.png")).write_bytes(b"no image")
+    image = cv2.imencode(".png", draw_layer(8))[1].tobytes()
+    (watched / os.fsdecode(b"B_8_\xff.png")).write_bytes(image)
+    monitor.run(once=True)
+    (arrival,) = [each for each in rows(monitor, Arrival) if each.outcome == "unreadable"]
+    assert r"watched/B_7_\xff.png is not" in arrival.reason
+    assert r"parts/B_8_\xff.png is not" in rows(monitor, Layer)[-1].reason
 
 
 def test_nothing_is_taken_twice_after_a_restart(place, new_monitor):
