@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from lwam_mm.monitor.watch.paths import printable
 from lwam_mm.utils.errors import UserError
 
 STEPS = ("recoated", "exposed")
@@ -50,25 +51,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     calibrate = commands.add_parser("calibrate", help="thresholds from recorded good builds")
     calibrate.add_argument("config", type=Path, help="monitor.toml")
-    calibrate.add_argument("--build", nargs="+", required=True, help="builds without defects")
+    calibrate.add_argument(
+        "--build", type=printable, nargs="+", required=True, help="builds without defects"
+    )
     calibrate.add_argument("--step", choices=STEPS, default="recoated", help="default: recoated")
     calibrate.add_argument("--budget", type=float, default=1.0, help="false alarms a build")
     calibrate.add_argument("--out", type=Path, required=True, help="file of rules to write")
 
     replay = commands.add_parser("replay", help="what other rules would have decided differently")
     replay.add_argument("config", type=Path, help="monitor.toml")
-    replay.add_argument("--build", required=True, help="a recorded build")
+    replay.add_argument("--build", type=printable, required=True, help="a recorded build")
     replay.add_argument("--step", choices=STEPS, default="recoated", help="default: recoated")
     replay.add_argument("--policy", type=Path, help="file of rules (default: the config's)")
 
     report = commands.add_parser("report", help="all about a build in one file")
     report.add_argument("config", type=Path, help="monitor.toml")
-    report.add_argument("--build", required=True, help="a recorded build")
+    report.add_argument("--build", type=printable, required=True, help="a recorded build")
     report.add_argument("--out", type=Path, required=True, help=".html, or .pdf by a browser")
 
     export = commands.add_parser("export", help="a build for other programs, or for training")
     export.add_argument("config", type=Path, help="monitor.toml")
-    export.add_argument("--build", required=True, help="a recorded build")
+    export.add_argument("--build", type=printable, required=True, help="a recorded build")
     export.add_argument("--format", required=True, choices=FORMATS, dest="form")
     export.add_argument("--out", type=Path, required=True, help="file; folder: csv and dataset")
     export.add_argument("--step", choices=STEPS, default="recoated", help="default: recoated")

@@ -105,6 +105,22 @@ def test_a_start_that_is_refused_names_the_config(place, monitor):
     assert monitor("status", "monitor.toml").returncode == 0  # the record can be read without
 
 
+@pytest.mark.skipif(os.name != "posix", reason="arguments of any bytes are there on POSIX alone")
+def test_a_build_that_is_no_utf_8_is_named(place, monitor):
+    odd = os.fsdecode(b"B\xff")
+    for arguments in (
+        ["replay", "monitor.toml", "--build", odd],
+        ["report", "monitor.toml", "--build", odd, "--out", "report.html"],
+        ["export", "monitor.toml", "--build", odd, "--out", "tables", "--format", "csv"],
+        ["calibrate", "monitor.toml", "--build", odd, "--out", "rules.toml"],
+    ):
+        done = monitor(*arguments)
+        assert done.returncode == 2
+        assert (
+            done.stderr == r"error: the record has no build 'B\\xff': name one of none so far" "\n"
+        )
+
+
 def test_a_late_layer_that_is_critical_is_no_success(place, monitor):
     for number, code in ((1, 0), (2, 0), (4, 0), (3, 3)):
         write_layer(place / "watched" / f"B_{number}.png", number, defect=number == 3)

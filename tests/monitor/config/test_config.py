@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -56,6 +57,24 @@ def test_paths_are_relative_to_the_config(tmp_path):
         ("[policy]", "[measure]\nimage_points = [[0, 0]]\n[policy]", "give four or more pairs"),
         ("[policy]", "[measure]\nroi = [[0, 0], [1e9, 0], [5, 5]]\n[policy]", "roi.polygon.1.0 is"),
         ("[policy]", "[measure]\nroi = [[0, 0], [9, 9]]\n[policy]", "at least 3 items"),
+        ('"watched"', '"~nobodyxyz/x"', "watch.folder is '~nobodyxyz/x': .*Write the path out"),
+        ('"bundle"', '"~nobodyxyz/x"', "model.bundle is '~nobodyxyz/x'"),
+        ('"watched"', '"a\\u0000b"', r"watch.folder is '/.*a\\x00b': no path .* NUL: correct"),
+        ("[policy]", '[record]\nfolder = "\\u0000"\n[policy]', "record.folder is .*NUL"),
+        ("[policy]", '[measure]\nroi = "\\u0000"\n[policy]', "measure.roi is .*NUL"),
+        ("[policy]", "[policy]\nreach_px = 9223372036854775807", "reach_px is .* or less"),
+        ("[policy]", "[measure]\nbackground_reach_px = 100000\n[policy]", "background_reach_px"),
+        ("least_area_px = 20", "of = 9223372036854775807", "of is 9223372036854775807: give 1 to"),
+        (
+            "least_area_px = 20",
+            "end_after = 9223372036854775807",
+            "end_after is 9223372036854775807",
+        ),
+        (
+            "[policy]",
+            '[signal.mqtt]\nhost = "h"\nca_file = "\\u0000"\n[policy]',
+            "signal.mqtt.ca_file is .*NUL",
+        ),
         ("[model]", "[model", "is no TOML"),
     ],
 )
@@ -94,6 +113,19 @@ def test_the_example(repository):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ConfigError, match=r"monitor[.]toml cannot be read"):
         read_config(tmp_path / "monitor.toml")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of any bytes are there on POSIX alone")
+def test_a_folder_that_is_no_utf_8_is_refused(place, tmp_path):
+    odd = tmp_path / os.fsdecode(b"\xff")
+    odd.mkdir()
+    found = r"new.toml: watch.folder is .*\\xff: the name is not in UTF-8: rename the folder"
+    with pytest.raises(ConfigError, match=found):
+        write_template(place / "bundle", odd, place / "new.toml")
+    assert not (place / "new.toml").exists()
+    (odd / "monitor.toml").write_text(CONFIG)
+    with pytest.raises(ConfigError, match=r"watch.folder is .*\\xff/watched: the name is not in"):
+        read_config(odd / "monitor.toml")
 
 
 def test_a_template_is_a_config(place):

@@ -6,10 +6,12 @@ from recorded_build import record_layer
 from sqlalchemy import select
 from tiny_bundle import tiny_manifest
 
+from lwam_mm.monitor.page.server import PageServer
 from lwam_mm.monitor.page.settings import PageSettings
 from lwam_mm.monitor.record.store import add_document
 from lwam_mm.monitor.record.tables import Alarm, Layer
-from lwam_mm.monitor.signal.outbox import due
+from lwam_mm.monitor.signal.outbox import OutboxWriter, due
+from lwam_mm.utils.errors import ConfigError
 
 SAID = {"by": "Ada", "acknowledge": True, "verdict": "false", "note": "a reflection"}
 
@@ -190,16 +192,12 @@ def test_others_can_reach_the_page_only_with_a_token():
 
 
 def test_a_port_in_use_is_named(serve):
-    from lwam_mm.utils.errors import ConfigError
-
     port = int(serve().url.rstrip("/").rpartition(":")[2])
     with pytest.raises(ConfigError, match=r"page\.port"):
         serve_again(serve, port)
 
 
 def serve_again(serve, port):
-    from lwam_mm.monitor.page.server import PageServer
-
     PageServer(PageSettings(port=port), None, None, lambda: None)
 
 
@@ -213,3 +211,11 @@ def test_a_record_that_is_away_is_said(client, record):
     with record.writing() as session:
         session.connection().exec_driver_sql("ALTER TABLE gone RENAME TO layer")
     assert client.get("/api/state").json()["trouble"] is None
+
+
+@pytest.mark.parametrize("address", ["a\0", "ä" * 300])
+def test_an_address_that_cannot_be_is_named(record, monkeypatch, address):
+    monkeypatch.setenv("PAGE_TOKEN", "secret")
+    settings = PageSettings(address=address, token_variable="PAGE_TOKEN")
+    with pytest.raises(ConfigError, match=r"the page cannot be served at .*give another"):
+        PageServer(settings, record, OutboxWriter({}), lambda: None)
