@@ -162,18 +162,21 @@ def _say(line: str) -> None:
 
 def _status(args: argparse.Namespace) -> int:
     from lwam_mm.monitor.config.config import read_config
-    from lwam_mm.monitor.record.queries import build_status
+    from lwam_mm.monitor.record.queries import build_status, files_put_aside
     from lwam_mm.monitor.record.store import Record
 
     config, _ = read_config(args.config)
     with Record(config.record.folder, config.record.database).reading() as session:
         builds = [dataclasses.asdict(build) for build in build_status(session)]
+        files = [dataclasses.asdict(file) for file in files_put_aside(session)]
     if args.json:
-        print(json.dumps(builds, indent=2))
+        print(json.dumps({"builds": builds, "put_aside": files}, indent=2, default=str))
         return 0
     for build in builds:
         name = build.pop("build")
         print(f"{name}: " + ", ".join(f"{count} {what}" for what, count in build.items()))
+    if files:
+        print(f"{len(files)} files were put aside; --json lists them with their reasons")
     return 0
 
 
