@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from lwam_mm.monitor.watch.paths import printable
 from lwam_mm.utils.errors import UserError
 
 STEPS = ("recoated", "exposed")
@@ -50,25 +51,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     calibrate = commands.add_parser("calibrate", help="thresholds from recorded good builds")
     calibrate.add_argument("config", type=Path, help="monitor.toml")
-    calibrate.add_argument("--build", nargs="+", required=True, help="builds without defects")
+    calibrate.add_argument(
+        "--build", type=printable, nargs="+", required=True, help="builds without defects"
+    )
     calibrate.add_argument("--step", choices=STEPS, default="recoated", help="default: recoated")
     calibrate.add_argument("--budget", type=float, default=1.0, help="false alarms a build")
     calibrate.add_argument("--out", type=Path, required=True, help="file of rules to write")
 
     replay = commands.add_parser("replay", help="what other rules would have decided differently")
     replay.add_argument("config", type=Path, help="monitor.toml")
-    replay.add_argument("--build", required=True, help="a recorded build")
+    replay.add_argument("--build", type=printable, required=True, help="a recorded build")
     replay.add_argument("--step", choices=STEPS, default="recoated", help="default: recoated")
     replay.add_argument("--policy", type=Path, help="file of rules (default: the config's)")
 
     report = commands.add_parser("report", help="all about a build in one file")
     report.add_argument("config", type=Path, help="monitor.toml")
-    report.add_argument("--build", required=True, help="a recorded build")
+    report.add_argument("--build", type=printable, required=True, help="a recorded build")
     report.add_argument("--out", type=Path, required=True, help=".html, or .pdf by a browser")
 
     export = commands.add_parser("export", help="a build for other programs, or for training")
     export.add_argument("config", type=Path, help="monitor.toml")
-    export.add_argument("--build", required=True, help="a recorded build")
+    export.add_argument("--build", type=printable, required=True, help="a recorded build")
     export.add_argument("--format", required=True, choices=FORMATS, dest="form")
     export.add_argument("--out", type=Path, required=True, help="file; folder: csv and dataset")
     export.add_argument("--step", choices=STEPS, default="recoated", help="default: recoated")
@@ -115,7 +118,10 @@ def _run(args: argparse.Namespace) -> int:
         signals = DrySignals(config.signal, _say)
     else:
         signals = Signals(config.signal, record, _say)
-    monitor = Monitor(config, text, predictor, record, signals, _say)
+    try:
+        monitor = Monitor(config, text, predictor, record, signals, _say)
+    except UserError as error:
+        raise UserError(f"{args.config}: {error}") from error
     page = None
     if config.page.enabled and not args.once:
         from lwam_mm.monitor.page.server import PageServer
@@ -156,18 +162,21 @@ def _say(line: str) -> None:
 
 def _status(args: argparse.Namespace) -> int:
     from lwam_mm.monitor.config.config import read_config
-    from lwam_mm.monitor.record.queries import build_status
+    from lwam_mm.monitor.record.queries import build_status, files_put_aside
     from lwam_mm.monitor.record.store import Record
 
     config, _ = read_config(args.config)
     with Record(config.record.folder, config.record.database).reading() as session:
         builds = [dataclasses.asdict(build) for build in build_status(session)]
+        files = [dataclasses.asdict(file) for file in files_put_aside(session)]
     if args.json:
-        print(json.dumps(builds, indent=2))
+        print(json.dumps({"builds": builds, "put_aside": files}, indent=2, default=str))
         return 0
     for build in builds:
         name = build.pop("build")
         print(f"{name}: " + ", ".join(f"{count} {what}" for what, count in build.items()))
+    if files:
+        print(f"{len(files)} files were put aside; --json lists them with their reasons")
     return 0
 
 

@@ -19,12 +19,14 @@ from lwam_mm.monitor.measure.background import Background
 from lwam_mm.monitor.measure.find_regions import find_regions
 from lwam_mm.monitor.measure.parts import PartMap, PartNumbers
 from lwam_mm.monitor.measure.region import Region
+from lwam_mm.monitor.measure.region_of_interest import region_of_interest
+from lwam_mm.monitor.record.classes import build_classes
 from lwam_mm.monitor.record.recorded_layers import take_up
 from lwam_mm.monitor.record.store import mask_path
 from lwam_mm.monitor.record.tables import Build, Layer
 from lwam_mm.monitor.watch.source import read_recorded
-from lwam_mm.runtime import Predictor, read_image
-from lwam_mm.utils.errors import ConfigError, UserError
+from lwam_mm.runtime import Predictor
+from lwam_mm.utils.errors import UserError
 
 # After a restart so many of the last frames are judged again; older ones hardly matter.
 _JUDGED_AGAIN = 100
@@ -87,9 +89,11 @@ class Inspector:
             .order_by(Layer.id)
         ).all()
         self._judge_again(layers)
+        classes = build_classes(session, build.id)
         for layer in [layer for layer in layers if layer.state == "inspected"][:layers_learned]:
             labels = _read_png(config.record.folder / (layer.mask_path or ""))
-            if labels is not None:
+            if labels is not None:  # maybe by an earlier model
+                labels = classes.translate(labels, layer.model_sha256, predictor.classes)
                 self._background.learn(labels)
         self._decider = take_up(session, build.name, step, config.policy)
 
@@ -118,16 +122,20 @@ class Inspector:
         )
         return Inspection(health, prediction.labels, tuple(regions))
 
-    def decide(self, number: int, inspection: Inspection, reason: str | None) -> Decision:
+    def decide(
+        self, number: int, inspection: Inspection, reason: str | None, again: bool
+    ) -> Decision:
         """Decide about a layer.
 
         Args:
             number: The layer.
             inspection: What was seen.
             reason: Why it does not count; None if it does.
+            again: The layer was there before, with another image.
         """
         regions = inspection.regions if reason is None else None
-        decision = self._decider.decide(SeenLayer(number, regions, inspection.health, reason))
+        seen = SeenLayer(number, regions, inspection.health, reason, again)
+        decision = self._decider.decide(seen)
         if decision.verdict != "not_inspected" and inspection.labels is not None:
             self._background.learn(inspection.labels)
         return decision
@@ -146,19 +154,7 @@ class Inspector:
 
     def _roi(self, size: tuple[int, int]) -> np.ndarray | None:
         roi = self._config.measure.roi
-        if roi is None:
-            return None
-        if isinstance(roi, Path):
-            mask = read_image(roi)[:, :, 0] > 0
-            if mask.shape != size:
-                raise ConfigError(
-                    f"measure.roi: {roi} is {mask.shape[1]} x {mask.shape[0]} px, the frame "
-                    f"{size[1]} x {size[0]}: draw the mask over a frame of this camera"
-                )
-            return mask
-        drawn = np.zeros(size, np.uint8)
-        cv2.fillPoly(drawn, [np.round(np.asarray(roi)).astype(np.int32)], 1)
-        return drawn.astype(bool)
+        return None if roi is None else region_of_interest(roi, size)
 
     def _parts(self, name: str) -> PartMap | None:
         parts = self._known_parts(name)

@@ -12,9 +12,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from lwam_mm.monitor.config.config import MonitorConfig, make_source
+from lwam_mm.monitor.config.config import MonitorConfig, check_files, make_source
 from lwam_mm.monitor.frame.health import FrameHealth
 from lwam_mm.monitor.inspector import PARTS_MASK, Inspection, Inspector
+from lwam_mm.monitor.record.queries import PUT_ASIDE
 from lwam_mm.monitor.record.store import Record, add_document, build_named, now
 from lwam_mm.monitor.record.tables import Alarm, Arrival, Build, Layer
 from lwam_mm.monitor.record.write_decision import end_missing_alarm, write_decision
@@ -25,8 +26,6 @@ from lwam_mm.monitor.watch.peregrine import PeregrineError
 from lwam_mm.monitor.watch.read_frame import Frame
 from lwam_mm.runtime import ImageError, Predictor
 from lwam_mm.utils.errors import UserError
-
-_PUT_ASIDE = ("unreadable", "unnamed")
 
 
 class Listener(Protocol):
@@ -57,6 +56,10 @@ class Monitor:
 
     Attributes:
         trouble: Why nothing can be recorded now, or the folder not be read; None if all is well.
+
+    Raises:
+        ConfigError: A file that the config names cannot be used.
+        SettingError: A rule is of a class that the model does not have.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Monitor:
         listener: Listener | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
+        check_files(config)
         config.policy.check_classes(predictor.classes)
         self.trouble: str | None = None
         self._config, self._text, self._predictor = config, text, predictor
@@ -81,7 +85,7 @@ class Monitor:
                 arrival.path: (arrival.size, arrival.mtime_ns)
                 for arrival in session.scalars(select(Arrival).where(Arrival.id.in_(latest)))
                 # What was put aside is looked at again: the config may be another by now.
-                if arrival.outcome not in _PUT_ASIDE
+                if arrival.outcome not in PUT_ASIDE
             }
         white_level = predictor.bundle.manifest.input.white_level
         self._source = make_source(config, white_level, done)
@@ -139,13 +143,13 @@ class Monitor:
             self._tries[key] = self._tries.get(key, 0) + 1
             if self._tries[key] >= self._config.watch.decode_tries:
                 del self._tries[key]
-                self._put_aside(file, "unreadable", str(error))
+                self._put_aside(file, "unreadable", str(error), name.build)
             return
         self._tries.pop((file.name, file.size, file.mtime_ns), None)
         try:
             line = self._record_layer(name, file, frame, complete, started)
         except GapError as error:
-            self._put_aside(file, "unnamed", f"{file.name}: {error}")
+            self._put_aside(file, "unnamed", f"{file.name}: {error}", name.build)
             return
         self._source.done(file)
         self._say(line)
@@ -203,7 +207,7 @@ class Monitor:
         missed = deadline is not None and ended - started > deadline
         if missed:
             reason = f"the answer took {ended - started:.1f} s, longer than {deadline:g} s"
-        decision = inspector.decide(name.number, inspection, reason)
+        decision = inspector.decide(name.number, inspection, reason, where.revision > 0)
         if where.fills is not None:
             session.delete(where.fills)
             session.flush()
@@ -262,11 +266,15 @@ class Monitor:
             self._listener.layer(session, layer, alarms)
         return layer
 
-    def _put_aside(self, file: FoundFile, outcome: str, reason: str) -> None:
+    def _put_aside(
+        self, file: FoundFile, outcome: str, reason: str, build: str | None = None
+    ) -> None:
         with self._record.writing() as session:
+            # A build begins with its first layer, not with such a file.
+            build_id = session.scalar(select(Build.id).where(Build.name == build))
             latest = select(Arrival).where(Arrival.path == file.name).order_by(Arrival.id.desc())
             before = session.scalars(latest.limit(1)).first()
-            arrival = _arrival(file, outcome, reason=reason)
+            arrival = _arrival(file, outcome, reason=reason, build_id=build_id)
             if before is None or _facts(before) != _facts(arrival):  # else known from before
                 session.add(arrival)
         self._source.done(file)

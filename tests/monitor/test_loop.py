@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,12 +11,19 @@ import time
 import cv2
 import numpy as np
 import psycopg
+import pytest
 from drawn_layers import CONFIG, draw_layer, write_layer
 from sqlalchemy import event, select, text
 from sqlalchemy.engine import make_url
+from tiny_bundle import tiny_manifest, write_tiny_bundle
 
 from lwam_mm.monitor.record.queries import build_status
 from lwam_mm.monitor.record.tables import Alarm, Arrival, Layer, Region, Track
+from lwam_mm.monitor.report.report import report_html
+from lwam_mm.monitor.signal.messages import alarm_message
+from lwam_mm.monitor.signal.outbox import OutboxWriter
+from lwam_mm.monitor.view.pictures import frame_of
+from lwam_mm.runtime import InputSpec
 
 
 def rows(monitor, table):
@@ -80,6 +88,72 @@ def test_the_alarm_about_a_gap_ends_when_the_last_of_its_layers_has_come(place, 
     assert ends == [[None, None], [3, None], [3, 6]]
 
 
+def status(monitor):
+    with monitor.record.reading() as session:
+        (found,) = build_status(session)
+    return found
+
+
+@pytest.mark.parametrize(("at", "wrong"), [(4, (900,)), (0, (900,)), (4, (900, 901))])
+def test_a_wrong_number_does_not_hide_what_comes_after_it(place, new_monitor, at, wrong):
+    """Each layer comes alone, with a restart after every one of them or after none."""
+    text = rules(CONFIG, least_area_px=20, layers=2, of=3)
+    numbers = [*range(1, 13)]
+    numbers[at:at] = wrong
+    alarms = []
+    for folder, restarts in (("one", False), ("many", True)):
+        section = f'[record]\nfolder = "{folder}"\n[policy]'
+        monitor = new_monitor(text=text.replace("[policy]", section))
+        for path in (place / "watched").iterdir():
+            path.unlink()
+        for index, number in enumerate(numbers):
+            write_layer(place / "watched" / f"B_{number}.png", index, defect=index >= 9)
+            monitor = new_monitor() if restarts else monitor
+            monitor.run(once=True)
+        alarms.append([(a.severity, a.ended_layer) for a in rows(monitor, Alarm)])
+    assert alarms[0] == alarms[1]
+    assert ("critical", None) in alarms[0]
+    assert status(monitor).open_critical_alarms == 1
+
+
+def test_a_second_print_into_the_same_names_is_watched(place, new_monitor):
+    text = rules(CONFIG, least_area_px=20, layers=2, of=3)
+    run_layers(place, new_monitor, text, range(1, 9), range(6, 9))
+    for number in range(1, 9):
+        write_layer(place / "watched" / f"B_{number}.png", 50 + number, defect=number == 8)
+        monitor = new_monitor()
+        monitor.run(once=True)
+    (alarm,) = rows(monitor, Alarm)
+    assert alarm.ended_layer == 5  # that of the first print, after three layers without
+    write_layer(place / "watched" / "B_9.png", 59, defect=True)
+    monitor.run(once=True)
+    assert [alarm.ended_layer for alarm in rows(monitor, Alarm)] == [5, None]
+
+
+def test_the_alarm_of_a_late_layer_is_open_until_layers_have_followed(place, new_monitor):
+    heard = []
+
+    class Listening(OutboxWriter):
+        def alive(self, next_within_s):
+            pass
+
+        def layer(self, session, layer, raised):
+            heard.extend(alarm_message(session, alarm) for alarm in raised)
+
+    monitor = run_layers(place, new_monitor, CONFIG, (1, 2, 3, 5), ())
+    monitor = new_monitor(listener=Listening({}))
+    write_layer(place / "watched" / "B_4.png", 4, defect=True)
+    write_layer(place / "watched" / "B_3.png", 33, defect=True)  # and one that is revised
+    monitor.run(once=True)
+    assert status(monitor).open_critical_alarms == 2
+    assert [message["stop_requested"] for message in heard if message["layer"] < 5] == [True, True]
+    monitor = run_layers(place, new_monitor, CONFIG, (6, 7), ())
+    assert status(monitor).open_critical_alarms == 2
+    monitor = run_layers(place, new_monitor, CONFIG, (8,), ())
+    assert status(monitor).open_critical_alarms == 0
+    assert {a.ended_layer for a in rows(monitor, Alarm) if a.kind == "defect"} == {8}
+
+
 def test_what_is_no_layer_is_put_aside_with_the_reason(place, new_monitor):
     watched = place / "watched"
     write_layer(watched / "B_1.png", 1)
@@ -105,6 +179,37 @@ def test_what_is_no_layer_is_put_aside_with_the_reason(place, new_monitor):
     monitor.run(once=True)
     assert verdicts(monitor) == {1: "ok", 2: "not_inspected"}  # the image of layer 1 once more
     assert "the same as that of layer 1" in rows(monitor, Layer)[-1].reason
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of any bytes are there on POSIX alone")
+def test_names_that_are_no_utf_8_are_shown_and_have_parts(place, new_monitor):
+    watched, parts = place / "watched", place / "parts"
+    parts.mkdir()
+    for number in range(1, 7):
+        name = os.fsdecode(b"B_%d_\xff.png" % number)
+        for folder, image in (
+            (watched, draw_layer(number, defect=number > 3)),
+            (parts, np.full((64, 64), 255, np.uint8)),
+        ):
+            (folder / name).write_bytes(cv2.imencode(".png", image)[1].tobytes())
+        monitor = new_monitor(text=CONFIG + '[measure]\nparts = "parts"\n')
+        monitor.run(once=True)
+    assert [region.part_id for region in rows(monitor, Region)] == [1, 1, 1]
+    layers = rows(monitor, Layer)
+    # A start judges the recorded frames again.
+    assert [layer.health["mean"] > 0 for layer in layers] == [True] * 6
+    assert ["shift_x" in layer.health for layer in layers] == [False, *[True] * 5]
+    assert (frame_of(monitor.record, layers[3]) == draw_layer(4, defect=True)).all()
+    assert "is gone" not in report_html(monitor.record, "B")
+    for folder in (watched, parts):  # what is said of them can be recorded, too
+        (folder / os.fsdecode(b"B_7_\xff.png")).write_bytes(b"no image")
+        (folder / os.fsdecode(b"B_8_\xff.png")).write_bytes(b"no image")
+    image = cv2.imencode(".png", draw_layer(8))[1].tobytes()
+    (watched / os.fsdecode(b"B_8_\xff.png")).write_bytes(image)
+    monitor.run(once=True)
+    (arrival,) = [each for each in rows(monitor, Arrival) if each.outcome == "unreadable"]
+    assert r"watched/B_7_\xff.png is not" in arrival.reason
+    assert r"parts/B_8_\xff.png is not" in rows(monitor, Layer)[-1].reason
 
 
 def test_nothing_is_taken_twice_after_a_restart(place, new_monitor):
@@ -217,6 +322,14 @@ def test_a_frame_of_another_size_than_the_mask_does_not_stop_the_next_start(plac
     assert verdicts(monitor)[6] == "critical"
 
 
+def test_a_region_outside_of_the_frame_is_said(place, new_monitor):
+    text = CONFIG + "[measure]\nroi = [[64, 64], [900, 64], [900, 900]]\n"
+    monitor = run_layers(place, new_monitor, text, (1,), ())
+    (layer,) = rows(monitor, Layer)
+    assert layer.verdict == "not_inspected"
+    assert layer.reason.startswith("measure.roi: the polygon from (64, 64) to (900, 900) lies outs")
+
+
 def test_parts_keep_their_numbers_after_a_restart(place, new_monitor):
     (place / "parts").mkdir()
     text = CONFIG + '[measure]\nparts = "parts"\n'
@@ -231,6 +344,26 @@ def test_parts_keep_their_numbers_after_a_restart(place, new_monitor):
         monitor = new_monitor(text=text)
         monitor.run(once=True)
     assert [region.part_id for region in rows(monitor, Region)] == [2, 2]
+
+
+def test_the_background_is_known_to_another_model(place, new_monitor):
+    def run(number, colour):
+        image = draw_layer(number)
+        image[40:46, 30:36] = colour
+        cv2.imwrite(str(place / "watched" / f"B_{number}.png"), image)
+        monitor = new_monitor()
+        monitor.run(once=True)
+        return monitor
+
+    for number in (1, 2, 3):
+        run(number, (255, 0, 0))  # Incomplete
+    spec = InputSpec("image", None, (0, 0, 0), (1, 1, 1), resize="pad")
+    classes = ("Background", "Incomplete", "Super")
+    shutil.rmtree(place / "bundle")
+    write_tiny_bundle(place, manifest=tiny_manifest(input=spec, classes=classes))
+    monitor = run(4, (0, 255, 0))  # the same for this model
+    assert verdicts(monitor)[4] == "ok"
+    assert [r.background for r in rows(monitor, Region)] == [False, False, True, True]
 
 
 def test_a_late_answer_is_not_inspected(place, new_monitor):

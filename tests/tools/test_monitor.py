@@ -56,7 +56,7 @@ def test_two_real_builds(tmp_path, monitor, bundle, shared_data):
     (tmp_path / "monitor.toml").write_text("\n".join(lines))
     run = monitor("run", "monitor.toml", "--once")
     assert run.returncode == 0, run.stderr
-    status = json.loads(monitor("status", "monitor.toml", "--json").stdout)
+    status = json.loads(monitor("status", "monitor.toml", "--json").stdout)["builds"]
     assert [row["build"] for row in status] == [build.name for build in builds]
     files = [len(list((build / "images").iterdir())) for build in builds]
     assert [row["seen"] for row in status] == files
@@ -95,6 +95,63 @@ def test_rules_are_calibrated_replayed_and_used(place, monitor):
     assert monitor("replay", "monitor.toml", "--build", "C").returncode == 2
 
 
+def test_a_start_that_is_refused_names_the_config(place, monitor):
+    config = place / "monitor.toml"
+    config.write_text(config.read_text() + '[measure]\nparts = "prats"\n')
+    done = monitor("run", "monitor.toml", "--once")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: monitor.toml: measure.parts: ")
+    assert "prats is no folder" in done.stderr
+    assert monitor("status", "monitor.toml").returncode == 0  # the record can be read without
+
+
+@pytest.mark.skipif(os.name != "posix", reason="arguments of any bytes are there on POSIX alone")
+def test_a_build_that_is_no_utf_8_is_named(place, monitor):
+    odd = os.fsdecode(b"B\xff")
+    for arguments in (
+        ["replay", "monitor.toml", "--build", odd],
+        ["report", "monitor.toml", "--build", odd, "--out", "report.html"],
+        ["export", "monitor.toml", "--build", odd, "--out", "tables", "--format", "csv"],
+        ["calibrate", "monitor.toml", "--build", odd, "--out", "rules.toml"],
+    ):
+        done = monitor(*arguments)
+        assert done.returncode == 2
+        assert (
+            done.stderr == r"error: the record has no build 'B\\xff': name one of none so far" "\n"
+        )
+
+
+def test_files_that_were_put_aside_are_listed(place, monitor):
+    for number in (1, 2):
+        write_layer(place / "watched" / f"B_{number}.png", number)
+    assert monitor("run", "monitor.toml", "--once").returncode == 0
+    assert "put aside" not in monitor("status", "monitor.toml").stdout
+    assert json.loads(monitor("status", "monitor.toml", "--json").stdout)["put_aside"] == []
+    write_layer(place / "watched" / "B_2000.png", 3)
+    (place / "watched" / "B_3.png").write_bytes(b"no image")
+    (place / "watched" / "<notes>.txt").write_text("seen")
+    assert monitor("run", "monitor.toml", "--once").returncode == 0
+    text = monitor("status", "monitor.toml").stdout
+    assert text.endswith("\n3 files were put aside; --json lists them with their reasons\n")
+    found = json.loads(monitor("status", "monitor.toml", "--json").stdout)["put_aside"]
+    assert [(file["build"], file["path"]) for file in found] == [
+        *((None, "<notes>.txt"), ("B", "B_2000.png"), ("B", "B_3.png"))
+    ]
+    for file, told in zip(found, ("watch.pattern", "watch.max_gap", "format"), strict=True):
+        assert told in file["reason"]
+    assert monitor("report", "monitor.toml", "--build", "B", "--out", "r.html").returncode == 0
+    assert "No layer came of 3 files" in (place / "r.html").read_text()
+    write_layer(place / "watched" / "B_3.png", 4)  # what is taken later is no more put aside
+    assert monitor("run", "monitor.toml", "--once").returncode == 0
+    assert "\n2 files were put aside" in monitor("status", "monitor.toml").stdout
+
+
+def test_a_late_layer_that_is_critical_is_no_success(place, monitor):
+    for number, code in ((1, 0), (2, 0), (4, 0), (3, 3)):
+        write_layer(place / "watched" / f"B_{number}.png", number, defect=number == 3)
+        assert monitor("run", "monitor.toml", "--once").returncode == code
+
+
 def test_a_folder_that_is_not_there_is_no_success(tmp_path, monitor, bundle):
     (tmp_path / "watched").mkdir()
     assert monitor("init", bundle, "watched").returncode == 0
@@ -118,7 +175,7 @@ def test_a_record_folder_of_any_name_and_a_rule_of_an_unknown_class(tmp_path, mo
     assert (tmp_path / "what? a record" / "record.sqlite").is_file()
     rules = '[[rules]]\nclass_name = "Supr"\nseverity = "minor"\nleast_area_px = 9\n'
     (tmp_path / "rules.toml").write_text(rules)
-    (build,) = json.loads(monitor("status", config, "--json").stdout)
+    (build,) = json.loads(monitor("status", config, "--json").stdout)["builds"]
     again = monitor("replay", config, "--build", build["build"], "--policy", "rules.toml")
     assert again.returncode == 2
     assert "Supr" in again.stderr

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from lwam_mm.monitor.config.policy_file import read_policy
 from lwam_mm.monitor.decide.policy import Policy
 from lwam_mm.monitor.frame.settings import FrameSettings
 from lwam_mm.monitor.measure.plate import Plate
+from lwam_mm.monitor.measure.region_of_interest import MOST_PX, read_mask
 from lwam_mm.monitor.page.settings import PageSettings
 from lwam_mm.monitor.signal.settings import SignalSection
 from lwam_mm.monitor.watch.names import NamePattern
+from lwam_mm.monitor.watch.paths import printable
 from lwam_mm.monitor.watch.peregrine import PeregrineBuild
 from lwam_mm.monitor.watch.source import FolderSource, PeregrineSource, Source, peregrine_plate
 from lwam_mm.utils.errors import ConfigError, UserError
@@ -27,6 +38,13 @@ else:
     import tomli as tomllib
 
 Point = tuple[float, float]
+Pixels = Annotated[float, Field(ge=-MOST_PX, le=MOST_PX)]
+Region = Annotated[
+    Annotated[Path, Tag("file")]
+    | Annotated[list[tuple[Pixels, Pixels]], Field(min_length=3), Tag("polygon")],
+    # So that an error is about what was meant.
+    Discriminator(lambda given: "polygon" if isinstance(given, list) else "file"),
+]
 
 
 class _Section(BaseModel):
@@ -86,10 +104,10 @@ class ModelSection(_Section):
 class MeasureSection(_Section):
     """Where the frame counts and where it is on the plate."""
 
-    roi: Path | Annotated[list[Point], Field(min_length=3)] | None = None
+    roi: Region | None = None
     parts: Path | None = None
     least_px: Annotated[int, Field(ge=1)] = 1
-    background_reach_px: Annotated[int, Field(ge=0)] = 3
+    background_reach_px: Annotated[int, Field(ge=0, le=1000)] = 3
     image_points: list[Point] = Field(default_factory=list)
     plate_points: list[Point] = Field(default_factory=list)
 
@@ -128,6 +146,22 @@ def make_source(
     return FolderSource(
         watch.folder, pattern, config.measure.parts, white_level, done, watch.stable_polls
     )
+
+
+def check_files(config: MonitorConfig) -> None:
+    """Refuse a config whose files are not there, before layers are judged without them.
+
+    Raises:
+        ConfigError: The folder of parts or the mask of the region of interest cannot be used.
+    """
+    parts, roi = config.measure.parts, config.measure.roi
+    if parts is not None and not os.path.isdir(parts):  # noqa: PTH112  never an error
+        raise ConfigError(
+            f"measure.parts: {parts} is no folder: give the one with a mask of parts for each "
+            "image, or remove the key"
+        )
+    if isinstance(roi, Path):
+        read_mask(roi)
 
 
 def plate_of(config: MonitorConfig) -> Plate | None:
@@ -191,11 +225,11 @@ def parse_config(text: str, path: Path) -> MonitorConfig:
         config = MonitorConfig.model_validate(values)
         config.watch.name_pattern()
         config.measure.plate()
+        return _absolute(config, path.absolute().parent)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_explain(error)}") from error
     except UserError as error:
         raise ConfigError(f"{path}: {error}") from error
-    return _absolute(config, path.absolute().parent)
 
 
 def _explain(error: ValidationError) -> str:
@@ -214,30 +248,43 @@ def _explain(error: ValidationError) -> str:
 
 
 def _absolute(config: MonitorConfig, folder: Path) -> MonitorConfig:
-    def place(path: Path) -> Path:
-        return folder / path.expanduser()
+    def place(section: BaseModel, name: str, *keys: str) -> BaseModel:
+        paths = {
+            key: _place(folder, value, f"{name}.{key}")
+            for key in keys
+            if isinstance(value := getattr(section, key), Path)
+        }
+        return section.model_copy(update=paths)
 
-    watch, model, record, measure = config.watch, config.model, config.record, config.measure
-    sources = {
-        name: place(value)
-        for name in ("folder", "peregrine")
-        if (value := getattr(watch, name)) is not None
-    }
-    paths = {
-        name: place(value)
-        for name in ("roi", "parts")
-        if isinstance(value := getattr(measure, name), Path)
-    }
     signal = config.signal
-    if signal.mqtt is not None and signal.mqtt.ca_file is not None:
-        mqtt = signal.mqtt.model_copy(update={"ca_file": place(signal.mqtt.ca_file)})
+    if signal.mqtt is not None:
+        mqtt = place(signal.mqtt, "signal.mqtt", "ca_file")
         signal = signal.model_copy(update={"mqtt": mqtt})
     return config.model_copy(
         update={
             "signal": signal,
-            "watch": watch.model_copy(update=sources),
-            "model": model.model_copy(update={"bundle": place(model.bundle)}),
-            "record": record.model_copy(update={"folder": place(record.folder)}),
-            "measure": measure.model_copy(update=paths),
+            "watch": place(config.watch, "watch", "folder", "peregrine"),
+            "model": place(config.model, "model", "bundle"),
+            "record": place(config.record, "record", "folder"),
+            "measure": place(config.measure, "measure", "roi", "parts"),
         }
     )
+
+
+def _place(folder: Path, path: Path, key: str) -> Path:
+    """Return a path of the config as an absolute one.
+
+    Raises:
+        ConfigError: No file can be there, or the record cannot hold the name.
+    """
+    try:
+        placed = folder / path.expanduser()
+    except RuntimeError as error:  # there is no such user
+        raise ConfigError(f"{key} is {str(path)!r}: {error} Write the path out") from error
+    if "\0" in str(placed):
+        raise ConfigError(f"{key} is {str(placed)!r}: no path has the character NUL: correct it")
+    if printable(placed) != str(placed):
+        raise ConfigError(
+            f"{key} is {printable(placed)}: the name is not in UTF-8: rename the folder"
+        )
+    return placed

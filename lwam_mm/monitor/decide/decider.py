@@ -1,12 +1,13 @@
 """Decides about the layers of a build, one after the other."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from lwam_mm.monitor.decide.camera import CameraAlarms
 from lwam_mm.monitor.decide.decision import Alarm, Decision, SeenLayer, Severity, Verdict
+from lwam_mm.monitor.decide.order import LayerOrder
 from lwam_mm.monitor.decide.policy import Policy, Rule
 from lwam_mm.monitor.measure.region import Region
 from lwam_mm.monitor.measure.tracks import Track, Tracker
@@ -22,6 +23,14 @@ class _Watch:
     evidence: deque[bool]
     alarm: Alarm | None = None
     quiet: int = 0
+
+
+@dataclass
+class _LateAlarm:
+    """The alarm of a late layer, which has no track; it ends after so many layers more."""
+
+    alarm: Alarm
+    layers_left: int
 
 
 @dataclass
@@ -57,9 +66,10 @@ class Decider:
         self._tracker = Tracker(policy.reach_px, policy.memory)
         self._camera = CameraAlarms(policy.camera_layers, policy.camera_severity)
         self._watches: dict[tuple[int, Rule], _Watch] = {}
-        self._last: int | None = None
+        self._late_alarms: list[_LateAlarm] = []
+        self._order = LayerOrder()
         self._inspected = 0
-        self._to_raise: dict[_Key, Alarm] = {}
+        self._to_raise: list[Alarm] = []
         self._to_end: list[Alarm] = []
         self._is_taken_over = False
         for layer in recorded:
@@ -69,7 +79,8 @@ class Decider:
     def open_alarms(self) -> tuple[Alarm, ...]:
         """The alarms that are open now."""
         defects = (watch.alarm for watch in self._watches.values() if watch.alarm is not None)
-        return (*defects, *self._camera.open_alarms)
+        late = (late.alarm for late in self._late_alarms)
+        return (*defects, *late, *self._camera.open_alarms)
 
     @property
     def live_tracks(self) -> tuple[Track, ...]:
@@ -85,10 +96,8 @@ class Decider:
         Args:
             recorded: The alarms about defects and the camera that the record holds open.
         """
-        mine = {_key(alarm): alarm for alarm in self.open_alarms}
-        theirs = {_key(alarm): alarm for alarm in recorded}
-        self._to_raise = {key: alarm for key, alarm in mine.items() if key not in theirs}
-        self._to_end = [alarm for key, alarm in theirs.items() if key not in mine]
+        mine, theirs = self.open_alarms, tuple(recorded)
+        self._to_raise, self._to_end = _surplus(mine, theirs), _surplus(theirs, mine)
         self._is_taken_over = True
 
     def renumber(self, numbers: Mapping[int, int], next_number: int) -> None:
@@ -106,23 +115,22 @@ class Decider:
     def decide(self, layer: SeenLayer) -> Decision:
         """Decide about the next layer.
 
-        A layer whose number is not above all before it came late. It gets a verdict, from itself
-        alone, and alarms that need no other layer; what is followed through the layers stays as it
-        is.
+        A layer that comes late (see `LayerOrder`) gets a verdict, from itself alone, and alarms
+        that need no other layer. They end after as many inspected layers as the rule's others do,
+        for nobody follows their places. What is followed through the layers stays as it is.
 
         Returns:
             The decision.
         """
-        late = self._last is not None and layer.number <= self._last
-        if late:
+        if self._order.comes_late(layer.number, layer.again):
             return self._decide_late(layer)
         decision = self._decide_next(layer)
         if not self._is_taken_over:
             return decision
         self._is_taken_over = False
-        over = {_key(alarm) for alarm in decision.ended}
-        raised = [alarm for key, alarm in self._to_raise.items() if key not in over]
-        ended = [alarm for alarm in decision.ended if _key(alarm) not in self._to_raise]
+        # What ends before it was raised is neither.
+        raised = _surplus(self._to_raise, decision.ended)
+        ended = _surplus(decision.ended, self._to_raise)
         known = {track.id for track in decision.tracks}
         tracks = [
             replace(track, areas=track.areas.copy())
@@ -130,7 +138,7 @@ class Decider:
             if track.id not in known
         ]
         ended += [replace(alarm, ended_layer=layer.number) for alarm in self._to_end]
-        self._to_raise, self._to_end = {}, []
+        self._to_raise, self._to_end = [], []
         return replace(
             decision,
             raised=(*decision.raised, *(replace(a, raised_layer=layer.number) for a in raised)),
@@ -139,11 +147,11 @@ class Decider:
         )
 
     def _decide_next(self, layer: SeenLayer) -> Decision:
-        self._last = layer.number
         raised, ended = self._camera.update(layer.number, layer.health)
         if layer.regions is None or not layer.health.usable:
             return _not_inspected(layer, raised, ended)
         self._inspected += 1
+        ended += self._end_late_alarms(layer.number)
         regions, over = self._tracker.update(layer.number, layer.regions)
         changes = _Changes(raised, ended)
         members: dict[int, list[Region]] = {}
@@ -220,13 +228,31 @@ class Decider:
                 severity: Severity = rule.severity if rule.layers == 1 else "minor"
                 worst = max(worst, _WORST.index(severity))
                 if rule.layers == 1:
-                    alarm = _alarm(rule, [region], layer.number, None)
-                    raised.append(replace(alarm, ended_layer=layer.number))
+                    raised.append(_alarm(rule, [region], layer.number, None))
+                    self._late_alarms.append(_LateAlarm(raised[-1], rule.end_after))
         return Decision(layer.number, _WORST[worst], regions=tuple(regions), raised=tuple(raised))
+
+    def _end_late_alarms(self, layer: int) -> list[Alarm]:
+        for late in self._late_alarms:
+            late.layers_left -= 1
+        over = [late.alarm for late in self._late_alarms if late.layers_left <= 0]
+        self._late_alarms = [late for late in self._late_alarms if late.layers_left > 0]
+        return [replace(alarm, ended_layer=layer) for alarm in over]
 
 
 def _key(alarm: Alarm) -> _Key:
     return alarm.kind, alarm.severity, alarm.class_name, alarm.track_id
+
+
+def _surplus(alarms: Iterable[Alarm], others: Iterable[Alarm]) -> list[Alarm]:
+    """Return what is left of the alarms when each of the others takes one with its key away."""
+    taken = Counter(_key(alarm) for alarm in others)
+    left = []
+    for alarm in alarms:
+        taken[_key(alarm)] -= 1
+        if taken[_key(alarm)] < 0:
+            left.append(alarm)
+    return left
 
 
 def _is_evidence(rule: Rule, regions: Sequence[Region], share: float = 1.0) -> bool:

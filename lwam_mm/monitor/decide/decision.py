@@ -22,12 +22,14 @@ class SeenLayer:
         health: The judgement of its frame.
         reason: Why it was not inspected although its frame is usable, for instance a missed
             deadline; or None.
+        again: The layer was there before, with another image.
     """
 
     number: int
     regions: tuple[Region, ...] | None
     health: FrameHealth = field(default_factory=lambda: FrameHealth(True))
     reason: str | None = None
+    again: bool = False
 
     @property
     def inspected(self) -> bool:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from lwam_mm.monitor.decide.decision import Severity
 from lwam_mm.runtime.errors import SettingError
 
+MOST = 1_000_000
+"""No build has so many layers, and no frame so many pixels on a side."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -48,11 +51,11 @@ class Rule:
         self._check(self.least_area_px >= 0, "least_area_px", "give 0 or more")
         self._check((self.least_area_mm2 or 0) >= 0, "least_area_mm2", "give 0 or more")
         self._check(0 <= self.least_probability <= 1, "least_probability", "give 0 to 1")
-        self._check(self.of >= 1, "of", "give 1 or more layers")
+        self._check(1 <= self.of <= MOST, "of", f"give 1 to {MOST} layers")
         self._check(1 <= self.layers <= self.of, "layers", f"give 1 to of = {self.of}")
         self._check(self.over_part > 0, "over_part", "give more than 0")
         self._check(0 <= self.end_share <= 1, "end_share", "give 0 to 1")
-        self._check(self.end_after >= 1, "end_after", "give 1 or more layers")
+        self._check(1 <= self.end_after <= MOST, "end_after", f"give 1 to {MOST} layers")
 
     def _check(self, right: bool, name: str, remedy: str) -> None:
         if not right:
@@ -87,6 +90,8 @@ class Policy:
         for name, least in (("reach_px", 0), ("background_layers", 0), ("camera_layers", 1)):
             if getattr(self, name) < least:
                 raise SettingError(f"{name} is {getattr(self, name)}: give {least} or more")
+        if self.reach_px > MOST:
+            raise SettingError(f"reach_px is {self.reach_px}: give {MOST} or less")
         if self.camera_severity not in ("minor", "critical"):
             raise SettingError(
                 f'camera_severity is {self.camera_severity!r}: give "minor" or "critical"'

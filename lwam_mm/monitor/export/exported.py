@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy.orm import Session
 
 from lwam_mm.monitor.measure.plate import Plate
+from lwam_mm.monitor.record.classes import BuildClasses, build_classes
 from lwam_mm.monitor.record.store import Record, RecordError, find_build
-from lwam_mm.monitor.record.tables import Document, Layer
-from lwam_mm.monitor.view.build_data import class_names, latest_layers
-from lwam_mm.monitor.view.pictures import mask_of
+from lwam_mm.monitor.record.tables import Layer
+from lwam_mm.monitor.view.build_data import latest_layers
+from lwam_mm.monitor.view.pictures import labels_of
 from lwam_mm.utils.errors import UserError
 
 
@@ -35,9 +34,7 @@ class Exported:
         build_id: Its id.
         step: The step.
         layers: The last revision of each layer, by number.
-        classes: Class names, the background first: those of the latest model, then those that only
-            an earlier one of the build had.
-        lookups: By the hash of a layer's model, which of ``classes`` each label of its mask is.
+        known: The classes of the models that looked at the build.
         plate: The way from px to mm; None without plate coordinates.
         layer_height_um: Thickness of a layer, µm; None if it is not known.
     """
@@ -47,8 +44,7 @@ class Exported:
     build_id: int
     step: str
     layers: tuple[Layer, ...]
-    classes: tuple[str, ...]
-    lookups: dict[str, np.ndarray]
+    known: BuildClasses
     plate: Plate | None
     layer_height_um: float | None
 
@@ -61,8 +57,12 @@ class Exported:
         Raises:
             PictureGoneError: There is none, or the file is gone.
         """
-        lookup = self.lookups[layer.model_sha256 or ""]
-        return np.asarray(lookup[mask_of(self.record, layer)])
+        return labels_of(self.record, layer, self.known)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, the background first: see `BuildClasses`."""
+        return self.known.names
 
     @property
     def numbers(self) -> range:
@@ -121,27 +121,10 @@ def read_build(
     with record.reading() as session:
         row = find_build(session, build)
         layers = tuple(latest_layers(session, row.id, step))
-        classes, lookups = _classes_of(session, row.id, layers)
+        known = build_classes(session, row.id)
     if not layers:
         raise RecordError(f"{build}: the record has no layers {step} of it: give another --step")
-    return Exported(record, build, row.id, step, layers, classes, lookups, plate, layer_height_um)
-
-
-def _classes_of(
-    session: Session, build_id: int, layers: Iterable[Layer]
-) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
-    known = list(class_names(session, build_id))
-    lookups = {}
-    for digest in dict.fromkeys(layer.model_sha256 for layer in layers):
-        document = None if digest is None else session.get(Document, digest)
-        if digest is None or document is None:
-            continue
-        names = json.loads(document.text)["classes"]
-        known += [name for name in names if name not in known]
-        lookup = np.arange(256, dtype=np.uint8)
-        lookup[: len(names)] = [known.index(name) for name in names]
-        lookups[digest] = lookup
-    return tuple(known), lookups
+    return Exported(record, build, row.id, step, layers, known, plate, layer_height_um)
 
 
 @contextmanager

@@ -19,8 +19,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from lwam_mm.monitor.page.guard import COOKIE, Guard, cookie_of
+from lwam_mm.monitor.record.classes import build_classes
 from lwam_mm.monitor.record.queries import build_status
-from lwam_mm.monitor.record.store import Record
+from lwam_mm.monitor.record.store import Record, sha256_of
 from lwam_mm.monitor.record.tables import Alarm, Build, Layer, Region, Track
 from lwam_mm.monitor.signal.acknowledge import acknowledge
 from lwam_mm.monitor.signal.outbox import OutboxWriter
@@ -202,8 +203,12 @@ def create_app(
     def overlay(request: Request, session: Reading, layer_id: int) -> Response:
         """Return the mask of a layer in colours, transparent where there is no defect."""
         row = _layer(session, layer_id)
-        make = lambda: pictures.mask_png(record, row, LONGEST_PX)  # noqa: E731
-        return _picture(request, f"{row.image_sha256}-{row.model_sha256}", "image/png", make)
+        classes = build_classes(session, row.build_id)
+        make = lambda: pictures.mask_png(record, row, classes, LONGEST_PX)  # noqa: E731
+        # Another model of the build may bring other colours.
+        colours = sha256_of("\n".join(classes.names))
+        version = f"{row.image_sha256}-{row.model_sha256}-{colours}"
+        return _picture(request, version, "image/png", make)
 
     @app.post("/api/alarms/{alarm_id}")
     def change(alarm_id: int, said: AlarmChange) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class PageServer:
         try:
             self._socket.bind((settings.address, settings.port))
             self._socket.listen()  # from now on browsers wait rather than fail
-        except OSError as error:
+        except (OSError, TypeError) as error:  # TypeError: no host has such a name
             self._socket.close()
             raise ConfigError(
                 f"the page cannot be served at {settings.address}:{settings.port}: {error}: give "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -11,6 +12,9 @@ from lwam_mm.monitor.record.tables import Alarm, Arrival, Build, Layer
 
 IS_OPEN = (Alarm.ended_layer.is_(None), Alarm.acknowledged_at.is_(None))
 """An alarm is open until it ends or is acknowledged."""
+
+PUT_ASIDE = ("unreadable", "unnamed")
+"""Outcomes of files that no layer came of."""
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,32 @@ def build_status(session: Session) -> list[BuildStatus]:
         ]
         found.append(BuildStatus(build.name, *(session.scalar(count) or 0 for count in counts)))
     return found
+
+
+@dataclass(frozen=True)
+class PutAside:
+    """A file that no layer came of.
+
+    Attributes:
+        build: The build that its name says; None if it says none.
+        path: Its path below the watched folder.
+        reason: Why.
+        at: When, in UTC.
+    """
+
+    build: str | None
+    path: str
+    reason: str
+    at: datetime
+
+
+def files_put_aside(session: Session) -> list[PutAside]:
+    """Return the files that were put aside and not taken since, in the order of their names."""
+    latest = select(func.max(Arrival.id)).group_by(Arrival.path)
+    rows = session.execute(
+        select(Arrival, Build.name)
+        .outerjoin(Build, Build.id == Arrival.build_id)
+        .where(Arrival.id.in_(latest), Arrival.outcome.in_(PUT_ASIDE))
+        .order_by(Arrival.path)
+    )
+    return [PutAside(name, row.path, row.reason or "", row.at) for row, name in rows]

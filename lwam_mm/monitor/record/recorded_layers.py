@@ -49,7 +49,7 @@ def recorded_layers(session: Session, build: str, step: str) -> list[decide.Seen
         regions_of = tuple(found[row.id]) if row.id in wanted else None
         # A frame that was not usable has its reason in its health.
         reason = row.reason if regions_of is None and health.usable else None
-        layers.append(decide.SeenLayer(row.number, regions_of, health, reason))
+        layers.append(decide.SeenLayer(row.number, regions_of, health, reason, row.revision > 0))
     return layers
 
 

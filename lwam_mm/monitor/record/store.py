@@ -43,7 +43,8 @@ class Record:
         engine: SQLAlchemy's engine.
 
     Raises:
-        RecordError: The URL is wrong, the database cannot be reached, or a newer version wrote it.
+        RecordError: The folder cannot be made, the URL is wrong, the database cannot be reached, or
+            a newer version wrote it.
 
     Example:
         >>> record = Record("record")
@@ -54,7 +55,12 @@ class Record:
 
     def __init__(self, folder: str | Path, url: str | None = None) -> None:
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecordError(
+                f"record.folder: {self.folder} cannot be made ({error.strerror}): give another"
+            ) from error
         self.engine = _create_engine(
             url or URL.create("sqlite", database=str(self.folder / "record.sqlite"))
         )
@@ -66,9 +72,10 @@ class Record:
             raise RecordError(
                 f"{self._name}: {error}: a newer version wrote this record, update lwam_mm"
             ) from error
-        except DBAPIError as error:
+        except (DBAPIError, ValueError) as error:  # ValueError: no file or host has such a name
+            reason = error.orig if isinstance(error, DBAPIError) else error
             raise RecordError(
-                f"{self._name} cannot be opened ({error.orig}): check the address, the rights and "
+                f"{self._name} cannot be opened ({reason}): check the address, the rights and "
                 "that it is a database of the monitor"
             ) from error
 

@@ -127,5 +127,6 @@ def _open_alarm(session: Session, layer: Layer, alarm: DecidedAlarm) -> Alarm | 
             Alarm.track_id.is_not_distinct_from(_track_id(session, layer, alarm.track_id)),
             Alarm.ended_layer.is_(None),
         )
-        .order_by(Alarm.id.desc())
+        # Alarms of late layers have no track, so several may be open.
+        .order_by((Alarm.message == alarm.message).desc(), Alarm.id.desc())
     ).first()

@@ -15,7 +15,8 @@ from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from lwam_mm.monitor.record.queries import build_status
+from lwam_mm.monitor.record.classes import build_classes
+from lwam_mm.monitor.record.queries import build_status, files_put_aside
 from lwam_mm.monitor.record.store import Record, find_build, now
 from lwam_mm.monitor.record.tables import Build, Document, Layer, Region
 from lwam_mm.monitor.report.browser import print_pdf
@@ -38,6 +39,7 @@ from lwam_mm.version import __version__
 PICTURES = 12
 """How many layers are shown with their pictures."""
 _PICTURE_PX = 560
+_FILES = 50  # that were put aside; their number is said
 _POINTS = 5_000  # of the 3-D map; a report should open in a mail
 _STEPS = {"recoated": "after recoating", "exposed": "after exposure"}
 
@@ -89,6 +91,8 @@ def report_html(record: Record, build: str) -> str:
             "steps": [_step(session, row, step) for step in steps_of(session, row.id)],
             "worst": _worst(session, record, row),
             "unsettled": _unsettled(session, row),
+            "put_aside": [file for file in files_put_aside(session) if file.build in (build, None)],
+            "most_files": _FILES,
             "documents": _documents(session, row),
             "verdict_colours": VERDICTS,
             "written_at": now(),
@@ -153,13 +157,16 @@ def _worst(session: Session, record: Record, build: Build) -> list[dict[str, Any
         .order_by((Layer.verdict == "critical").desc(), area.desc(), Layer.id)
         .limit(PICTURES)
     ).all()
+    classes = build_classes(session, build.id)
     return [
         {
             "layer": layer,
             "area": pixels,
             "step": _STEPS[layer.step],
             "frame": _picture(partial(pictures.frame_jpeg, record, layer, _PICTURE_PX)),
-            "overlay": _picture(partial(pictures.overlay_jpeg, record, layer, _PICTURE_PX)),
+            "overlay": _picture(
+                partial(pictures.overlay_jpeg, record, layer, classes, _PICTURE_PX)
+            ),
         }
         for layer, pixels in sorted(rows, key=lambda row: row[0].number)
     ]

@@ -180,6 +180,9 @@ def send_test(settings: SignalSection, say: Callable[[str], None]) -> bool:
         except (NotSentError, RefusedError) as error:
             good = False
             say(f"{name}: {error}")
+        except Exception as error:  # such as an address that cannot be
+            good = False
+            say(f"{name}: {type(error).__name__}: {error}: correct signal.{name}")
         finally:
             channel.close()
     if settings.modbus is not None:

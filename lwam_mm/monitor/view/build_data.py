@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from lwam_mm.monitor.record.classes import build_classes
 from lwam_mm.monitor.record.tables import Alarm, Document, Layer, Region, Track
 from lwam_mm.monitor.view.colours import LETTERS, class_colour
 
@@ -182,7 +183,7 @@ def class_colours(session: Session, build_id: int) -> dict[str, str]:
 
     Classes of an earlier model of the build, which the latest does not have, follow at the end.
     """
-    names = list(class_names(session, build_id)[1:])
+    names = list(build_classes(session, build_id).names[1:])  # as the pictures have them
     found = session.scalars(
         select(Region.class_name)
         .join(Layer, Layer.id == Region.layer_id)

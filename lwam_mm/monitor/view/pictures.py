@@ -7,6 +7,7 @@ import json
 import cv2
 import numpy as np
 
+from lwam_mm.monitor.record.classes import BuildClasses
 from lwam_mm.monitor.record.store import Record
 from lwam_mm.monitor.record.tables import Document, Layer
 from lwam_mm.monitor.view.colours import class_colour, rgb
@@ -46,11 +47,11 @@ def _white_level(record: Record, layer: Layer) -> int | None:
     return None if model is None else json.loads(model.text)["input"].get("white_level")
 
 
-def mask_of(record: Record, layer: Layer) -> np.ndarray:
-    """Read the mask of a layer.
+def labels_of(record: Record, layer: Layer, classes: BuildClasses) -> np.ndarray:
+    """Read the mask of a layer, whatever model made it.
 
     Returns:
-        uint8 of shape (H, W), class indices.
+        uint8 of shape (H, W), indices of the build's classes.
 
     Raises:
         PictureGoneError: There is none, or the file is gone.
@@ -60,7 +61,7 @@ def mask_of(record: Record, layer: Layer) -> np.ndarray:
     mask = cv2.imread(str(record.folder / layer.mask_path), cv2.IMREAD_UNCHANGED)
     if mask is None:
         raise PictureGoneError(f"{layer.mask_path} is gone from the record's folder")
-    return mask
+    return classes.translate(mask, layer.model_sha256)
 
 
 def frame_jpeg(record: Record, layer: Layer, longest: int) -> bytes:
@@ -72,26 +73,26 @@ def frame_jpeg(record: Record, layer: Layer, longest: int) -> bytes:
     return _encode(".jpg", _shrink(frame_of(record, layer), longest, cv2.INTER_AREA))
 
 
-def mask_png(record: Record, layer: Layer, longest: int) -> bytes:
+def mask_png(record: Record, layer: Layer, classes: BuildClasses, longest: int) -> bytes:
     """Return the mask of a layer in colours as PNG, transparent where there is no defect.
 
     Raises:
-        PictureGoneError: See `mask_of`.
+        PictureGoneError: See `labels_of`.
     """
-    mask = _shrink_mask(mask_of(record, layer), longest)
+    mask = _shrink_mask(labels_of(record, layer, classes), longest)
     colours = np.zeros((int(mask.max()) + 1, 4), np.uint8)
     for index in range(1, len(colours)):
         colours[index] = (*rgb(class_colour(index))[::-1], 255)
     return _encode(".png", colours[mask])
 
 
-def overlay_jpeg(record: Record, layer: Layer, longest: int) -> bytes:
+def overlay_jpeg(record: Record, layer: Layer, classes: BuildClasses, longest: int) -> bytes:
     """Return the frame with its mask drawn over it as JPEG.
 
     Raises:
-        PictureGoneError: See `frame_of` and `mask_of`.
+        PictureGoneError: See `frame_of` and `labels_of`.
     """
-    frame, mask = frame_of(record, layer), mask_of(record, layer)
+    frame, mask = frame_of(record, layer), labels_of(record, layer, classes)
     palette = [(0, 0, 0), *(rgb(class_colour(index)) for index in range(1, int(mask.max()) + 1))]
     small = _shrink(frame, longest, cv2.INTER_AREA)
     return _encode(".jpg", draw_overlay(small, _shrink_mask(mask, longest), palette))

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lwam_mm.monitor.watch.paths import printable
+
 
 @dataclass(frozen=True)
 class FoundFile:
@@ -76,9 +78,9 @@ class FolderPoll:
         """
         self.away = None
         try:
-            seen = {_printable(name): (name, stat) for name, stat in self._scan(self.folder, "")}
+            seen = {printable(name): (name, stat) for name, stat in self._scan(self.folder, "")}
         except OSError as error:
-            self.away = f"{self.folder} cannot be read: {error.strerror or error}"
+            self.away = f"{printable(self.folder)} cannot be read: {error.strerror or error}"
             self._first = True
             return []
         found = []
@@ -129,8 +131,4 @@ class FolderPoll:
                 except FileNotFoundError:
                     continue  # it went while we looked
                 except OSError as error:  # the others can be read all the same
-                    self.away = f"{entry.path} cannot be read: {error.strerror or error}"
-
-
-def _printable(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+                    self.away = f"{printable(entry)} cannot be read: {error.strerror or error}"

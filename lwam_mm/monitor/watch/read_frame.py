@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lwam_mm.monitor.watch.paths import printable
 from lwam_mm.runtime import ImageError, decoding
 from lwam_mm.runtime.decoding import RefusedImageError
 
@@ -36,5 +37,5 @@ def read_frame(path: Path, white_level: int | None = None) -> Frame:
         header = decoding.read_header(data)
         pixels = decoding.to_bgr(decoding.read_pixels(data, header), header, white_level)
     except RefusedImageError as error:
-        raise ImageError(f"{path} {error.found}: {error.remedy}") from error
+        raise ImageError(f"{printable(path)} {error.found}: {error.remedy}") from error
     return Frame(hashlib.sha256(data).hexdigest(), pixels)

@@ -13,9 +13,10 @@ import numpy as np
 from lwam_mm.monitor.measure.plate import Plate
 from lwam_mm.monitor.watch.folder import FolderPoll, FoundFile
 from lwam_mm.monitor.watch.names import LayerName, NamePattern
+from lwam_mm.monitor.watch.paths import real_path
 from lwam_mm.monitor.watch.peregrine import PeregrineBuild, PeregrineError
 from lwam_mm.monitor.watch.read_frame import Frame, read_frame
-from lwam_mm.runtime import ImageError, read_image
+from lwam_mm.runtime import ImageError
 from lwam_mm.utils.errors import UserError
 
 _STEPS = ("recoated", "exposed")
@@ -100,9 +101,8 @@ class FolderSource(FolderPoll):
 
     def parts(self, name: str) -> np.ndarray | None:
         """See `Source`."""
-        if self._parts is None or not (self._parts / name).is_file():
-            return None
-        return read_image(self._parts / name)[:, :, 0]
+        path = None if self._parts is None else real_path(str(self._parts / name))
+        return None if path is None or not path.is_file() else read_frame(path).pixels[:, :, 0]
 
 
 class PeregrineSource:
@@ -202,7 +202,7 @@ def read_recorded(path: str, white_level: int | None = None) -> Frame:
     """
     file, mark, inner = path.rpartition(_MARK)
     if not mark or not file.lower().endswith((".hdf5", ".h5")):
-        return read_frame(Path(path), white_level)
+        return read_frame(real_path(path), white_level)
     step, layer = _parse(f"{_MARK}{inner}")
     try:
         with closing(PeregrineBuild(file)) as build:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from drawn_layers import CONFIG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lwam_mm.monitor.config.config import parse_config, read_config
+from lwam_mm.monitor.config.config import check_files, parse_config, read_config
 from lwam_mm.monitor.config.template import write_template
 from lwam_mm.utils.errors import ConfigError
 
@@ -52,6 +55,26 @@ def test_paths_are_relative_to_the_config(tmp_path):
         ("least_area_px = 20", "least_area_px = -1", "least_area_px is -1.0: give 0 or more"),
         ("[policy]", "[frame]\nbrightness = 0.5\n[policy]", "brightness is 0.5"),
         ("[policy]", "[measure]\nimage_points = [[0, 0]]\n[policy]", "give four or more pairs"),
+        ("[policy]", "[measure]\nroi = [[0, 0], [1e9, 0], [5, 5]]\n[policy]", "roi.polygon.1.0 is"),
+        ("[policy]", "[measure]\nroi = [[0, 0], [9, 9]]\n[policy]", "at least 3 items"),
+        ('"watched"', '"~nobodyxyz/x"', "watch.folder is '~nobodyxyz/x': .*Write the path out"),
+        ('"bundle"', '"~nobodyxyz/x"', "model.bundle is '~nobodyxyz/x'"),
+        ('"watched"', '"a\\u0000b"', r"watch.folder is '/.*a\\x00b': no path .* NUL: correct"),
+        ("[policy]", '[record]\nfolder = "\\u0000"\n[policy]', "record.folder is .*NUL"),
+        ("[policy]", '[measure]\nroi = "\\u0000"\n[policy]', "measure.roi is .*NUL"),
+        ("[policy]", "[policy]\nreach_px = 9223372036854775807", "reach_px is .* or less"),
+        ("[policy]", "[measure]\nbackground_reach_px = 100000\n[policy]", "background_reach_px"),
+        ("least_area_px = 20", "of = 9223372036854775807", "of is 9223372036854775807: give 1 to"),
+        (
+            "least_area_px = 20",
+            "end_after = 9223372036854775807",
+            "end_after is 9223372036854775807",
+        ),
+        (
+            "[policy]",
+            '[signal.mqtt]\nhost = "h"\nca_file = "\\u0000"\n[policy]',
+            "signal.mqtt.ca_file is .*NUL",
+        ),
         ("[model]", "[model", "is no TOML"),
     ],
 )
@@ -59,6 +82,25 @@ def test_a_wrong_setting_is_named_with_its_remedy(old, new, found):
     assert old in CONFIG
     with pytest.raises(ConfigError, match=f"monitor.toml.*{found}"):
         parse_config(CONFIG.replace(old, new), FILE)
+
+
+@pytest.mark.parametrize(
+    ("setting", "found"),
+    [
+        ('parts = "parts"', "measure.parts: .*parts is no folder: give .* or remove the key"),
+        ('parts = "roi.png"', "measure.parts: .*roi.png is no folder"),
+        ('roi = "gone.png"', "measure.roi: .*gone.png does not exist: check the path"),
+        ('roi = "roi.png"', "measure.roi: .*roi.png is black all over"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_before_the_first_layer(
+    place, new_monitor, setting, found
+):
+    cv2.imwrite(str(place / "roi.png"), np.zeros((64, 64), np.uint8))
+    with pytest.raises(ConfigError, match=found):
+        new_monitor(text=f"{CONFIG}[measure]\n{setting}\n")
+    (place / "parts").mkdir()
+    check_files(parse_config(f'{CONFIG}[measure]\nparts = "parts"\n', place / "monitor.toml"))
 
 
 def test_the_example(repository):
@@ -71,6 +113,19 @@ def test_the_example(repository):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ConfigError, match=r"monitor[.]toml cannot be read"):
         read_config(tmp_path / "monitor.toml")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of any bytes are there on POSIX alone")
+def test_a_folder_that_is_no_utf_8_is_refused(place, tmp_path):
+    odd = tmp_path / os.fsdecode(b"\xff")
+    odd.mkdir()
+    found = r"new.toml: watch.folder is .*\\xff: the name is not in UTF-8: rename the folder"
+    with pytest.raises(ConfigError, match=found):
+        write_template(place / "bundle", odd, place / "new.toml")
+    assert not (place / "new.toml").exists()
+    (odd / "monitor.toml").write_text(CONFIG)
+    with pytest.raises(ConfigError, match=r"watch.folder is .*\\xff/watched: the name is not in"):
+        read_config(odd / "monitor.toml")
 
 
 def test_a_template_is_a_config(place):

@@ -113,20 +113,55 @@ def test_while_the_background_is_learned_alarms_wait():
 
 
 def test_a_late_layer_is_judged_by_itself_and_disturbs_nothing():
-    rules = policy(SUPER, Rule("Streaking", "critical", 10))
-    layers = seen(spot(60), (), spot(60), ())
+    rules = policy(SUPER, Rule("Streaking", "critical", 10, end_after=2))
+    layers = seen(spot(60), (), spot(60), (), None, ())
     late = SeenLayer(2, (spot(60), spot(20, name="Streaking")))
     decider, plain = Decider(rules), Decider(rules)
     for layer in layers:
-        assert decider.decide(layer) == plain.decide(layer)
-        if layer.number == 2:
+        found, expected = decider.decide(layer), plain.decide(layer)
+        # Its alarm ends after two inspected layers more, like others of the rule.
+        ended = [alarm for alarm in found.ended if alarm.class_name == "Streaking"]
+        assert [(alarm.raised_layer, alarm.ended_layer) for alarm in ended] == (
+            [(2, 6)] if layer.number == 6 else []
+        )
+        assert replace(found, ended=expected.ended) == expected
+        if layer.number == 3:
             decision = decider.decide(late)
             assert decision.verdict == "critical"
             (alarm,) = decision.raised
-            assert (alarm.class_name, alarm.ended_layer, alarm.track_id) == ("Streaking", 2, None)
+            assert (alarm.class_name, alarm.ended_layer, alarm.track_id) == (
+                *("Streaking", None, None),
+            )
+            assert alarm in decider.open_alarms
             assert [region.track_id for region in decision.regions] == [None, None]
     (decision,) = verdicts(policy(SUPER), seen(()))
     assert Decider(policy(SUPER), seen((), ())).decide(SeenLayer(1, (spot(60),))).verdict == "minor"
+
+
+def test_after_a_number_that_is_too_high_layers_are_soon_followed_again():
+    rules = policy(SUPER)
+    numbers = [5, 6, 900, 7, 8, 9, 10, 11]
+    found = verdicts(rules, [SeenLayer(number, (spot(60),)) for number in numbers])
+    # Those that come late are judged by themselves, and then the rule over layers holds again.
+    assert [d.verdict for d in found] == [*("ok", "critical", "critical", "minor", "minor")] + [
+        "critical"
+    ] * 3
+
+
+def test_of_several_alarms_of_late_layers_none_stays_open_after_a_change_of_the_rules():
+    high, low = Rule("Super", "critical", 70), Rule("Super", "critical", 20)
+    layers = [*seen((), ()), SeenLayer(1, (spot(80), spot(40, x=500), spot(30, x=800)))]
+    before = Decider(policy(low), layers).open_alarms
+    assert len(before) == 3
+    decider = Decider(policy(high), layers)
+    decider.take_over(before)
+    ended = [alarm for n in (3, 4, 5) for alarm in decider.decide(SeenLayer(n, ())).ended]
+    assert len(ended) == 3
+    decider = Decider(policy(low), layers)
+    decider.take_over(before[:1])
+    decisions = [decider.decide(SeenLayer(n, ())) for n in (3, 4, 5)]
+    assert sum(len(d.raised) for d in decisions) == 2
+    assert sum(len(d.ended) for d in decisions) == 3
 
 
 def test_tracks_tell_their_state_after_the_layer():
@@ -143,15 +178,18 @@ LAYER = st.one_of(st.none(), st.lists(REGION, max_size=3).map(tuple))
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(LAYER, st.integers(0, 3)), max_size=14), st.integers(0, 14))
+@given(st.lists(st.tuples(LAYER, st.integers(0, 4)), max_size=14), st.integers(0, 14))
 def test_a_decider_that_starts_again_from_the_record_goes_on_as_before(layers, cut):
     rules = policy(
         Rule("Super", "minor", 20),
         Rule("Super", "critical", 50, layers=2, of=3),
         background_layers=2,
     )
-    # Some layers come late: their number was passed already.
-    numbered = [SeenLayer(2 * at - 3 * (back == 3), one) for at, (one, back) in enumerate(layers)]
+    # Some layers come late: their number was passed already. Some numbers are far too high.
+    numbered = [
+        SeenLayer(2 * at - 3 * (back == 3) + 90 * (back == 4), one, again=back == 3)
+        for at, (one, back) in enumerate(layers)
+    ]
     whole = Decider(rules)
     decisions = [whole.decide(layer) for layer in numbered]
     # The record holds the regions as they were decided.

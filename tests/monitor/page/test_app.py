@@ -2,11 +2,16 @@
 
 import httpx
 import pytest
+from recorded_build import record_layer
 from sqlalchemy import select
+from tiny_bundle import tiny_manifest
 
+from lwam_mm.monitor.page.server import PageServer
 from lwam_mm.monitor.page.settings import PageSettings
-from lwam_mm.monitor.record.tables import Alarm
-from lwam_mm.monitor.signal.outbox import due
+from lwam_mm.monitor.record.store import add_document
+from lwam_mm.monitor.record.tables import Alarm, Layer
+from lwam_mm.monitor.signal.outbox import OutboxWriter, due
+from lwam_mm.utils.errors import ConfigError
 
 SAID = {"by": "Ada", "acknowledge": True, "verdict": "false", "note": "a reflection"}
 
@@ -56,6 +61,20 @@ def test_a_layer_with_its_pictures(client, build):
         f"/api/layers/{build[2]}/image.jpg", headers={"If-None-Match": image.headers["etag"]}
     )
     assert again.status_code == 304
+
+
+def test_after_a_change_of_the_model_the_mask_is_fetched_again(client, record, build, images):
+    address = f"/api/layers/{build[2]}/overlay.png"
+    old = client.get(address)
+    again = {"If-None-Match": old.headers["etag"]}
+    assert client.get(address, headers=again).status_code == 304
+    layer = record_layer(record, 7, images=images)
+    other = tiny_manifest(classes=("Background", "Incomplete", "Super"))
+    with record.writing() as session:
+        session.get_one(Layer, layer).model_sha256 = add_document(session, "model", other.to_json())
+    new = client.get(address, headers=again)
+    assert new.status_code == 200
+    assert new.content != old.content  # Super has another colour now
 
 
 def test_a_picture_that_is_gone_or_changed_says_so(client, build, images):
@@ -173,16 +192,12 @@ def test_others_can_reach_the_page_only_with_a_token():
 
 
 def test_a_port_in_use_is_named(serve):
-    from lwam_mm.utils.errors import ConfigError
-
     port = int(serve().url.rstrip("/").rpartition(":")[2])
     with pytest.raises(ConfigError, match=r"page\.port"):
         serve_again(serve, port)
 
 
 def serve_again(serve, port):
-    from lwam_mm.monitor.page.server import PageServer
-
     PageServer(PageSettings(port=port), None, None, lambda: None)
 
 
@@ -196,3 +211,11 @@ def test_a_record_that_is_away_is_said(client, record):
     with record.writing() as session:
         session.connection().exec_driver_sql("ALTER TABLE gone RENAME TO layer")
     assert client.get("/api/state").json()["trouble"] is None
+
+
+@pytest.mark.parametrize("address", ["a\0", "ä" * 300])
+def test_an_address_that_cannot_be_is_named(record, monkeypatch, address):
+    monkeypatch.setenv("PAGE_TOKEN", "secret")
+    settings = PageSettings(address=address, token_variable="PAGE_TOKEN")
+    with pytest.raises(ConfigError, match=r"the page cannot be served at .*give another"):
+        PageServer(settings, record, OutboxWriter({}), lambda: None)

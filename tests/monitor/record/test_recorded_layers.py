@@ -28,7 +28,7 @@ LAYERS = [
     SeenLayer(4, None, FrameHealth(False, "the frame is dark", {"dark": 0.9})),
     SeenLayer(5, None, reason="no answer within 8 s"),
     SeenLayer(6, (spot(70, background=True),), FrameHealth(True, None, {"dark": 0.0}, "soot")),
-    SeenLayer(2, (spot(99),)),
+    SeenLayer(2, (spot(99),), again=True),
 ]
 
 
@@ -45,13 +45,13 @@ def record(tmp_path, database_url):
 def write(session, name, layers):
     build = build_named(session, name)
     decider = Decider(POLICY)
-    for revision, layer in enumerate(layers):
+    for layer in layers:
         decision = decider.decide(layer)
         row = Layer(
             build_id=build.id,
             number=layer.number,
             step="recoated",
-            revision=revision,
+            revision=int(layer.again),
             state="inspected" if layer.inspected else "not_inspected",
             verdict=decision.verdict,
             reason=decision.reason,

@@ -163,6 +163,18 @@ def test_a_wrong_address_is_named_without_its_password(tmp_path, url, found):
     assert "secret" not in str(raised.value)
 
 
+@pytest.mark.parametrize("url", ["sqlite:///\0", f"postgresql://{'a' * 300}/name"])
+def test_an_address_that_cannot_be_is_named(tmp_path, url):
+    with pytest.raises(RecordError, match=r"cannot be opened .*check the address"):
+        Record(tmp_path, url)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match=r"record.folder: .*file.record cannot be made"):
+        Record(tmp_path / "file" / "record")
+
+
 def test_a_mask_is_written_beside_the_database(record):
     labels = np.arange(12, dtype=np.uint8).reshape(3, 4)
     path = record.save_mask("../../B 1", "000001_recoated_0", labels)

@@ -10,7 +10,7 @@ from recorded_build import record_layer
 from sqlalchemy import insert, select
 
 from lwam_mm.monitor.record.store import RecordError, build_named, now
-from lwam_mm.monitor.record.tables import Alarm, Layer, Region
+from lwam_mm.monitor.record.tables import Alarm, Arrival, Layer, Region
 from lwam_mm.monitor.report import browser
 from lwam_mm.monitor.report.browser import BrowserError
 from lwam_mm.monitor.report.report import report_html, write_report
@@ -105,6 +105,30 @@ def test_a_machine_without_a_browser_says_what_to_do(record, build, tmp_path, mo
 def test_another_kind_of_file_is_refused(record, build, tmp_path):
     with pytest.raises(UserError, match=r"report\.docx: a report is \.html or \.pdf"):
         write_report(record, "B1", tmp_path / "report.docx")
+
+
+def test_files_that_were_put_aside_are_listed(record, build):
+    assert "put aside" not in report_html(record, "B1")
+    with record.writing() as session:
+        ids = {None: None} | {name: build_named(session, name).id for name in ("B1", "B2")}
+        for name, path, outcome in (
+            ("B1", "B1_7.png", "unreadable"),
+            ("B2", "B2_7.png", "unreadable"),
+            (None, "notes<b>.txt", "unnamed"),
+            *((None, f"x{number:02}.txt", "unnamed") for number in range(60)),
+        ):
+            session.add(
+                Arrival(
+                    build_id=ids[name], path=path, size=1, mtime_ns=1, outcome=outcome,
+                    reason=f"{path} is odd", at=now(),
+                )
+            )  # fmt: skip
+    page = report_html(record, "B1")
+    assert "No layer came of 62 files of this build, or of none that is known." in page
+    assert "12 more are left out" in page
+    assert "<td>B1_7.png</td>" in page
+    assert "<td>notes&lt;b&gt;.txt is odd</td>" in page
+    assert "B2_7.png" not in page
 
 
 def test_the_tool_writes_it(repository, place):

@@ -10,6 +10,8 @@ from free_port import free_port
 from pymodbus.client import ModbusTcpClient
 
 from lwam_mm.monitor.config.config import parse_config
+from lwam_mm.monitor.signal.settings import SignalSection
+from lwam_mm.monitor.signal.signals import send_test
 from lwam_mm.utils.errors import ConfigError
 
 REPLACE = "[policy]"
@@ -106,6 +108,18 @@ def test_a_test_message_says_what_came_of_it(repository, configure, web):
     assert web.posts[0][1]["test"]
     assert tool(repository, "signal", config, "--dry-run").returncode == 0
     assert len(web.posts) == 1
+
+
+def test_an_address_that_cannot_be_is_said():
+    settings = SignalSection.model_validate(
+        {"webhook": {"url": "http://["}, "mqtt": {"host": ""}},
+    )
+    said = []
+    assert not send_test(settings, said.append)
+    assert said == [
+        "webhook: ValueError: Invalid IPv6 URL: correct signal.webhook",
+        "mqtt: ValueError: Invalid host.: correct signal.mqtt",
+    ]
 
 
 def test_trouble_of_the_folder_is_told(repository, configure, web, place, wait_for):
