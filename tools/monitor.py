@@ -170,7 +170,7 @@ def _status(args: argparse.Namespace) -> int:
         builds = [dataclasses.asdict(build) for build in build_status(session)]
         files = [dataclasses.asdict(file) for file in files_put_aside(session)]
     if args.json:
-        print(json.dumps({"builds": builds, "put_aside": files}, indent=2, default=str))
+        print(json.dumps(_with_files(builds, files), indent=2, default=str))
         return 0
     for build in builds:
         name = build.pop("build")
@@ -178,6 +178,16 @@ def _status(args: argparse.Namespace) -> int:
     if files:
         print(f"{len(files)} files were put aside; --json lists them with their reasons")
     return 0
+
+
+def _with_files(builds: list[dict], files: list[dict]) -> list[dict]:
+    """Return the builds with the files that were put aside, those of no known build at the end."""
+    if any(file["build"] is None for file in files):
+        builds = [*builds, {"build": None}]
+    return [
+        build | {"put_aside": [file for file in files if file["build"] == build["build"]]}
+        for build in builds
+    ]
 
 
 def _calibrate(args: argparse.Namespace) -> int:

@@ -1,5 +1,5 @@
-# Distillation on NEU-Seg: does SpreadNet S8 segment better with a wide SpreadNet as its teacher than
-# alone, after the same epochs?
+# Does SpreadNet S8 segment NEU-Seg better with a wide SpreadNet as its teacher than alone, after
+# equally many epochs?
 title = "Does distillation help? NEU-Seg, three seeds"
 seeds = [0, 1, 2]
 arms = {

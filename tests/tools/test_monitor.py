@@ -56,7 +56,7 @@ def test_two_real_builds(tmp_path, monitor, bundle, shared_data):
     (tmp_path / "monitor.toml").write_text("\n".join(lines))
     run = monitor("run", "monitor.toml", "--once")
     assert run.returncode == 0, run.stderr
-    status = json.loads(monitor("status", "monitor.toml", "--json").stdout)["builds"]
+    status = json.loads(monitor("status", "monitor.toml", "--json").stdout)
     assert [row["build"] for row in status] == [build.name for build in builds]
     files = [len(list((build / "images").iterdir())) for build in builds]
     assert [row["seen"] for row in status] == files
@@ -126,18 +126,19 @@ def test_files_that_were_put_aside_are_listed(place, monitor):
         write_layer(place / "watched" / f"B_{number}.png", number)
     assert monitor("run", "monitor.toml", "--once").returncode == 0
     assert "put aside" not in monitor("status", "monitor.toml").stdout
-    assert json.loads(monitor("status", "monitor.toml", "--json").stdout)["put_aside"] == []
+    (build,) = json.loads(monitor("status", "monitor.toml", "--json").stdout)
+    assert build["put_aside"] == []
     write_layer(place / "watched" / "B_2000.png", 3)
     (place / "watched" / "B_3.png").write_bytes(b"no image")
     (place / "watched" / "<notes>.txt").write_text("seen")
     assert monitor("run", "monitor.toml", "--once").returncode == 0
     text = monitor("status", "monitor.toml").stdout
     assert text.endswith("\n3 files were put aside; --json lists them with their reasons\n")
-    found = json.loads(monitor("status", "monitor.toml", "--json").stdout)["put_aside"]
-    assert [(file["build"], file["path"]) for file in found] == [
-        *((None, "<notes>.txt"), ("B", "B_2000.png"), ("B", "B_3.png"))
-    ]
-    for file, told in zip(found, ("watch.pattern", "watch.max_gap", "format"), strict=True):
+    build, no_build = json.loads(monitor("status", "monitor.toml", "--json").stdout)
+    assert (build["build"], no_build["build"]) == ("B", None)
+    found = [*build["put_aside"], *no_build["put_aside"]]
+    assert [file["path"] for file in found] == ["B_2000.png", "B_3.png", "<notes>.txt"]
+    for file, told in zip(found, ("watch.max_gap", "format", "watch.pattern"), strict=True):
         assert told in file["reason"]
     assert monitor("report", "monitor.toml", "--build", "B", "--out", "r.html").returncode == 0
     assert "No layer came of 3 files" in (place / "r.html").read_text()
@@ -175,7 +176,7 @@ def test_a_record_folder_of_any_name_and_a_rule_of_an_unknown_class(tmp_path, mo
     assert (tmp_path / "what? a record" / "record.sqlite").is_file()
     rules = '[[rules]]\nclass_name = "Supr"\nseverity = "minor"\nleast_area_px = 9\n'
     (tmp_path / "rules.toml").write_text(rules)
-    (build,) = json.loads(monitor("status", config, "--json").stdout)["builds"]
+    (build,) = json.loads(monitor("status", config, "--json").stdout)
     again = monitor("replay", config, "--build", build["build"], "--policy", "rules.toml")
     assert again.returncode == 2
     assert "Supr" in again.stderr

@@ -59,7 +59,8 @@ MINED = dict(type="OHEMPixelSampler", thresh=0.7, min_kept=10)
 
 
 @pytest.mark.parametrize(
-    "losses, sampler", [(LOSS, None), (TWO_LOSSES, None), (SAME_NAME, None), (SAME_NAME, MINED)]
+    ("losses", "sampler"),
+    [(LOSS, None), (TWO_LOSSES, None), (SAME_NAME, None), (SAME_NAME, MINED)],
 )
 def test_loss_is_mmsegs(features, make_batch, losses, sampler):
     _, samples = make_batch(2, 8, 12)
