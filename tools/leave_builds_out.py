@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         lambda line: print(line, flush=True),
         args.only,
     )
-    table = counts.table()
+    table = f"{counts.table()}\n\n{counts.probability_table()}"
     if counts.clean_frames:
         claimed = sum(counts.claimed) / counts.clean_frames
         table += f"\n\nClean frames: {claimed:.3%} of the pixels called a defect."

@@ -23,6 +23,7 @@ from mmseg.registry import DATASETS
 
 from lwam_mm.deploy.compared_models import load_multi_branch
 from lwam_mm.evaluation.regions import PREDICTED, TRUE, count_regions
+from lwam_mm.evaluation.sure_regions import sure_regions
 from lwam_mm.lab.pages.table import markdown_table
 from lwam_mm.utils.atomic_files import write_atomically
 from lwam_mm.utils.errors import UserError
@@ -31,6 +32,7 @@ from lwam_mm.utils.paths import configs_folder
 TRAIN = configs_folder().parent / "tools" / "train.py"
 SHARES = (0.1, 0.5)
 MIN_AREA = 30
+LEAST_PROBABILITIES = (0.0, 0.6, 0.7, 0.8, 0.9)
 
 
 @dataclass
@@ -43,6 +45,8 @@ class RegionCounts:
         frames: Number of frames.
         clean: Likewise counts over the frames without a defect.
         clean_frames: Number of these.
+        claimed: Share of the pixels of each clean frame that are called a defect, 0..1.
+        sure: The same counts without the regions below a mean probability, by this.
     """
 
     classes: Sequence[str]
@@ -51,14 +55,26 @@ class RegionCounts:
     clean: np.ndarray | int = 0
     clean_frames: int = 0
     claimed: list[float] = field(default_factory=list)
+    sure: dict[float, RegionCounts] = field(default_factory=dict)
 
-    def add(self, truth: np.ndarray, prediction: np.ndarray) -> None:
-        """Count one frame; both (H, W), 255 in ``truth`` is not counted."""
+    def add(
+        self, truth: np.ndarray, prediction: np.ndarray, probabilities: np.ndarray | None = None
+    ) -> None:
+        """Count one frame.
+
+        Args:
+            truth: Labels, (H, W); 255 is not counted.
+            prediction: Predicted classes, (H, W).
+            probabilities: Each class's, 0..1, (C, H, W), to count for `sure` as well.
+        """
         found = count_regions(truth, prediction, len(self.classes), SHARES, min_area=MIN_AREA)
         self.counts, self.frames = self.counts + found, self.frames + 1
         if not np.isin(truth, range(1, len(self.classes))).any():
             self.clean, self.clean_frames = self.clean + found, self.clean_frames + 1
             self.claimed.append(float((prediction != 0)[truth != 255].mean()))
+        for least in LEAST_PROBABILITIES if probabilities is not None else ():
+            counts = self.sure.setdefault(least, RegionCounts(self.classes))
+            counts.add(truth, sure_regions(prediction, probabilities, least))
 
     def table(self) -> str:
         """Return the figures as a table in Markdown."""
@@ -71,6 +87,22 @@ class RegionCounts:
                 row.append(f"{self.clean[index, PREDICTED][0] / self.clean_frames:.2f}")
             rows.append(row)
         headings = ["class", *(f"found at {share:.0%}" for share in SHARES), "false a frame"]
+        if self.clean_frames:
+            headings.append("false a clean frame")
+        return markdown_table(headings, rows)
+
+    def probability_table(self) -> str:
+        """Return what is found and what is false by the least mean probability of a region."""
+        rows = []
+        for least, counts in self.sure.items():
+            found = [f"{true[1]} of {true[0]}" for true in counts.counts[1:, TRUE]]
+            predicted = counts.counts[-1, PREDICTED]
+            rows.append([f"{least:g}", *found])
+            rows[-1].append(f"{(predicted[0] - predicted[1]) / counts.frames:.2f}")
+            if counts.clean_frames:
+                rows[-1].append(f"{counts.clean[-1, PREDICTED][0] / counts.clean_frames:.2f}")
+        names = [f"{name} at {SHARES[0]:.0%}" for name in (*self.classes[1:], "any")]
+        headings = ["least probability", *names, "false a frame"]
         if self.clean_frames:
             headings.append("false a clean frame")
         return markdown_table(headings, rows)
@@ -169,12 +201,15 @@ def count_test_regions(
     init_default_scope("mmseg")
     dataset = DATASETS.build(config.test_dataloader.dataset)
     model, _ = load_multi_branch(config, checkpoint)
-    counts = copy.copy(earlier) or RegionCounts(dataset.metainfo["classes"])
-    counts.claimed = list(counts.claimed)
+    counts = copy.deepcopy(earlier) or RegionCounts(dataset.metainfo["classes"])
     for index in range(len(dataset)):
         data = dataset[index]
         with torch.no_grad():
             (result,) = model.test_step(pseudo_collate([data]))
         truth = data["data_samples"].gt_sem_seg.data[0].numpy()
-        counts.add(truth, result.pred_sem_seg.data[0].cpu().numpy())
+        counts.add(
+            truth,
+            result.pred_sem_seg.data[0].cpu().numpy(),
+            result.seg_logits.data.softmax(dim=0).cpu().numpy(),
+        )
     return counts

@@ -32,6 +32,26 @@ def test_regions_of_all_frames_are_counted_together():
     ]  # fmt: skip
 
 
+def test_regions_count_by_the_least_probability_of_the_net():
+    counts = RegionCounts(CLASSES)
+    crack = np.full((20, 40), 0.95)
+    crack[:, 20:] = 0.75
+    probabilities = np.stack([1 - crack, crack])
+    counts.add(frame(0), frame(0, 30), probabilities)
+    counts.add(frame(), frame(20), probabilities)
+    rows = [
+        [cell.strip() for cell in row.split("|")[1:-1]]
+        for row in counts.probability_table().splitlines()
+    ]
+    assert rows[0] == [
+        "least probability", "Crack at 10%", "any at 10%", "false a frame", "false a clean frame"
+    ]  # fmt: skip
+    assert rows[2:] == [
+        *([least, "1 of 1", "1 of 1", "1.00", "1.00"] for least in ("0", "0.6", "0.7")),
+        *([least, "1 of 1", "1 of 1", "0.00", "0.00"] for least in ("0.8", "0.9")),
+    ]
+
+
 def test_ignored_pixels_of_clean_frames_do_not_count():
     truth = frame()
     truth[:, 20:] = 255
@@ -86,7 +106,8 @@ def test_each_build_is_tested_by_a_net_that_has_not_seen_it(frames, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     said = []
     counts = leave_builds_out(config, builds, Path("work"), progress=said.append)
-    assert counts.frames == sum(map(len, builds.values()))
+    assert counts.frames == counts.sure[0.0].frames == sum(map(len, builds.values()))
+    assert (counts.sure[0.0].counts == counts.counts).all()
     for build, names in builds.items():
         folder = tmp_path / "work" / build
         assert (folder / "test.txt").read_text().split() == names
