@@ -17,7 +17,7 @@ from mmengine.dist import is_distributed, is_main_process
 from lwam_mm.datasets.splits import datasets_in, is_wrapper
 from lwam_mm.engine.hooks.prediction_pictures_hook import use_prediction_pictures
 from lwam_mm.engine.runners.concise_runner import ConciseRunner
-from lwam_mm.engine.runners.resumable_runner import ResumableRunner
+from lwam_mm.engine.runners.resumable_runner import ResumableRunner, resumable_checkpoints
 from lwam_mm.models.reparam.fold import reparameterize
 from lwam_mm.utils.atomic_files import write_json
 from lwam_mm.utils.errors import ConfigError, UserError
@@ -156,17 +156,34 @@ def enable_tensorboard(config: Config) -> None:
 def train(config: Config) -> Path | None:
     """Train or distil a model as its config says.
 
+    ``load_from`` is where a training begins. If it is to be resumed and has begun, it goes on from
+    the newest checkpoint of its work dir. Only a ``load_from`` in that work dir names the
+    checkpoint to go on from.
+
     Returns:
         The best checkpoint by validation, else the last; None if none was kept.
 
     Raises:
         SystemExit: The process received SIGTERM. The run is saved and can be resumed.
     """
+    if config.get("resume") and config.get("load_from"):
+        _begin_or_resume(config)
     runner = ResumableRunner.from_cfg(config)
     runner.train()
     kept = runner.message_hub.runtime_info
     path = kept.get("best_ckpt") or kept.get("last_ckpt")
     return Path(path) if path else None
+
+
+def _begin_or_resume(config: Config) -> None:
+    # mmengine would go on from load_from itself, which often holds weights alone.
+    named = Path(config.load_from)
+    if named.is_file() and named.resolve().parent == Path(config.work_dir).resolve():
+        return
+    if resumable_checkpoints(config.work_dir):
+        config.load_from = None
+    else:
+        config.resume = False
 
 
 def evaluate(config: Config, checkpoint: str | Path, *, fold: bool = False) -> dict[str, float]:

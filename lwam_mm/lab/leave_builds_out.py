@@ -172,10 +172,8 @@ def leave_builds_out(
             f"{loader}_dataloader.dataset.ann_file={lists[side]}"
             for loader, side in (("train", "train"), ("val", "test"), ("test", "test"))
         ]
-        command = [sys.executable, TRAIN, config_file]
-        if (folder / "last_checkpoint").is_file():  # else mmengine would go on from load_from
-            command.append("--resume")
-        command += ["--work-dir", folder, "--cfg-options", *sides, *options]
+        command = [sys.executable, TRAIN, config_file, "--resume", "--work-dir", folder]
+        command += ["--cfg-options", *sides, *options]
         with (folder / "train.log").open("a") as log:
             done = subprocess.run(map(str, command), stdout=log, stderr=log, check=False)
         if done.returncode:

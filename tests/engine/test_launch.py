@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import errno
 import json
 import runpy
@@ -258,6 +259,52 @@ def test_best_checkpoint_else_the_last(config, monkeypatch, kept, expected):
     monkeypatch.setattr(launch.ConciseRunner, "from_cfg", lambda config: runner)
     assert train(config) == expected
     assert runs == [1]
+
+
+@pytest.mark.parametrize(
+    ("load_from", "begun", "expected"),
+    [
+        ("weights.pth", False, ("weights.pth", False)),
+        ("weights.pth", True, (None, True)),
+        ("lwam_mm::powder-bed-drawn", False, ("lwam_mm::powder-bed-drawn", False)),
+        ("lwam_mm::powder-bed-drawn", True, (None, True)),
+        ("work/epoch_1.pth", True, ("work/epoch_1.pth", True)),
+        (None, True, (None, True)),
+        (None, False, (None, True)),
+    ],
+)
+def test_load_from_is_where_a_training_begins_and_not_where_it_is_resumed(
+    config, tmp_path, monkeypatch, load_from, begun, expected
+):
+    monkeypatch.chdir(tmp_path)
+    Path("work").mkdir()
+    Path("weights.pth").touch()
+    for number in (1, 2) if begun else ():
+        Path(f"work/epoch_{number}.pth").touch()
+    config.update(work_dir="work", load_from=load_from, resume=True)
+    seen = []
+
+    def stop(config):
+        seen.append((config.load_from, config.resume))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch.ResumableRunner, "from_cfg", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(config)
+    assert seen == [expected]
+
+
+def test_resumed_training_with_weights_to_begin_with_goes_on(config, trained, tmp_path):
+    weights = tmp_path / "weights.pth"
+    torch.save(dict(state_dict=torch.load(trained)["state_dict"]), weights)
+    config.update(load_from=str(weights), resume=True)
+    config.default_hooks.checkpoint.type = "ResumableCheckpointsHook"
+    again = copy.deepcopy(config)
+    train(config)
+    again.train_cfg.max_epochs = 2
+    train(again)
+    epochs = [torch.load(path)["meta"]["epoch"] for path in sorted(tmp_path.glob("work/epoch_*"))]
+    assert epochs == [1, 2]
 
 
 def test_checkpoint_that_does_not_fit_is_not_evaluated(config, tmp_path):
