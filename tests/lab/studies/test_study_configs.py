@@ -17,6 +17,7 @@ from mmseg.registry import MODELS, TRANSFORMS
 from mmseg.structures import SegDataSample
 from torch import nn
 
+from lwam_mm.datasets.powder_bed import PowderBedDataset
 from lwam_mm.lab.benchmark.candidates import peer_config
 from lwam_mm.lab.studies.run import Run, config_of
 from lwam_mm.lab.studies.study import Arm, read_study
@@ -87,7 +88,7 @@ def _nodes(tree):
 def test_each_arm_takes_a_step(name, arm):
     arm = study(configs_folder() / "ablations" / f"{name}.py").arms[arm]
     model, config = build(arm)
-    images, samples = batch(len(config.metainfo.classes))
+    images, samples = batch(len(config.get("metainfo", PowderBedDataset.METAINFO)["classes"]))
     if arm.teacher and model.teacher_engine.wants_calibration:
         model.teacher_engine.calibration = images.split(1)  # CalibrateTeacherHook's task
     with torch.autocast("cpu", torch.bfloat16, enabled=arm.study.amp):  # as tools/train.py --amp
