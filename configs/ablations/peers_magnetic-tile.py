@@ -1,5 +1,5 @@
-# SpreadNet and five light nets of MMSegmentation beside the student, from random weights, on the same
-# images, with the same schedule and, where their heads allow, the same losses.
+# SpreadNet and five light nets of MMSegmentation beside the student, from random weights, with the
+# same images and schedule and, where their heads allow, the same losses.
 _base_ = ["./_base_/magnetic_tile.py"]
 title = "Peers"
 arms = {
