@@ -97,6 +97,11 @@ class Inspector:
                 self._background.learn(labels)
         self._decider = take_up(session, build.name, step, config.policy)
 
+    @property
+    def last(self) -> int | None:
+        """The layer that is followed last (see `LayerOrder`); None before the first."""
+        return self._decider.last
+
     def look(self, name: str, pixels: np.ndarray) -> Inspection:
         """Judge a frame, and if it is usable ask the model.
 
