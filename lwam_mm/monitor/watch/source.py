@@ -91,6 +91,13 @@ class FolderSource(FolderPoll):
         self.root = folder
         self._pattern, self._parts, self._white_level = pattern, parts, white_level
 
+    def poll(self) -> list[FoundFile]:
+        """See `Source`."""
+        found = super().poll()
+        if self.away is not None:
+            self.away = f"watch.folder: {self.away}"
+        return found
+
     def layer_name(self, file: FoundFile) -> LayerName:
         """See `Source`."""
         return self._pattern.read(file.name)
@@ -135,7 +142,7 @@ class PeregrineSource:
                 self._open()
             self._file.done(file)
         if not self._path.is_file():
-            self.away = f"{self._path} is not there"
+            self.away = f"watch.peregrine: {self._path} is not there"
         elif self._layer_height_um is not None:
             self.away = None
         if self.away is not None:
