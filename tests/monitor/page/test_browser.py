@@ -54,6 +54,21 @@ def test_a_new_layer_appears_by_itself(tab, serve, build, record, images):
     assert "Layer 7" in tab.locator("#layer-title").inner_text()  # nobody is taken away from it
 
 
+def test_after_a_wrong_number_the_layer_that_was_recorded_last_is_followed(
+    tab, serve, record, images
+):
+    for number in (1, 900, 2):
+        record_layer(record, number, images=images)
+    open_page(tab, serve())
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 2,")
+    record_layer(record, 3, images=images)
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 3,")
+    tab.keyboard.press("End")
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 900,")
+    tab.locator("#follow").check()
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 3,")
+
+
 def test_the_first_layer_appears_on_an_empty_page(tab, serve, record, images):
     tab.goto(serve().url)
     expect(tab.locator("#counts")).to_contain_text("Nothing")

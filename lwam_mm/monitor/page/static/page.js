@@ -72,7 +72,7 @@ async function loadBuild() {
   shown = null;
   if (!build) return;
   await Promise.all([addLayers(0), loadAreas()]);
-  await Promise.all([show(numbers[numbers.length - 1]), loadAlarms(), drawCharts()]);
+  await Promise.all([show(newest()), loadAlarms(), drawCharts()]);
   drawMap();
 }
 
@@ -199,9 +199,18 @@ function placeOverlay() {
   drawCorners();
 }
 
+// The layer that was recorded last: after a wrong number it is not the highest.
+function newest() {
+  let found;
+  for (const [number, { id, letter }] of layers) {
+    if (letter !== "x" && (found === undefined || id > layers.get(found).id)) found = number;
+  }
+  return found;
+}
+
 function move(by) {
   const index = Math.min(numbers.length - 1, Math.max(0, numbers.indexOf(shown) + by));
-  $("follow").checked = index === numbers.length - 1;
+  $("follow").checked = numbers[index] === newest();
   if (numbers.length) show(numbers[index]);
 }
 
@@ -371,7 +380,7 @@ async function onState(state) {
   if (state.layer_id !== before.layer_id) {
     await addLayers(known);
     await loadAreas();
-    if ($("follow").checked && numbers.length) await show(numbers[numbers.length - 1]);
+    if ($("follow").checked) await show(newest());
     await drawCharts();
     drawMap();
   }
@@ -412,7 +421,7 @@ $("step").addEventListener("change", () => inTurn(loadBuild));
 $("slider").addEventListener("input", () => move(Number($("slider").value) - numbers.indexOf(shown)));
 $("previous").addEventListener("click", () => move(-1));
 $("next").addEventListener("click", () => move(1));
-$("follow").addEventListener("change", () => $("follow").checked && move(numbers.length));
+$("follow").addEventListener("change", () => $("follow").checked && show(newest()));
 $("strip").addEventListener("click", (event) => {
   const index = Math.floor((event.offsetX / $("strip").clientWidth) * numbers.length);
   move(index - numbers.indexOf(shown));
