@@ -94,6 +94,20 @@ def test_an_alarm_is_acknowledged_judged_and_noted(tab, serve, build, record):
     assert "Super <b>in</b> layer 3" in tab.locator("#alarms").inner_text()
 
 
+def test_the_keyboard_stays_in_the_list_of_alarms(tab, serve, build, record, images):
+    open_page(tab, serve())
+    tab.get_by_role("button", name="false", exact=True).press("Enter")
+    chosen = tab.locator("#alarms button[aria-pressed=true]")
+    expect(chosen).to_have_text("false")
+    expect(chosen).to_be_focused()
+    record_layer(record, 7, images=images)
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 7")
+    expect(chosen).to_be_focused()
+    tab.get_by_role("button", name="Acknowledge").press("Enter")
+    expect(tab.locator("#open-count")).to_have_text("0 open of 1")
+    expect(tab.get_by_role("button", name="Layer 3")).to_be_focused()
+
+
 def test_names_are_never_taken_as_html(tab, serve, record, images):
     name = "<img src=x onerror=document.title='broken'>"
     record_layer(record, 1, build=name, images=images, verdict="critical")

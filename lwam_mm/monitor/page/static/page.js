@@ -267,7 +267,17 @@ async function loadAlarms() {
   $("open-count").textContent = `${alarms.filter(isOpen).length} open of ${alarms.length}`;
   const typing = $("alarms").contains(document.activeElement) && document.activeElement.tagName === "TEXTAREA";
   if (typing) return; // never take away what someone is writing
+  const focused = $("alarms").contains(document.activeElement) && document.activeElement;
   $("alarms").replaceChildren(...alarms.slice(0, 200).map((alarm) => alarmItem(alarm, isOpen(alarm))));
+  if (focused) keepFocus(focused);
+}
+
+// Who works with the keyboard stays at the same button; if it is gone, at the first of its alarm.
+function keepFocus(focused) {
+  const alarm = focused.closest("li").dataset.alarm;
+  const buttons = [...$("alarms").querySelectorAll(`li[data-alarm="${alarm}"] button`)];
+  const same = buttons.find((button) => button.textContent === focused.textContent);
+  (same || buttons[0])?.focus({ preventScroll: true });
 }
 
 function alarmItem(alarm, isOpen) {
@@ -316,7 +326,7 @@ async function change(id, what) {
     body: JSON.stringify({ by, ...what }),
   });
   if (!answer.ok) showState({ trouble: `not kept: ${(await answer.json()).detail || answer.statusText}` });
-  if (document.activeElement) document.activeElement.blur();
+  if (document.activeElement?.tagName === "TEXTAREA") document.activeElement.blur();
   await loadAlarms();
 }
 
