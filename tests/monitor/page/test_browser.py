@@ -6,7 +6,7 @@ from recorded_build import record_layer
 from sqlalchemy import insert, select
 
 from lwam_mm.monitor.record.store import build_named, now
-from lwam_mm.monitor.record.tables import Alarm, Layer, Region
+from lwam_mm.monitor.record.tables import Alarm, Arrival, Layer, Region
 
 
 def open_page(tab, server):
@@ -74,6 +74,19 @@ def test_the_first_layer_appears_on_an_empty_page(tab, serve, record, images):
     expect(tab.locator("#counts")).to_contain_text("Nothing")
     record_layer(record, 1, images=images)
     expect(tab.locator("#layer-title")).to_contain_text("Layer 1")
+
+
+def test_files_that_were_put_aside_are_said(tab, serve, record):
+    tab.goto(serve().url)
+    expect(tab.locator("#state")).to_have_text("watching")
+    expect(tab.locator("#aside")).to_have_text("")
+    for at, path in enumerate(("a.txt", "b.txt")):
+        with record.writing() as session:
+            reason = f"{path}: its name says nothing"
+            values = dict(size=1, mtime_ns=1, outcome="unnamed", reason=reason, at=now())
+            session.add(Arrival(path=path, **values))
+        expect(tab.locator("#aside")).to_contain_text(("1 file was", "2 files were")[at])
+        expect(tab.locator("#aside")).to_contain_text(reason)
 
 
 def test_an_alarm_is_acknowledged_judged_and_noted(tab, serve, build, record):

@@ -366,6 +366,12 @@ function drawMap() {
 
 // ---- live ---------------------------------------------------------------------------------------
 
+function showPutAside({ put_aside: files, put_aside_reason: reason }) {
+  $("aside").textContent = files
+    ? `${files} ${files === 1 ? "file was" : "files were"} put aside, the last as ${reason}`
+    : "";
+}
+
 function showState(state) {
   const pill = $("state");
   pill.className = state.trouble ? "bad" : "good";
@@ -375,6 +381,7 @@ function showState(state) {
 
 async function onState(state) {
   showState(state);
+  showPutAside(state);
   const before = lastState;
   lastState = state;
   if (state.layer_id === before.layer_id && state.alarms === before.alarms) return;
