@@ -184,6 +184,7 @@ def create_app(
                     name: getattr(region, name)
                     for name in (
                         *("class_name", "area_px", "area_mm2", "x", "y", "width", "height"),
+                        *("centre_x", "centre_y"),
                         *("plate_x_mm", "plate_y_mm", "mean_probability", "part_id", "background"),
                     )
                 }

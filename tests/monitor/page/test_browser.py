@@ -30,6 +30,12 @@ def test_the_newest_layer_is_shown_and_keys_move(tab, serve, build):
     assert label == "Verdicts of 6 layers: 3 ok, 0 minor, 1 critical, 1 not inspected, 1 missing"
 
 
+def test_a_region_has_the_place_that_its_alarm_names(tab, serve, record, images):
+    record_layer(record, 1, images=images, verdict="minor", mm=False)
+    open_page(tab, serve())
+    expect(tab.locator("#regions")).to_contain_text("24, 14 px")  # its centre, (23.5, 13.5)
+
+
 def test_the_overlay_lies_on_the_frame_and_goes_away(tab, serve, build, wait_for):
     open_page(tab, serve())
     tab.locator("#alarms button", has_text="Layer 3").click()

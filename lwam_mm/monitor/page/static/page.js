@@ -181,7 +181,7 @@ function regionRow(region) {
   const area = region.area_mm2 === null ? `${region.area_px} px` : `${region.area_mm2.toFixed(2)} mm²`;
   const place =
     region.plate_x_mm === null
-      ? `${region.x}, ${region.y} px`
+      ? `${region.centre_x.toFixed(0)}, ${region.centre_y.toFixed(0)} px`
       : `${region.plate_x_mm.toFixed(1)}, ${region.plate_y_mm.toFixed(1)} mm`;
   row.append(name, element("td", area), element("td", place), element("td", region.part_id ?? ""), element("td", region.track ?? ""));
   return row;
