@@ -395,6 +395,21 @@ def test_parts_keep_their_numbers_after_a_restart(place, new_monitor):
     assert [region.part_id for region in rows(monitor, Region)] == [2, 2]
 
 
+def test_without_its_parts_a_layer_is_not_inspected(place, new_monitor):
+    parts = place / "parts"
+    parts.mkdir()
+    monitor = new_monitor(text=CONFIG + '[measure]\nparts = "parts"\n')
+    for number in (1, 2, 3):
+        write_layer(place / "watched" / f"B_{number}.png", number)
+        if number == 2:
+            parts.rmdir()
+        elif number == 3:
+            parts.mkdir()  # a mask for each image is not asked for
+        monitor.run(once=True)
+    assert verdicts(monitor) == {1: "ok", 2: "not_inspected", 3: "ok"}
+    assert "measure.parts" in rows(monitor, Layer)[1].reason
+
+
 def test_the_background_is_known_to_another_model(place, new_monitor):
     def run(number, colour):
         image = draw_layer(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +18,7 @@ from lwam_mm.monitor.watch.paths import real_path
 from lwam_mm.monitor.watch.peregrine import PeregrineBuild, PeregrineError
 from lwam_mm.monitor.watch.read_frame import Frame, read_frame
 from lwam_mm.runtime import ImageError
-from lwam_mm.utils.errors import UserError
+from lwam_mm.utils.errors import ConfigError, UserError
 
 _STEPS = ("recoated", "exposed")
 _MARK = "#"  # between the HDF5 file's name and the step and layer in it
@@ -63,6 +64,9 @@ class Source(Protocol):
         Returns:
             (H, W), 0 where there is none: int32 are the parts' own numbers, uint8 is a mask whose
             parts are still to be numbered. None if nothing is known.
+
+        Raises:
+            UserError: Where the parts were cannot be read now.
         """
 
 
@@ -108,6 +112,11 @@ class FolderSource(FolderPoll):
 
     def parts(self, name: str) -> np.ndarray | None:
         """See `Source`."""
+        if self._parts is not None and not os.path.isdir(self._parts):  # noqa: PTH112  never an error
+            raise ConfigError(
+                f"measure.parts: {self._parts} is no folder any more: without it nobody knows what "
+                "lies on a part"
+            )
         path = None if self._parts is None else real_path(str(self._parts / name))
         return None if path is None or not path.is_file() else read_frame(path).pixels[:, :, 0]
 
