@@ -172,5 +172,6 @@ class Inspector:
 
 
 def _read_png(path: Path) -> np.ndarray | None:
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    # OpenCV prints a warning about each file that is not there.
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
     return None if image is None else np.asarray(image, np.uint8)

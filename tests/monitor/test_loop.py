@@ -410,6 +410,12 @@ def test_without_its_parts_a_layer_is_not_inspected(place, new_monitor):
     assert "measure.parts" in rows(monitor, Layer)[1].reason
 
 
+def test_the_first_layer_of_a_build_brings_no_warning(place, new_monitor, capfd):
+    write_layer(place / "watched" / "B_1.png", 1)
+    new_monitor().run(once=True)
+    assert "imread" not in capfd.readouterr().err  # of masks that are not there yet
+
+
 def test_the_background_is_known_to_another_model(place, new_monitor):
     def run(number, colour):
         image = draw_layer(number)
