@@ -6,7 +6,8 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lwam_mm.monitor.watch.paths import printable
@@ -109,24 +110,25 @@ def _run(args: argparse.Namespace) -> int:
     from lwam_mm.runtime import Predictor
 
     config, text = read_config(args.config)
-    record = Record(config.record.folder, config.record.database)
-    predictor = Predictor(config.model.bundle, threads=config.model.threads)
+    with _naming(args.config):
+        record = Record(config.record.folder, config.record.database)
+    with _naming(f"{args.config}: model.bundle"):
+        predictor = Predictor(config.model.bundle, threads=config.model.threads)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    if args.dry_run:
-        signals = DrySignals(config.signal, _say)
-    else:
-        signals = Signals(config.signal, record, _say)
-    try:
-        monitor = Monitor(config, text, predictor, record, signals, _say)
-    except UserError as error:
-        raise UserError(f"{args.config}: {error}") from error
     page = None
-    if config.page.enabled and not args.once:
-        from lwam_mm.monitor.page.server import PageServer
+    with _naming(args.config):
+        if args.dry_run:
+            signals = DrySignals(config.signal, _say)
+        else:
+            signals = Signals(config.signal, record, _say)
+        monitor = Monitor(config, text, predictor, record, signals, _say)
+        if config.page.enabled and not args.once:
+            from lwam_mm.monitor.page.server import PageServer
 
-        page = PageServer(config.page, record, signals.outbox, lambda: monitor.trouble)
+            page = PageServer(config.page, record, signals.outbox, lambda: monitor.trouble)
+    if page is not None:
         page.start()
         _say(f"the page is at {page.url}")
     try:
@@ -140,7 +142,7 @@ def _run(args: argparse.Namespace) -> int:
     with record.reading() as session:
         critical = sum(build.open_critical_alarms for build in build_status(session))
     if args.once and monitor.trouble is not None:
-        print(f"error: {monitor.trouble}", file=sys.stderr)
+        print(f"error: {args.config}: {monitor.trouble}", file=sys.stderr)
         return 2
     return 3 if critical else 0
 
@@ -153,7 +155,26 @@ def _signal(args: argparse.Namespace) -> int:
     if args.dry_run:
         DrySignals(config.signal, _say).trouble("this is a test of the signals")
         return 0
-    return 0 if send_test(config.signal, _say) else 1
+    with _naming(args.config):
+        return 0 if send_test(config.signal, _say) else 1
+
+
+@contextmanager
+def _naming(what: str | Path) -> Iterator[None]:
+    """Let errors of the user begin with the config's file, or with file and key."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{what}: {error}") from error
+
+
+def _open_record(args: argparse.Namespace) -> tuple:
+    from lwam_mm.monitor.config.config import read_config
+    from lwam_mm.monitor.record.store import Record
+
+    config, _ = read_config(args.config)
+    with _naming(args.config):
+        return config, Record(config.record.folder, config.record.database)
 
 
 def _say(line: str) -> None:
@@ -161,12 +182,10 @@ def _say(line: str) -> None:
 
 
 def _status(args: argparse.Namespace) -> int:
-    from lwam_mm.monitor.config.config import read_config
     from lwam_mm.monitor.record.queries import build_status, files_put_aside
-    from lwam_mm.monitor.record.store import Record
 
-    config, _ = read_config(args.config)
-    with Record(config.record.folder, config.record.database).reading() as session:
+    _, record = _open_record(args)
+    with record.reading() as session:
         builds = [dataclasses.asdict(build) for build in build_status(session)]
         files = [dataclasses.asdict(file) for file in files_put_aside(session)]
     if args.json:
@@ -191,13 +210,11 @@ def _with_files(builds: list[dict], files: list[dict]) -> list[dict]:
 
 
 def _calibrate(args: argparse.Namespace) -> int:
-    from lwam_mm.monitor.config.config import read_config
     from lwam_mm.monitor.config.policy_file import write_policy
     from lwam_mm.monitor.record.recorded_layers import calibrate_recorded
-    from lwam_mm.monitor.record.store import Record
 
-    config, _ = read_config(args.config)
-    with Record(config.record.folder, config.record.database).reading() as session:
+    config, record = _open_record(args)
+    with record.reading() as session:
         builds = list(dict.fromkeys(args.build))  # one that is named twice is no second build
         found = calibrate_recorded(session, builds, args.step, config.policy, args.budget)
     write_policy(args.out, found.policy, found.summary())
@@ -229,24 +246,20 @@ def _replay(args: argparse.Namespace) -> int:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from lwam_mm.monitor.config.config import read_config
-    from lwam_mm.monitor.record.store import Record
     from lwam_mm.monitor.report.report import write_report
 
-    config, _ = read_config(args.config)
-    write_report(Record(config.record.folder, config.record.database), args.build, args.out)
+    _, record = _open_record(args)
+    write_report(record, args.build, args.out)
     print(f"wrote {args.out}")
     return 0
 
 
 def _export(args: argparse.Namespace) -> int:
-    from lwam_mm.monitor.config.config import layer_height_um, plate_of, read_config
+    from lwam_mm.monitor.config.config import layer_height_um, plate_of
     from lwam_mm.monitor.export.export import export
     from lwam_mm.monitor.export.exported import read_build
-    from lwam_mm.monitor.record.store import Record
 
-    config, _ = read_config(args.config)
-    record = Record(config.record.folder, config.record.database)
+    config, record = _open_record(args)
     plate, thickness = plate_of(config), layer_height_um(config)
     build = read_build(record, args.build, args.step, plate, thickness)
     print(export(build, args.form, args.out, args.max_mb, args.side))

@@ -97,6 +97,11 @@ class Inspector:
                 self._background.learn(labels)
         self._decider = take_up(session, build.name, step, config.policy)
 
+    @property
+    def last(self) -> int | None:
+        """The layer that is followed last (see `LayerOrder`); None before the first."""
+        return self._decider.last
+
     def look(self, name: str, pixels: np.ndarray) -> Inspection:
         """Judge a frame, and if it is usable ask the model.
 
@@ -167,5 +172,6 @@ class Inspector:
 
 
 def _read_png(path: Path) -> np.ndarray | None:
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    # OpenCV prints a warning about each file that is not there.
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
     return None if image is None else np.asarray(image, np.uint8)

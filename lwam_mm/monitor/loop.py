@@ -19,7 +19,7 @@ from lwam_mm.monitor.record.queries import PUT_ASIDE
 from lwam_mm.monitor.record.store import Record, add_document, build_named, now
 from lwam_mm.monitor.record.tables import Alarm, Arrival, Build, Layer
 from lwam_mm.monitor.record.write_decision import end_missing_alarm, write_decision
-from lwam_mm.monitor.watch.accounting import GapError, Place, place
+from lwam_mm.monitor.watch.accounting import FarLayers, GapError, Place, place
 from lwam_mm.monitor.watch.folder import FoundFile
 from lwam_mm.monitor.watch.names import LayerName, LayerNameError
 from lwam_mm.monitor.watch.peregrine import PeregrineError
@@ -79,6 +79,7 @@ class Monitor:
         self._stop = threading.Event()
         self._inspectors: dict[tuple[str, str], Inspector] = {}
         self._tries: dict[tuple[str, int, int], int] = {}
+        self._far: FarLayers[tuple[LayerName, FoundFile]] = FarLayers(config.watch.max_gap)
         with record.reading() as session:
             latest = select(func.max(Arrival.id)).group_by(Arrival.path)
             done = {
@@ -135,7 +136,14 @@ class Monitor:
         if self._listener is not None:
             self._listener.alive(self._config.watch.poll_s + (self._config.model.deadline_s or 0))
 
-    def _take(self, name: LayerName, file: FoundFile, complete: datetime, started: float) -> None:
+    def _take(
+        self,
+        name: LayerName,
+        file: FoundFile,
+        complete: datetime,
+        started: float,
+        is_course: bool = False,
+    ) -> None:
         try:
             frame = self._source.read(file)
         except ImageError as error:
@@ -147,27 +155,38 @@ class Monitor:
             return
         self._tries.pop((file.name, file.size, file.mtime_ns), None)
         try:
-            line = self._record_layer(name, file, frame, complete, started)
+            line = self._record_layer(name, file, frame, complete, started, is_course)
         except GapError as error:
             self._put_aside(file, "unnamed", f"{file.name}: {error}", name.build)
+            for far_name, far in self._far.add((name.build, name.step), name.number, (name, file)):
+                self._take(far_name, far, complete, started, is_course=True)
             return
+        self._far.end((name.build, name.step))
         self._source.done(file)
         self._say(line)
 
     def _record_layer(
-        self, name: LayerName, file: FoundFile, frame: Frame, complete: datetime, started: float
+        self,
+        name: LayerName,
+        file: FoundFile,
+        frame: Frame,
+        complete: datetime,
+        started: float,
+        is_course: bool,
     ) -> str:
         """Record what an image shows, all or nothing, and return a line about it."""
         with self._record.writing() as session:
             build = build_named(session, name.build)
             arrival = _arrival(file, "taken", build_id=build.id, sha256=frame.sha256)
             session.add(arrival)
-            where = place(session, build, name, frame.sha256, self._config.watch.max_gap)
+            inspector = self._inspector(session, build, name.step)
+            most = self._config.watch.max_gap
+            where = place(session, build, name, frame.sha256, inspector.last, most, is_course)
             if where.duplicate_of is not None:
                 arrival.outcome, arrival.layer_id = "duplicate", where.duplicate_of.id
                 line = f"{file.name} holds the image of layer {name.number} once more"
             else:
-                layer = self._inspect(session, build, name, file, frame, where, started)
+                layer = self._inspect(session, inspector, build, name, file, frame, where, started)
                 layer.complete_at = complete
                 line = f"{name.build} layer {name.number} {name.step}: {layer.verdict}"
                 line += f" ({layer.reason})" if layer.reason else ""
@@ -175,9 +194,18 @@ class Monitor:
                 arrival.layer_id = layer.id
         return line
 
+    def _inspector(self, session: Session, build: Build, step: str) -> Inspector:
+        key = (build.name, step)
+        if key not in self._inspectors:
+            self._inspectors[key] = Inspector(
+                self._config, self._predictor, session, build, step, self._source.parts
+            )
+        return self._inspectors[key]
+
     def _inspect(
         self,
         session: Session,
+        inspector: Inspector,
         build: Build,
         name: LayerName,
         file: FoundFile,
@@ -185,12 +213,6 @@ class Monitor:
         where: Place,
         started: float,
     ) -> Layer:
-        key = (name.build, name.step)
-        if key not in self._inspectors:
-            self._inspectors[key] = Inspector(
-                self._config, self._predictor, session, build, name.step, self._source.parts
-            )
-        inspector = self._inspectors[key]
         reason = None
         begun = time.monotonic()
         try:
@@ -211,7 +233,7 @@ class Monitor:
         if where.fills is not None:
             session.delete(where.fills)
             session.flush()
-        for number in where.missing:
+        for number in where.new_missing:
             session.add(
                 Layer(
                     build_id=build.id,
@@ -242,7 +264,7 @@ class Monitor:
             state="not_inspected" if decision.verdict == "not_inspected" else "inspected",
             verdict=decision.verdict,
             reason=decision.reason,
-            late=where.late,
+            late=where.revision == 0 and name.number != inspector.last,
             deadline_missed=missed,
             path=str(self._source.root / file.name),
             image_sha256=frame.sha256,

@@ -17,7 +17,7 @@ from sqlalchemy import event, select, text
 from sqlalchemy.engine import make_url
 from tiny_bundle import tiny_manifest, write_tiny_bundle
 
-from lwam_mm.monitor.record.queries import build_status
+from lwam_mm.monitor.record.queries import build_status, files_put_aside
 from lwam_mm.monitor.record.tables import Alarm, Arrival, Layer, Region, Track
 from lwam_mm.monitor.report.report import report_html
 from lwam_mm.monitor.signal.messages import alarm_message
@@ -114,6 +114,55 @@ def test_a_wrong_number_does_not_hide_what_comes_after_it(place, new_monitor, at
     assert alarms[0] == alarms[1]
     assert ("critical", None) in alarms[0]
     assert status(monitor).open_critical_alarms == 1
+
+
+def test_after_a_wrong_number_layers_are_not_late_and_gaps_are_said(place, new_monitor):
+    """Each layer comes alone."""
+    monitor = new_monitor()
+    for index, number in enumerate((1, 2, 3, 900, 4, 5, 6, 7, 8, 11, 12, 10)):
+        write_layer(place / "watched" / f"B_{number}.png", index)
+        monitor = new_monitor()
+        monitor.run(once=True)
+    late = [layer.number for layer in rows(monitor, Layer) if layer.late]
+    assert late == [4, 5, 10]  # until three went on below the wrong number
+    alarms = [(alarm.message, alarm.ended_layer) for alarm in rows(monitor, Alarm)]
+    assert alarms == [
+        ("layers 4 to 899: there is no image", None),
+        ("layers 9 to 10: there is no image", None),
+    ]
+    write_layer(place / "watched" / "B_9.png", 99)
+    monitor.run(once=True)
+    assert [alarm.ended_layer for alarm in rows(monitor, Alarm)] == [None, 9]
+    numbers = [layer.number for layer in rows(monitor, Layer)]
+    assert len(numbers) == len(set(numbers)) == 900
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_layers_far_above_are_taken_when_three_go_on_there(place, new_monitor, restarts):
+    monitor = new_monitor()
+    taken = []
+    for index, number in enumerate((1, 9_000_000, 2, 7_000_000, 7_000_001, 7_000_002, 7_000_004)):
+        write_layer(place / "watched" / f"B_{number}.png", index)
+        monitor = new_monitor() if restarts else monitor
+        monitor.run(once=True)
+        taken.append(status(monitor).seen)
+    assert taken == [1, 1, 2, 2, 2, 5, 6]
+    assert [(layer.number, layer.state) for layer in rows(monitor, Layer)] == [
+        (1, "inspected"),
+        (2, "inspected"),
+        (7_000_000, "inspected"),
+        (7_000_001, "inspected"),
+        (7_000_002, "inspected"),
+        (7_000_003, "missing"),
+        (7_000_004, "inspected"),
+    ]
+    assert not any(layer.late for layer in rows(monitor, Layer))
+    assert [alarm.message for alarm in rows(monitor, Alarm)] == [
+        "layers 3 to 6999999: there is no image",
+        "layer 7000003: there is no image",
+    ]
+    with monitor.record.reading() as session:
+        assert [file.path for file in files_put_aside(session)] == ["B_9000000.png"]
 
 
 def test_a_second_print_into_the_same_names_is_watched(place, new_monitor):
@@ -344,6 +393,27 @@ def test_parts_keep_their_numbers_after_a_restart(place, new_monitor):
         monitor = new_monitor(text=text)
         monitor.run(once=True)
     assert [region.part_id for region in rows(monitor, Region)] == [2, 2]
+
+
+def test_without_its_parts_a_layer_is_not_inspected(place, new_monitor):
+    parts = place / "parts"
+    parts.mkdir()
+    monitor = new_monitor(text=CONFIG + '[measure]\nparts = "parts"\n')
+    for number in (1, 2, 3):
+        write_layer(place / "watched" / f"B_{number}.png", number)
+        if number == 2:
+            parts.rmdir()
+        elif number == 3:
+            parts.mkdir()  # a mask for each image is not asked for
+        monitor.run(once=True)
+    assert verdicts(monitor) == {1: "ok", 2: "not_inspected", 3: "ok"}
+    assert "measure.parts" in rows(monitor, Layer)[1].reason
+
+
+def test_the_first_layer_of_a_build_brings_no_warning(place, new_monitor, capfd):
+    write_layer(place / "watched" / "B_1.png", 1)
+    new_monitor().run(once=True)
+    assert "imread" not in capfd.readouterr().err  # of masks that are not there yet
 
 
 def test_the_background_is_known_to_another_model(place, new_monitor):

@@ -105,6 +105,30 @@ def test_a_start_that_is_refused_names_the_config(place, monitor):
     assert monitor("status", "monitor.toml").returncode == 0  # the record can be read without
 
 
+@pytest.mark.parametrize(
+    ("key", "old", "new"),
+    [
+        ("watch.folder", '"watched"', '"away"'),
+        ("model.bundle", '"bundle"', '"away"'),
+        ("record.database", "[policy]", '[record]\ndatabase = "sqlite:////no/such"\n[policy]'),
+        ("record.database", "[policy]", '[record]\ndatabase = "no address"\n[policy]'),
+        ("page.token_variable", "[policy]", '[page]\ntoken_variable = "NO_SUCH"\n[policy]'),
+        (
+            "signal.mqtt.password_variable",
+            "[policy]",
+            '[signal.mqtt]\nhost = "x"\nuser = "u"\npassword_variable = "NO_SUCH"\n[policy]',
+        ),
+    ],
+)
+def test_what_is_not_there_is_named_by_file_and_key(place, monitor, key, old, new):
+    config = place / "monitor.toml"
+    config.write_text(config.read_text().replace(old, new))
+    once = [] if key.startswith("page") else ["--once"]
+    done = monitor("run", "monitor.toml", *once)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"error: monitor.toml: {key}: ")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="arguments of any bytes are there on POSIX alone")
 def test_a_build_that_is_no_utf_8_is_named(place, monitor):
     odd = os.fsdecode(b"B\xff")

@@ -7,8 +7,12 @@ import os
 from lwam_mm.utils.errors import ConfigError
 
 
-def secret(variable: str | None) -> str | None:
+def secret(variable: str | None, key: str) -> str | None:
     """Return the value of an environment variable; None without a name.
+
+    Args:
+        variable: Its name.
+        key: Key of the config that names it.
 
     Raises:
         ConfigError: There is no such variable.
@@ -18,6 +22,6 @@ def secret(variable: str | None) -> str | None:
     value = os.environ.get(variable)
     if not value:
         raise ConfigError(
-            f"the environment variable {variable}, which the config names, is not set: set it"
+            f"{key}: the environment variable {variable} is not set: set it, or correct its name"
         )
     return value

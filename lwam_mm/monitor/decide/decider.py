@@ -76,6 +76,11 @@ class Decider:
             self.decide(layer)
 
     @property
+    def last(self) -> int | None:
+        """The layer that is followed last (see `LayerOrder`); None before the first."""
+        return self._order.last
+
+    @property
     def open_alarms(self) -> tuple[Alarm, ...]:
         """The alarms that are open now."""
         defects = (watch.alarm for watch in self._watches.values() if watch.alarm is not None)

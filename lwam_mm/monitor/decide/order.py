@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-_COURSE = 3  # so many layers one after the other are a course, and no mistake
+COURSE = 3
+"""So many layers one after the other are a course, and no mistake."""
 
 
 class LayerOrder:
@@ -24,9 +25,14 @@ class LayerOrder:
     """
 
     def __init__(self) -> None:
-        self._next: deque[int] = deque(maxlen=_COURSE)  # the last that were next
+        self._next: deque[int] = deque(maxlen=COURSE)  # the last that were next
         self._lowest: int | None = None
-        self._late: deque[int] = deque(maxlen=_COURSE)  # those since that came late in a row
+        self._late: deque[int] = deque(maxlen=COURSE)  # those since that came late in a row
+
+    @property
+    def last(self) -> int | None:
+        """The layer that was next last, and is followed; None before the first."""
+        return self._next[-1] if self._next else None
 
     def comes_late(self, number: int, again: bool = False) -> bool:
         """Take the next layer; say whether it comes late.
@@ -42,7 +48,7 @@ class LayerOrder:
                 self._late.clear()
             else:
                 self._late.append(number)
-            if len(self._late) < _COURSE:
+            if len(self._late) < COURSE:
                 return True
             self._next.clear()
         self._late.clear()
@@ -52,4 +58,4 @@ class LayerOrder:
 
     def _is_in_gap(self, number: int) -> bool:
         assert self._lowest is not None
-        return self._lowest < number < self._next[0] and len(self._next) == _COURSE
+        return self._lowest < number < self._next[0] and len(self._next) == COURSE

@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 
 from lwam_mm.monitor.page.guard import COOKIE, Guard, cookie_of
 from lwam_mm.monitor.record.classes import build_classes
-from lwam_mm.monitor.record.queries import build_status
+from lwam_mm.monitor.record.queries import build_status, files_put_aside
 from lwam_mm.monitor.record.store import Record, sha256_of
-from lwam_mm.monitor.record.tables import Alarm, Build, Layer, Region, Track
+from lwam_mm.monitor.record.tables import Alarm, Arrival, Build, Layer, Region, Track
 from lwam_mm.monitor.signal.acknowledge import acknowledge
 from lwam_mm.monitor.signal.outbox import OutboxWriter
 from lwam_mm.monitor.view import pictures
@@ -184,6 +184,7 @@ def create_app(
                     name: getattr(region, name)
                     for name in (
                         *("class_name", "area_px", "area_mm2", "x", "y", "width", "height"),
+                        *("centre_x", "centre_y"),
                         *("plate_x_mm", "plate_y_mm", "mean_probability", "part_id", "background"),
                     )
                 }
@@ -227,6 +228,16 @@ def create_app(
             (row,) = [row for row in alarm_rows(session, alarm.build_id) if row["id"] == alarm_id]
         return row
 
+    aside: dict[str, Any] = {"arrival": None}
+
+    def put_aside(session: Session) -> dict[str, Any]:
+        latest = session.scalar(select(func.max(Arrival.id)))
+        if aside["arrival"] != latest:  # the list itself takes longer
+            files = files_put_aside(session)
+            reason = max(files, key=lambda file: file.at).reason if files else None
+            aside.update(arrival=latest, put_aside=len(files), put_aside_reason=reason)
+        return dict(aside)
+
     def state() -> dict[str, Any]:
         found: dict[str, Any] = {"trouble": trouble()}
         try:
@@ -244,13 +255,14 @@ def create_app(
                     func.max(Alarm.acknowledged_at),
                 )
                 found["alarms"] = "/".join(map(str, session.execute(told).one()))
+                found |= put_aside(session)
         except DBAPIError as error:
             found["trouble"] = found["trouble"] or f"the record cannot be read: {error.orig}"
         return found
 
     @app.get("/api/state")
     def current_state() -> dict[str, Any]:
-        """Return trouble, the newest layer and what tells whether alarms have changed."""
+        """Return trouble, the newest layer, files put aside, and whether alarms have changed."""
         return state()
 
     @app.get("/api/events", response_class=StreamingResponse)

@@ -36,7 +36,8 @@ class PageServer:
         outbox: OutboxWriter,
         trouble: Callable[[], str | None],
     ) -> None:
-        self._app = app = create_app(record, outbox, trouble, secret(settings.token_variable))
+        token = secret(settings.token_variable, "page.token_variable")
+        self._app = app = create_app(record, outbox, trouble, token)
         # uvicorn itself would end the process if the port is taken.
         family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)

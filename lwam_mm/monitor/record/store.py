@@ -64,19 +64,20 @@ class Record:
         self.engine = _create_engine(
             url or URL.create("sqlite", database=str(self.folder / "record.sqlite"))
         )
+        key = "record.folder" if url is None else "record.database"
         self._name = self.engine.url.render_as_string(hide_password=True)
         try:
             with self.engine.execution_options(writes=True).begin() as connection:
                 _migrate(connection)
         except CommandError as error:
             raise RecordError(
-                f"{self._name}: {error}: a newer version wrote this record, update lwam_mm"
+                f"{key}: {self._name}: {error}: a newer version wrote this record, update lwam_mm"
             ) from error
         except (DBAPIError, ValueError) as error:  # ValueError: no file or host has such a name
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise RecordError(
-                f"{self._name} cannot be opened ({reason}): check the address, the rights and "
-                "that it is a database of the monitor"
+                f"{key}: {self._name} cannot be opened ({reason}): check the address, the rights "
+                "and that it is a database of the monitor"
             ) from error
 
     @contextmanager
@@ -180,19 +181,19 @@ def _create_engine(url: str | URL) -> Engine:
     except ArgumentError as error:
         # The text is not repeated: it may hold a password.
         raise RecordError(
-            "the database's address is no URL: give one such as postgresql://user@host/name"
+            "record.database: the address is no URL: give one such as postgresql://user@host/name"
         ) from error
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
         raise RecordError(
-            f"{parsed.render_as_string()}: the record is kept in SQLite or PostgreSQL: give "
-            "sqlite:///FILE or postgresql://user@host/name"
+            f"record.database: {parsed.render_as_string()}: the record is kept in SQLite or "
+            "PostgreSQL: give sqlite:///FILE or postgresql://user@host/name"
         )
     try:
         engine = create_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise RecordError(f"{parsed.render_as_string()}: {error}") from error
+        raise RecordError(f"record.database: {parsed.render_as_string()}: {error}") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -39,7 +39,8 @@ class Mqtt:
             CallbackAPIVersion.VERSION2, client_id=settings.client_id, clean_session=True
         )
         if settings.user is not None:
-            client.username_pw_set(settings.user, secret(settings.password_variable))
+            password = secret(settings.password_variable, "signal.mqtt.password_variable")
+            client.username_pw_set(settings.user, password)
         if settings.tls:
             try:
                 client.tls_set(None if settings.ca_file is None else str(settings.ca_file))

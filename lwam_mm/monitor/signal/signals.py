@@ -18,6 +18,7 @@ from lwam_mm.monitor.signal.settings import SignalSection
 
 _ALL = ("layer", "alarm", "acknowledged", "state")
 _DEAD_S = 30.0  # a loop that is silent so long, beyond its poll and deadline, is no longer alive
+_NO_CHANNEL = "the config has no [signal.webhook], [signal.mqtt] or [signal.modbus]"
 
 
 def wanted_events(settings: SignalSection) -> dict[str, tuple[str, ...]]:
@@ -132,7 +133,7 @@ class DrySignals:
         self._events, self._say = wanted_events(settings), say
         self._modbus = settings.modbus
         if not self._events and self._modbus is None:
-            say("dry run: the config has no [signal.webhook], [signal.mqtt] or [signal.modbus]")
+            say(f"dry run: {_NO_CHANNEL}")
 
     def layer(self, session: Session, layer: Layer, raised: Sequence[Alarm]) -> None:
         """Print what would be told about a layer."""
@@ -187,4 +188,6 @@ def send_test(settings: SignalSection, say: Callable[[str], None]) -> bool:
             channel.close()
     if settings.modbus is not None:
         say("modbus: nothing is sent; the PLC reads while `run` runs")
+    elif not wanted_events(settings):
+        say(_NO_CHANNEL)
     return good

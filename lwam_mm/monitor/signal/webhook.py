@@ -41,7 +41,7 @@ class Webhook:
     def __init__(self, settings: WebhookSettings) -> None:
         self._settings = settings
         self._headers = {"Content-Type": "application/json", "User-Agent": "lwam-monitor"}
-        token = secret(settings.token_variable)
+        token = secret(settings.token_variable, "signal.webhook.token_variable")
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
         self._opener = urllib.request.build_opener(_NoRedirects)

@@ -3,6 +3,7 @@
 
 const OPTIONS = { responsive: true, displaylogo: false, displayModeBar: false };
 const LAYOUT = { margin: { l: 55, r: 50, t: 10, b: 40 }, legend: { orientation: "h", y: 1.12, itemsizing: "constant" }, uirevision: "keep" };
+const CAMERA = { eye: { x: 1.5, y: 1.5, z: 1.1 }, center: { x: 0, y: 0, z: -0.2 } }; // all axes are in view
 const HEALTH = [
   { key: "mean", name: "brightness", color: "#0072B2", dash: "solid" },
   { key: "contrast", name: "contrast", color: "#009E73", dash: "dot" },
@@ -64,7 +65,7 @@ function mapChart(points, colours) {
   const layout = {
     ...LAYOUT,
     margin: { l: 0, r: 0, t: 0, b: 0 },
-    scene: { xaxis: axis(`x, ${points.unit}`), yaxis, zaxis: axis("layer") },
+    scene: { xaxis: axis(`x, ${points.unit}`), yaxis, zaxis: axis("layer"), camera: CAMERA },
   };
   return [clouds, layout, OPTIONS];
 }
@@ -82,7 +83,7 @@ function healthChart(numbers, health) {
     ...LAYOUT,
     xaxis: { title: { text: "layer" } },
     yaxis: { title: { text: "%" }, rangemode: "tozero" },
-    yaxis2: { title: { text: "px" }, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false },
+    yaxis2: { title: { text: "px" }, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false, tickmode: "auto" },
   };
   return [lines.map((line) => thinned({ ...line, x: numbers, mode: "lines" })), layout, OPTIONS];
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +18,7 @@ from lwam_mm.monitor.watch.paths import real_path
 from lwam_mm.monitor.watch.peregrine import PeregrineBuild, PeregrineError
 from lwam_mm.monitor.watch.read_frame import Frame, read_frame
 from lwam_mm.runtime import ImageError
-from lwam_mm.utils.errors import UserError
+from lwam_mm.utils.errors import ConfigError, UserError
 
 _STEPS = ("recoated", "exposed")
 _MARK = "#"  # between the HDF5 file's name and the step and layer in it
@@ -63,6 +64,9 @@ class Source(Protocol):
         Returns:
             (H, W), 0 where there is none: int32 are the parts' own numbers, uint8 is a mask whose
             parts are still to be numbered. None if nothing is known.
+
+        Raises:
+            UserError: Where the parts were cannot be read now.
         """
 
 
@@ -91,6 +95,13 @@ class FolderSource(FolderPoll):
         self.root = folder
         self._pattern, self._parts, self._white_level = pattern, parts, white_level
 
+    def poll(self) -> list[FoundFile]:
+        """See `Source`."""
+        found = super().poll()
+        if self.away is not None:
+            self.away = f"watch.folder: {self.away}"
+        return found
+
     def layer_name(self, file: FoundFile) -> LayerName:
         """See `Source`."""
         return self._pattern.read(file.name)
@@ -101,6 +112,11 @@ class FolderSource(FolderPoll):
 
     def parts(self, name: str) -> np.ndarray | None:
         """See `Source`."""
+        if self._parts is not None and not os.path.isdir(self._parts):  # noqa: PTH112  never an error
+            raise ConfigError(
+                f"measure.parts: {self._parts} is no folder any more: without it nobody knows what "
+                "lies on a part"
+            )
         path = None if self._parts is None else real_path(str(self._parts / name))
         return None if path is None or not path.is_file() else read_frame(path).pixels[:, :, 0]
 
@@ -135,7 +151,7 @@ class PeregrineSource:
                 self._open()
             self._file.done(file)
         if not self._path.is_file():
-            self.away = f"{self._path} is not there"
+            self.away = f"watch.peregrine: {self._path} is not there"
         elif self._layer_height_um is not None:
             self.away = None
         if self.away is not None:

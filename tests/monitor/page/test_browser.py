@@ -6,7 +6,7 @@ from recorded_build import record_layer
 from sqlalchemy import insert, select
 
 from lwam_mm.monitor.record.store import build_named, now
-from lwam_mm.monitor.record.tables import Alarm, Layer, Region
+from lwam_mm.monitor.record.tables import Alarm, Arrival, Layer, Region
 
 
 def open_page(tab, server):
@@ -28,6 +28,12 @@ def test_the_newest_layer_is_shown_and_keys_move(tab, serve, build):
     assert "Super" in tab.locator("#regions").inner_text()
     label = tab.locator("#strip").get_attribute("aria-label")
     assert label == "Verdicts of 6 layers: 3 ok, 0 minor, 1 critical, 1 not inspected, 1 missing"
+
+
+def test_a_region_has_the_place_that_its_alarm_names(tab, serve, record, images):
+    record_layer(record, 1, images=images, verdict="minor", mm=False)
+    open_page(tab, serve())
+    expect(tab.locator("#regions")).to_contain_text("24, 14 px")  # its centre, (23.5, 13.5)
 
 
 def test_the_overlay_lies_on_the_frame_and_goes_away(tab, serve, build, wait_for):
@@ -54,11 +60,39 @@ def test_a_new_layer_appears_by_itself(tab, serve, build, record, images):
     assert "Layer 7" in tab.locator("#layer-title").inner_text()  # nobody is taken away from it
 
 
+def test_after_a_wrong_number_the_layer_that_was_recorded_last_is_followed(
+    tab, serve, record, images
+):
+    for number in (1, 900, 2):
+        record_layer(record, number, images=images)
+    open_page(tab, serve())
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 2,")
+    record_layer(record, 3, images=images)
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 3,")
+    tab.keyboard.press("End")
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 900,")
+    tab.locator("#follow").check()
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 3,")
+
+
 def test_the_first_layer_appears_on_an_empty_page(tab, serve, record, images):
     tab.goto(serve().url)
     expect(tab.locator("#counts")).to_contain_text("Nothing")
     record_layer(record, 1, images=images)
     expect(tab.locator("#layer-title")).to_contain_text("Layer 1")
+
+
+def test_files_that_were_put_aside_are_said(tab, serve, record):
+    tab.goto(serve().url)
+    expect(tab.locator("#state")).to_have_text("watching")
+    expect(tab.locator("#aside")).to_have_text("")
+    for at, path in enumerate(("a.txt", "b.txt")):
+        with record.writing() as session:
+            reason = f"{path}: its name says nothing"
+            values = dict(size=1, mtime_ns=1, outcome="unnamed", reason=reason, at=now())
+            session.add(Arrival(path=path, **values))
+        expect(tab.locator("#aside")).to_contain_text(("1 file was", "2 files were")[at])
+        expect(tab.locator("#aside")).to_contain_text(reason)
 
 
 def test_an_alarm_is_acknowledged_judged_and_noted(tab, serve, build, record):
@@ -77,6 +111,20 @@ def test_an_alarm_is_acknowledged_judged_and_noted(tab, serve, build, record):
     assert alarm.note == "a <reflection>"
     # What an alarm says is shown as text, whatever is in it.
     assert "Super <b>in</b> layer 3" in tab.locator("#alarms").inner_text()
+
+
+def test_the_keyboard_stays_in_the_list_of_alarms(tab, serve, build, record, images):
+    open_page(tab, serve())
+    tab.get_by_role("button", name="false", exact=True).press("Enter")
+    chosen = tab.locator("#alarms button[aria-pressed=true]")
+    expect(chosen).to_have_text("false")
+    expect(chosen).to_be_focused()
+    record_layer(record, 7, images=images)
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 7")
+    expect(chosen).to_be_focused()
+    tab.get_by_role("button", name="Acknowledge").press("Enter")
+    expect(tab.locator("#open-count")).to_have_text("0 open of 1")
+    expect(tab.get_by_role("button", name="Layer 3")).to_be_focused()
 
 
 def test_names_are_never_taken_as_html(tab, serve, record, images):

@@ -184,3 +184,9 @@ def test_wrong_settings_are_named(tmp_path, section, told):
     text = CONFIG.replace(REPLACE, f"{section}\n{REPLACE}")
     with pytest.raises(ConfigError, match=told):
         parse_config(text, tmp_path / "monitor.toml")
+
+
+def test_a_config_without_a_channel_is_said():
+    said = []
+    assert send_test(SignalSection(), said.append)
+    assert said == ["the config has no [signal.webhook], [signal.mqtt] or [signal.modbus]"]

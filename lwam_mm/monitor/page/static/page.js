@@ -72,7 +72,7 @@ async function loadBuild() {
   shown = null;
   if (!build) return;
   await Promise.all([addLayers(0), loadAreas()]);
-  await Promise.all([show(numbers[numbers.length - 1]), loadAlarms(), drawCharts()]);
+  await Promise.all([show(newest()), loadAlarms(), drawCharts()]);
   drawMap();
 }
 
@@ -181,7 +181,7 @@ function regionRow(region) {
   const area = region.area_mm2 === null ? `${region.area_px} px` : `${region.area_mm2.toFixed(2)} mm²`;
   const place =
     region.plate_x_mm === null
-      ? `${region.x}, ${region.y} px`
+      ? `${region.centre_x.toFixed(0)}, ${region.centre_y.toFixed(0)} px`
       : `${region.plate_x_mm.toFixed(1)}, ${region.plate_y_mm.toFixed(1)} mm`;
   row.append(name, element("td", area), element("td", place), element("td", region.part_id ?? ""), element("td", region.track ?? ""));
   return row;
@@ -199,9 +199,18 @@ function placeOverlay() {
   drawCorners();
 }
 
+// The layer that was recorded last: after a wrong number it is not the highest.
+function newest() {
+  let found;
+  for (const [number, { id, letter }] of layers) {
+    if (letter !== "x" && (found === undefined || id > layers.get(found).id)) found = number;
+  }
+  return found;
+}
+
 function move(by) {
   const index = Math.min(numbers.length - 1, Math.max(0, numbers.indexOf(shown) + by));
-  $("follow").checked = index === numbers.length - 1;
+  $("follow").checked = numbers[index] === newest();
   if (numbers.length) show(numbers[index]);
 }
 
@@ -258,7 +267,17 @@ async function loadAlarms() {
   $("open-count").textContent = `${alarms.filter(isOpen).length} open of ${alarms.length}`;
   const typing = $("alarms").contains(document.activeElement) && document.activeElement.tagName === "TEXTAREA";
   if (typing) return; // never take away what someone is writing
+  const focused = $("alarms").contains(document.activeElement) && document.activeElement;
   $("alarms").replaceChildren(...alarms.slice(0, 200).map((alarm) => alarmItem(alarm, isOpen(alarm))));
+  if (focused) keepFocus(focused);
+}
+
+// Who works with the keyboard stays at the same button; if it is gone, at the first of its alarm.
+function keepFocus(focused) {
+  const alarm = focused.closest("li").dataset.alarm;
+  const buttons = [...$("alarms").querySelectorAll(`li[data-alarm="${alarm}"] button`)];
+  const same = buttons.find((button) => button.textContent === focused.textContent);
+  (same || buttons[0])?.focus({ preventScroll: true });
 }
 
 function alarmItem(alarm, isOpen) {
@@ -307,7 +326,7 @@ async function change(id, what) {
     body: JSON.stringify({ by, ...what }),
   });
   if (!answer.ok) showState({ trouble: `not kept: ${(await answer.json()).detail || answer.statusText}` });
-  if (document.activeElement) document.activeElement.blur();
+  if (document.activeElement?.tagName === "TEXTAREA") document.activeElement.blur();
   await loadAlarms();
 }
 
@@ -347,6 +366,12 @@ function drawMap() {
 
 // ---- live ---------------------------------------------------------------------------------------
 
+function showPutAside({ put_aside: files, put_aside_reason: reason }) {
+  $("aside").textContent = files
+    ? `${files} ${files === 1 ? "file was" : "files were"} put aside, the last as ${reason}`
+    : "";
+}
+
 function showState(state) {
   const pill = $("state");
   pill.className = state.trouble ? "bad" : "good";
@@ -356,6 +381,7 @@ function showState(state) {
 
 async function onState(state) {
   showState(state);
+  showPutAside(state);
   const before = lastState;
   lastState = state;
   if (state.layer_id === before.layer_id && state.alarms === before.alarms) return;
@@ -371,7 +397,7 @@ async function onState(state) {
   if (state.layer_id !== before.layer_id) {
     await addLayers(known);
     await loadAreas();
-    if ($("follow").checked && numbers.length) await show(numbers[numbers.length - 1]);
+    if ($("follow").checked) await show(newest());
     await drawCharts();
     drawMap();
   }
@@ -412,7 +438,7 @@ $("step").addEventListener("change", () => inTurn(loadBuild));
 $("slider").addEventListener("input", () => move(Number($("slider").value) - numbers.indexOf(shown)));
 $("previous").addEventListener("click", () => move(-1));
 $("next").addEventListener("click", () => move(1));
-$("follow").addEventListener("change", () => $("follow").checked && move(numbers.length));
+$("follow").addEventListener("change", () => $("follow").checked && show(newest()));
 $("strip").addEventListener("click", (event) => {
   const index = Math.floor((event.offsetX / $("strip").clientWidth) * numbers.length);
   move(index - numbers.indexOf(shown));
