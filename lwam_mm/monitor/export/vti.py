@@ -54,17 +54,14 @@ def write_vti(build: Exported, out: Path, max_mb: float) -> str:
         if len(build.numbers) * rows * columns <= max_mb * 1e6 or rows * columns == 1:
             break
         factor += 1
+    nothing = zlib.compress(np.full((rows, columns), UNKNOWN, np.uint8).tobytes(), 3)
     unknown = 0
     with replacing(out) as path, tempfile.TemporaryFile(dir=path.parent) as slices:
         sizes = []
         for number in build.numbers:
             mask = known_mask(build, layers.get(number))
-            if mask is None:
-                unknown += 1
-                piece = np.full((rows, columns), UNKNOWN, np.uint8)
-            else:
-                piece = place(mask)
-            packed = zlib.compress(piece.tobytes(), 3)
+            unknown += mask is None
+            packed = nothing if mask is None else zlib.compress(place(mask).tobytes(), 3)
             sizes.append(len(packed))
             slices.write(packed)
         with path.open("wb") as file:
