@@ -48,7 +48,9 @@ def test_the_torch_stage_is_mmsegs_own_answer(config, build_student, torch_label
     for sample in ValidationImages(test):
         seen = stage(sample)
         assert seen.logits.shape == (6, *sample.truth.shape)
-        np.testing.assert_array_equal(seen.labels, torch_labels[sample.path])
+        # Of the same net; another number of threads may round a tie to the other class.
+        expected = np.take_along_axis(seen.logits, torch_labels[sample.path][None], axis=0)[0]
+        np.testing.assert_allclose(expected, seen.logits.max(0), atol=1e-5)
         np.testing.assert_array_equal(seen.labels, seen.logits.argmax(0))
 
 
