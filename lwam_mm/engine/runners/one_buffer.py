@@ -1,8 +1,8 @@
 """Brings a batch from a data worker to the device in one piece.
 
-PyTorch sends each tensor of a batch by itself, with a file descriptor of its own, and OpenMMLab
-copies each by itself to the GPU. A batch of 32 images and masks are 64 of them: on small images
-the training then spends more time on receiving its batches than on computing with them.
+PyTorch sends the tensors of a batch one by one, each with its own file descriptor. OpenMMLab then
+copies them to the GPU one by one. A batch of 32 images with masks has 64 tensors, so with small
+images and nets this takes as long as the training step.
 """
 
 from __future__ import annotations

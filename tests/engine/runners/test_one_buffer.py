@@ -13,13 +13,14 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch.utils.data import Dataset
 
+from lwam_mm.engine.runners import resumable_runner
 from lwam_mm.engine.runners.one_buffer import OneBufferCollate
 from lwam_mm.engine.runners.resumable_runner import ResumableRunner
 
 
-def received(batch):
+def received(batch, **options):
     """What arrives in the main process when a worker sends ``batch``."""
-    packed = OneBufferCollate(lambda samples: samples)(batch)
+    packed = OneBufferCollate(lambda samples: samples, **options)(batch)
     return pickle.loads(bytes(ForkingPickler.dumps(packed)))
 
 
@@ -54,6 +55,23 @@ def test_arrays_arrive_and_everything_can_be_written():
     tensor += 1
     assert array.tolist() == [1, 2, 3, 4, 5]
     assert tensor.tolist() == [1, 1, 1]
+
+
+def test_tensors_arrive_on_the_device_and_arrays_stay():
+    tensor, array = received([torch.zeros(3), np.zeros(3)], device="meta")
+    assert tensor.device.type == "meta"
+    assert type(array) is np.ndarray
+
+
+@pytest.mark.parametrize(("pinned", "expected"), [(False, "meta"), (True, "cpu")])
+def test_batches_go_to_the_device_of_the_training_unless_they_are_pinned(
+    monkeypatch, pinned, expected
+):
+    monkeypatch.setattr(resumable_runner, "get_device", lambda: "meta")
+    sampler = dict(type="DefaultSampler", shuffle=False)
+    settings = dict(dataset=Frames(), batch_size=6, num_workers=1, sampler=sampler)
+    loader = ResumableRunner.build_dataloader(settings | dict(pin_memory=pinned))
+    assert loader.collate_fn.device == expected
 
 
 class Frames(Dataset):
