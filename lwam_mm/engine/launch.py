@@ -13,9 +13,11 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import is_cuda_available
 from mmengine.dist import is_distributed, is_main_process
+from mmengine.runner import CheckpointLoader
 
 from lwam_mm.datasets.splits import datasets_in, is_wrapper
 from lwam_mm.engine.hooks.prediction_pictures_hook import use_prediction_pictures
+from lwam_mm.engine.hooks.strict_checkpoint_hook import NEEDED_TO_RESUME
 from lwam_mm.engine.runners.concise_runner import ConciseRunner
 from lwam_mm.engine.runners.resumable_runner import ResumableRunner, resumable_checkpoints
 from lwam_mm.models.reparam.fold import reparameterize
@@ -156,9 +158,9 @@ def enable_tensorboard(config: Config) -> None:
 def train(config: Config) -> Path | None:
     """Train or distil a model as its config says.
 
-    ``load_from`` is where a training begins. If it is to be resumed and has begun, it goes on from
-    the newest checkpoint of its work dir. Only a ``load_from`` in that work dir names the
-    checkpoint to go on from.
+    A training that is to be resumed goes on from the newest checkpoint of its work dir, unless
+    ``load_from`` names another one there. If there is none yet, it goes on from ``load_from`` if
+    that holds all that a training needs, and begins with its weights if it holds these alone.
 
     Returns:
         The best checkpoint by validation, else the last; None if none was kept.
@@ -176,14 +178,15 @@ def train(config: Config) -> Path | None:
 
 
 def _begin_or_resume(config: Config) -> None:
-    # mmengine would go on from load_from itself, which often holds weights alone.
+    # mmengine would go on from load_from in each case.
     named = Path(config.load_from)
     if named.is_file() and named.resolve().parent == Path(config.work_dir).resolve():
         return
     if resumable_checkpoints(config.work_dir):
         config.load_from = None
     else:
-        config.resume = False
+        checkpoint = CheckpointLoader.load_checkpoint(config.load_from, map_location="cpu")
+        config.resume = all(name in checkpoint for name in NEEDED_TO_RESUME)
 
 
 def evaluate(config: Config, checkpoint: str | Path, *, fold: bool = False) -> dict[str, float]:

@@ -268,17 +268,20 @@ def test_best_checkpoint_else_the_last(config, monkeypatch, kept, expected):
         ("weights.pth", True, (None, True)),
         ("lwam_mm::powder-bed-drawn", False, ("lwam_mm::powder-bed-drawn", False)),
         ("lwam_mm::powder-bed-drawn", True, (None, True)),
+        ("full.pth", False, ("full.pth", True)),
+        ("full.pth", True, (None, True)),
         ("work/epoch_1.pth", True, ("work/epoch_1.pth", True)),
         (None, True, (None, True)),
         (None, False, (None, True)),
     ],
 )
-def test_load_from_is_where_a_training_begins_and_not_where_it_is_resumed(
+def test_a_begun_training_goes_on_from_its_work_dir_and_a_new_one_from_load_from(
     config, tmp_path, monkeypatch, load_from, begun, expected
 ):
     monkeypatch.chdir(tmp_path)
     Path("work").mkdir()
-    Path("weights.pth").touch()
+    torch.save(dict(state_dict={}), "weights.pth")
+    torch.save(dict(state_dict={}, meta={}, message_hub={}, optimizer={}), "full.pth")
     for number in (1, 2) if begun else ():
         Path(f"work/epoch_{number}.pth").touch()
     config.update(work_dir="work", load_from=load_from, resume=True)

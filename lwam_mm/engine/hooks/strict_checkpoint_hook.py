@@ -9,7 +9,8 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from lwam_mm.models.checkpoint import CheckpointMismatchError, check_weights
 
-_NEEDED_TO_RESUME = ("meta", "message_hub", "optimizer")
+NEEDED_TO_RESUME = ("meta", "message_hub", "optimizer")
+"""What a checkpoint of a training holds besides the weights."""
 
 
 @HOOKS.register_module()
@@ -38,7 +39,7 @@ class StrictCheckpointHook(Hook):
                 runner.work_dir
             )
         check_weights(model, weights, str(source or "the checkpoint"))
-        missing = [name for name in _NEEDED_TO_RESUME if name not in checkpoint]
+        missing = [name for name in NEEDED_TO_RESUME if name not in checkpoint]
         if runner._resume and missing:
             raise CheckpointMismatchError(
                 f"{source}: holds weights alone (no {', '.join(missing)}), so no run can be "
