@@ -226,16 +226,15 @@ def _calibrate(args: argparse.Namespace) -> int:
 
 
 def _replay(args: argparse.Namespace) -> int:
-    from lwam_mm.monitor.config.config import read_config
     from lwam_mm.monitor.config.policy_file import read_policy
+    from lwam_mm.monitor.record.classes import build_classes
     from lwam_mm.monitor.record.recorded_layers import replay_recorded
-    from lwam_mm.monitor.record.store import Record, find_build
-    from lwam_mm.monitor.view.build_data import class_names
+    from lwam_mm.monitor.record.store import find_build
 
-    config, _ = read_config(args.config)
+    config, record = _open_record(args)
     policy = config.policy if args.policy is None else read_policy(args.policy)
-    with Record(config.record.folder, config.record.database).reading() as session:
-        classes = class_names(session, find_build(session, args.build).id)
+    with record.reading() as session:
+        classes = build_classes(session, find_build(session, args.build).id).names
         if classes:  # none if no layer was ever inspected
             policy.check_classes(classes)
         found = replay_recorded(session, args.build, args.step, policy)

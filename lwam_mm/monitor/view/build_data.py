@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from lwam_mm.monitor.record.classes import build_classes
-from lwam_mm.monitor.record.tables import Alarm, Document, Layer, Region, Track
+from lwam_mm.monitor.record.tables import Alarm, Layer, Region, Track
 from lwam_mm.monitor.view.colours import LETTERS, class_colour
 
 HEALTH = ("mean", "contrast", "sharpness", "shift_x", "shift_y")
@@ -164,18 +163,6 @@ def alarm_rows(session: Session, build_id: int) -> list[dict[str, Any]]:
         }
         for alarm, number, step, track in rows
     ]
-
-
-def class_names(session: Session, build_id: int) -> tuple[str, ...]:
-    """Return the classes of the model that looked at a build, the background first."""
-    digest = session.scalar(
-        select(Layer.model_sha256)
-        .where(Layer.build_id == build_id, Layer.model_sha256.is_not(None))
-        .order_by(Layer.id.desc())
-        .limit(1)
-    )
-    document = None if digest is None else session.get(Document, digest)
-    return () if document is None else tuple(json.loads(document.text)["classes"])
 
 
 def class_colours(session: Session, build_id: int) -> dict[str, str]:
