@@ -39,11 +39,12 @@ else:
 
 Point = tuple[float, float]
 Pixels = Annotated[float, Field(ge=-MOST_PX, le=MOST_PX)]
+_FILE, _POLYGON = "<file>", "<polygon>"
 Region = Annotated[
-    Annotated[Path, Tag("file")]
-    | Annotated[list[tuple[Pixels, Pixels]], Field(min_length=3), Tag("polygon")],
+    Annotated[Path, Tag(_FILE)]
+    | Annotated[list[tuple[Pixels, Pixels]], Field(min_length=3), Tag(_POLYGON)],
     # So that an error is about what was meant.
-    Discriminator(lambda given: "polygon" if isinstance(given, list) else "file"),
+    Discriminator(lambda given: _POLYGON if isinstance(given, list) else _FILE),
 ]
 
 
@@ -235,7 +236,9 @@ def parse_config(text: str, path: Path) -> MonitorConfig:
 def _explain(error: ValidationError) -> str:
     found = []
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"]) or "the file"
+        # The tags of a region's forms are no keys.
+        parts = [str(part) for part in problem["loc"] if part not in (_FILE, _POLYGON)]
+        key = ".".join(parts) or "the file"
         if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             found.append(f"{key} is no setting: correct its spelling or remove it")
         elif problem["type"] == "missing":
