@@ -1,8 +1,10 @@
 # How many labelled frames does a powder bed need? SpreadNet S8 on 5, 10 or 20 of the real frames of
 # polito_frames or on all 28, tested on the 19 of other builds: from random weights, and from the
-# net that comes with the package, with drawn layers among the frames.
+# net that comes with the package, with drawn layers among the frames. Beside it, the paper's student
+# at a quarter of its width.
 title = "How many real powder-bed frames?"
 seeds = [0]
+amp = True
 # Places in the list of training frames, each set within the next, with all defects but Lattice.
 _five = [6, 0, 15, 25, 21]  # defect_10, 00, 23, 39 and 33
 _ten = [*_five, 18, 19, 14, 23, 17]
@@ -23,5 +25,8 @@ arms = {
     for start, config in (("shipped", _shipped), ("scratch", _scratch))
     for frames in (_five, _ten, _twenty, _all)
 }
+arms["lwrnet-28"] = dict(
+    config="../lwrnet/lwrnet-w16_1xb4-1500i_polito-frames-512x512.py", overrides=_short
+)
 evaluators = [dict(type="RegionMetric", min_area=30)]
 compare_with = "shipped-28"
