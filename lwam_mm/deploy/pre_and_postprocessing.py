@@ -7,11 +7,20 @@ frame as input and the labels as a second output, in ONNX operators that every e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import onnx
 from onnx import parser
 
+from lwam_mm.deploy.onnx_graphs import (
+    attributes,
+    changed_convolution,
+    checked,
+    copy_model,
+    producers,
+    remove_unread,
+    rename_result,
+)
+from lwam_mm.deploy.unshuffled_frames import unshuffle_frames
 from lwam_mm.utils.errors import UserError
 
 LABELS = "labels"
@@ -50,17 +59,18 @@ def add_labels(model: onnx.ModelProto) -> onnx.ModelProto:
             f"the model's output {logits!r} has {classes} classes: it needs 2 to 255, and the "
             "graph has to say how many"
         )
-    model = _copy(model)
-    producers = {name: node for node in model.graph.node for name in node.output}
+    model = copy_model(model)
+    makers = producers(model.graph)
     # What `take_frames` has put behind the logits: padding is cut off.
-    crop = producers[logits] if producers[logits].op_type == "Slice" else None
+    crop = makers[logits] if makers[logits].op_type == "Slice" else None
     scores, block = logits if crop is None else crop.input[0], 1
-    shuffle = producers[scores]
-    if shuffle.op_type == "DepthToSpace" and _attributes(shuffle).get("mode") == b"CRD":
-        block = _attributes(shuffle)["blocksize"]
-        _rename_result(model.graph, shuffle.input[0], "labels_scores")
+    shuffle = makers[scores]
+    if shuffle.op_type == "DepthToSpace" and attributes(shuffle).get("mode") == b"CRD":
+        block = attributes(shuffle)["blocksize"]
+        rename_result(model.graph, shuffle.input[0], "labels_scores")
         scores = "labels_scores"
     planes = [f"labels_logit_{label}" for label in range(int(classes))]
+    split = _split_scores(model.graph, scores, planes, block**2)
     constants = [f"uint8[1, 1, 1, 1] labels_{label} = {{{label}}}" for label in range(len(planes))]
     # One after the other, each against the best so far: OpenVINO makes a single pass of this,
     # where its ArgMax takes an eighth of the time of an INT8 student.
@@ -82,27 +92,56 @@ def add_labels(model: onnx.ModelProto) -> onnx.ModelProto:
         nodes.append(f"labels_cropped = Slice ({found}, {', '.join(crop.input[1:])})")
         found = "labels_cropped"
     step = max(1, _SAMPLE // block)
+    sampled = [f"check_{plane}" for plane in planes]
+    nodes += [
+        f"{some} = Slice ({plane}, check_start, check_end, check_axes, check_step)"
+        for some, plane in zip(sampled, planes, strict=True)
+    ]
     addition = parser.parse_graph(f"""
-        labels (float[{batch}, {int(classes) * block**2}, h, w] {scores}, int64[2] frame_origin,
+        labels (float[{batch}, {block**2}, h, w] {planes[0]}, int64[2] frame_origin,
                 int64[2] frame_size, int64[2] frame_axes)
         => (uint8[{batch}, {height}, {width}] {LABELS}, float[1] {CHECK})
-        <int64[{classes}] labels_split = {{{", ".join([str(block**2)] * len(planes))}}},
-         int64[1] labels_axis = {{1}}, int64[2] check_start = {{0, 0}},
+        <int64[1] labels_axis = {{1}}, int64[2] check_start = {{0, 0}},
          int64[2] check_end = {{{_ALL}, {_ALL}}}, int64[2] check_axes = {{2, 3}},
          int64[2] check_step = {{{step}, {step}}}, int64[1] check_flat = {{-1}},
          {", ".join(constants)}>
         {{
-            {", ".join(planes)} = Split <axis = 1> ({scores}, labels_split)
             {" ".join(nodes)}
             {LABELS} = Squeeze ({found}, labels_axis)
-            check_some = Slice ({scores}, check_start, check_end, check_axes, check_step)
+            check_some = Concat <axis = 1> ({", ".join(sampled)})
             check_row = Reshape (check_some, check_flat)
             {CHECK} = ReduceSum (check_row)
         }}""")
-    model.graph.node.extend(addition.node)
+    model.graph.node.extend([*split, *addition.node])
     model.graph.initializer.extend(addition.initializer)
     model.graph.output.extend(addition.output)
-    return _checked(model)
+    return checked(model)
+
+
+def _split_scores(
+    graph: onnx.GraphProto, scores: str, planes: Sequence[str], channels: int
+) -> list[onnx.NodeProto]:
+    """Return nodes that make each class's part of the logits, (N, channels, h, w), by its name.
+
+    Where a convolution makes the logits, there is a smaller one for each class: OpenVINO is slow
+    at splitting, so a fifth of the time of SpreadNet S4 went into it. Both are made of the same
+    weights; an engine leaves out the one whose result nobody asks for.
+    """
+    conv = producers(graph)[scores]
+    if conv.op_type != "Conv" or channels == 1:
+        sizes = ", ".join([str(channels)] * len(planes))
+        split = parser.parse_graph(f"""
+            split (float[N, C, h, w] {scores}) => (float[N, c, h, w] {planes[0]})
+            <int64[{len(planes)}] labels_split = {{{sizes}}}>
+            {{ {", ".join(planes)} = Split <axis = 1> ({scores}, labels_split) }}""")
+        graph.initializer.extend(split.initializer)
+        return list(split.node)
+    nodes = []
+    for label, plane in enumerate(planes):
+        outputs = slice(label * channels, (label + 1) * channels)
+        nodes += changed_convolution(graph, conv, f"_{plane}", lambda kernel: kernel, outputs)
+        nodes[-1].output[0] = plane
+    return nodes
 
 
 def take_frames(
@@ -131,11 +170,35 @@ def take_frames(
     """
     tensor, (batch, channels, height, width) = _only(model.graph.input, "input")
     logits, (_, classes, *_) = _only(model.graph.output, "output")
-    model = _copy(model)
-    pad = crop = ""
-    normalised = tensor
+    model = copy_model(model)
     if pad_to is not None:
-        batch, height, width, normalised = "1", "height", "width", "frame_normalised"
+        batch, height, width = "1", "height", "width"
+        rename_result(model.graph, logits, "frame_logits")
+    before = unshuffle_frames(model, FRAME, mean, std, pad_to)
+    if before is None:
+        before = _planes(tensor, channels, mean, std, pad_to)
+    interface = parser.parse_graph(f"""
+        frames (uint8[{batch}, {height}, {width}, 3] {FRAME})
+        => (float[{batch}, {classes}, {height}, {width}] {logits})
+        <int64[2] frame_origin = {{0, 0}}, int64[2] frame_axes = {{2, 3}}>
+        {{ {logits} = Slice (frame_logits, frame_origin, frame_size, frame_axes) }}""")
+    nodes = [*before.node, *model.graph.node, *(interface.node if pad_to is not None else [])]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend([*before.initializer, *interface.initializer])
+    remove_unread(model.graph)
+    model.graph.input[0].CopyFrom(interface.input[0])
+    model.graph.output[0].CopyFrom(interface.output[0])
+    return checked(model)
+
+
+def _planes(
+    tensor: str, channels: str, mean: Sequence[float], std: Sequence[float], pad_to: int | None
+) -> onnx.GraphProto:
+    """Return what turns a frame into the normalised image, and pads it."""
+    pad, normalised = "", tensor
+    if pad_to is not None:
+        normalised = "frame_normalised"
         # Of a negative number by a positive one, ONNX's Mod is positive, as Python's is.
         pad = f"""
             frame_size = Shape <start = 1, end = 3> ({FRAME})
@@ -143,16 +206,12 @@ def take_frames(
             frame_missing = Mod (frame_minus_size, frame_pad_to)
             frame_pads = Concat <axis = 0> (frame_zeros, frame_missing)
             {tensor} = Pad (frame_normalised, frame_pads)"""
-        crop = f"{logits} = Slice (frame_logits, frame_origin, frame_size, frame_axes)"
-        _rename_result(model.graph, logits, "frame_logits")
-    addition = parser.parse_graph(f"""
-        frames (uint8[{batch}, {height}, {width}, 3] {FRAME})
-        => (float[{batch}, {classes}, {height}, {width}] {logits})
+    return parser.parse_graph(f"""
+        frames (uint8[1, H, W, 3] {FRAME}) => (float[1, {channels}, h, w] {tensor})
         <int64[3] frame_bgr_to_rgb = {{2, 1, 0}},
          float[1, {channels}, 1, 1] frame_mean = {{{", ".join(map(str, map(float, mean)))}}},
          float[1, {channels}, 1, 1] frame_std = {{{", ".join(map(str, map(float, std)))}}},
-         int64[6] frame_zeros = {{0, 0, 0, 0, 0, 0}}, int64[1] frame_pad_to = {{{pad_to or 1}}},
-         int64[2] frame_origin = {{0, 0}}, int64[2] frame_axes = {{2, 3}}>
+         int64[6] frame_zeros = {{0, 0, 0, 0, 0, 0}}, int64[1] frame_pad_to = {{{pad_to or 1}}}>
         {{
             frame_bgr = Transpose <perm = [0, 3, 1, 2]> ({FRAME})
             frame_rgb = Gather <axis = 1> (frame_bgr, frame_bgr_to_rgb)
@@ -160,18 +219,7 @@ def take_frames(
             frame_centred = Sub (frame_float, frame_mean)
             {normalised} = Div (frame_centred, frame_std)
             {pad}
-            {crop}
         }}""")
-    crops = [node for node in addition.node if node.op_type == "Slice"]
-    before = list(addition.node)[: len(addition.node) - len(crops)]
-    nodes = [*before, *model.graph.node, *crops]
-    used = {name for node in addition.node for name in node.input}
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    model.graph.initializer.extend(c for c in addition.initializer if c.name in used)
-    model.graph.input[0].CopyFrom(addition.input[0])
-    model.graph.output[0].CopyFrom(addition.output[0])
-    return _checked(model)
 
 
 def _only(values: Sequence[onnx.ValueInfoProto], what: str) -> tuple[str, list[str]]:
@@ -189,26 +237,3 @@ def _only(values: Sequence[onnx.ValueInfoProto], what: str) -> tuple[str, list[s
         for dim in shapes[0]
     ]
     return values[0].name, sides
-
-
-def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    return {entry.name: onnx.helper.get_attribute_value(entry) for entry in node.attribute}
-
-
-def _rename_result(graph: onnx.GraphProto, old: str, new: str) -> None:
-    for node in graph.node:
-        for names in (node.input, node.output):
-            names[:] = [new if name == old else name for name in names]
-
-
-def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    # Shapes of what lies between would contradict those of the new input.
-    del copy.graph.value_info[:]
-    return copy
-
-
-def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
-    onnx.checker.check_model(model, full_check=True)
-    return model

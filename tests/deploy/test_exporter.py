@@ -106,7 +106,7 @@ def test_graph_is_the_folded_student_between_frame_and_labels(
     labels = operators.index("Split")
     assert sorted(set(operators[5:labels])) == ["Conv", "ConvTranspose", "Relu"]
     assert sorted(set(operators[labels:])) == [
-        "Greater", "Max", "ReduceSum", "Reshape", "Slice", "Split", "Squeeze", "Where"
+        "Concat", "Greater", "Max", "ReduceSum", "Reshape", "Slice", "Split", "Squeeze", "Where"
     ]  # fmt: skip
     assert operators.count("ConvTranspose") == 4
     assert [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim] == [1, 64, 64, 3]

@@ -9,6 +9,7 @@ import torch
 from onnx import TensorProto, helper
 
 from lwam_mm.deploy.pre_and_postprocessing import GraphError, add_labels, take_frames
+from lwam_mm.quantization.quantize import quantize
 from lwam_mm.runtime.engines.openvino_core import openvino_core
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -33,7 +34,18 @@ class ShuffledNet(torch.nn.Module):
         return self.shuffle(self.conv(x))
 
 
-@pytest.fixture(scope="module", params=[Net, ShuffledNet])
+class UnshuffledNet(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.unshuffle = torch.nn.PixelUnshuffle(2)
+        self.conv = torch.nn.Conv2d(3 * 2**2, 4 * 2**2, 3, padding=1)
+        self.shuffle = torch.nn.PixelShuffle(2)
+
+    def forward(self, x):
+        return self.shuffle(self.conv(self.unshuffle(x)))
+
+
+@pytest.fixture(scope="module", params=[Net, ShuffledNet, UnshuffledNet])
 def net(request):
     torch.manual_seed(0)
     return request.param().eval()
@@ -122,7 +134,34 @@ def test_labels_need_no_logits_at_full_size(net, exported):
     """Behind a pixel-shuffle there is nothing left to compute for labels and check."""
     model = add_labels(exported((32, 48)))
     readers = [node.op_type for node in model.graph.node if "output" in node.input]
-    assert readers == ([] if isinstance(net, ShuffledNet) else ["Split", "Slice"])
+    assert readers == (["Split"] if isinstance(net, Net) else [])
+
+
+@pytest.mark.parametrize("run", [run_onnxruntime, run_openvino])
+@pytest.mark.parametrize(("pad_to", "given"), [(None, (32, 48)), (16, (37, 29))])
+def test_a_quantized_model_says_the_same_of_a_frame(exported, run, pad_to, given):
+    """Weights of 8 bits are cut and put in order like floats, with the scales of their outputs."""
+    calibration = np.random.default_rng(1).standard_normal((1, 3, 32, 48)).astype(np.float32)
+    plain, frame = quantize(exported(None if pad_to else given), [calibration]), frame_of(*given)
+    logits, labels, check = run(add_labels(take_frames(plain, MEAN, STD, pad_to)), frame)
+    padded = np.zeros((1, 3, -(-given[0] // 16) * 16, -(-given[1] // 16) * 16), np.float32)
+    rgb = (frame[..., ::-1] - np.float32(MEAN)) / np.float32(STD)
+    padded[0, :, : given[0], : given[1]] = rgb.transpose(2, 0, 1)
+    session = onnxruntime.InferenceSession(plain.SerializeToString())
+    (expected,) = session.run(None, {"input": padded})
+    np.testing.assert_allclose(logits, expected[..., : given[0], : given[1]], rtol=0, atol=1e-4)
+    np.testing.assert_array_equal(labels, logits.argmax(axis=1))
+    assert np.isfinite(check).all()
+
+
+@pytest.mark.parametrize("pad_to", [None, 16])
+def test_an_unshuffle_is_moved_to_the_bytes(exported, net, pad_to):
+    model = take_frames(exported(None if pad_to else (32, 48)), MEAN, STD, pad_to)
+    conv = next(node for node in model.graph.node if node.op_type == "Conv")
+    moved = conv.input[0] == "frame_unshuffled"
+    assert moved == isinstance(net, UnshuffledNet)
+    planes = [node.op_type for node in model.graph.node if node.op_type == "Gather"]
+    assert planes == ([] if moved else ["Gather"])
 
 
 @pytest.mark.parametrize("run", [run_onnxruntime, run_openvino])
