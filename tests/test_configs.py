@@ -16,7 +16,7 @@ LONG = {
     "peers_neu-seg",
     *(
         f"{study}_magnetic-tile"
-        for study in ("channel-wise", "imbalance", "teacher", "terms", "width")
+        for study in ("channel-wise", "imbalance", "split", "teacher", "terms", "width")
     ),
 }
 

@@ -1,7 +1,7 @@
 # How many labelled frames does a powder bed need? SpreadNet S8 on 5, 10 or 20 of the real frames of
 # polito_frames or on all 28, tested on the 19 of other builds: from random weights, and from the
-# net that comes with the package, with drawn layers among the frames. Beside it, the paper's student
-# at a quarter of its width.
+# net that comes with the package, with drawn layers among the frames. Beside it stands the paper's
+# student at a quarter of its width.
 title = "How many real powder-bed frames?"
 seeds = [0]
 amp = True
