@@ -162,6 +162,10 @@ def test_an_unshuffle_is_moved_to_the_bytes(exported, net, pad_to):
     assert moved == isinstance(net, UnshuffledNet)
     planes = [node.op_type for node in model.graph.node if node.op_type == "Gather"]
     assert planes == ([] if moved else ["Gather"])
+    # ONNX Runtime would warn of what is left over.
+    read = {name for node in model.graph.node for name in node.input} | {"output"}
+    made = {name for node in model.graph.node for name in node.output}
+    assert made | {tensor.name for tensor in model.graph.initializer} <= read
 
 
 @pytest.mark.parametrize("run", [run_onnxruntime, run_openvino])
