@@ -194,17 +194,19 @@ def create_app(
         }
 
     @app.get("/api/layers/{layer_id}/image.jpg", response_class=Response)
-    def image(request: Request, session: Reading, layer_id: int) -> Response:
+    def image(request: Request, layer_id: int) -> Response:
         """Return the frame of a layer."""
-        row = _layer(session, layer_id)
+        with record.reading() as session:  # closed before the picture is made
+            row = _layer(session, layer_id)
         make = lambda: pictures.frame_jpeg(record, row, LONGEST_PX)  # noqa: E731
         return _picture(request, row.image_sha256, "image/jpeg", make)
 
     @app.get("/api/layers/{layer_id}/overlay.png", response_class=Response)
-    def overlay(request: Request, session: Reading, layer_id: int) -> Response:
+    def overlay(request: Request, layer_id: int) -> Response:
         """Return the mask of a layer in colours, transparent where there is no defect."""
-        row = _layer(session, layer_id)
-        classes = build_classes(session, row.build_id)
+        with record.reading() as session:
+            row = _layer(session, layer_id)
+            classes = build_classes(session, row.build_id)
         make = lambda: pictures.mask_png(record, row, classes, LONGEST_PX)  # noqa: E731
         # Another model of the build may bring other colours.
         colours = sha256_of("\n".join(classes.names))

@@ -191,7 +191,9 @@ def _create_engine(url: str | URL) -> Engine:
             "PostgreSQL: give sqlite:///FILE or postgresql://user@host/name"
         )
     try:
-        engine = create_engine(parsed, pool_pre_ping=True)
+        # As many connections as threads want: with a limit, requests for the page could keep the
+        # monitor's loop waiting until it fails.
+        engine = create_engine(parsed, pool_pre_ping=True, max_overflow=-1)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise RecordError(f"record.database: {parsed.render_as_string()}: {error}") from error
     if engine.dialect.name == "sqlite":

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 from recorded_build import record_layer
-from sqlalchemy import select
+from sqlalchemy import event, select
 from tiny_bundle import tiny_manifest
 
 from lwam_mm.monitor.page.server import PageServer
@@ -20,6 +20,17 @@ SAID = {"by": "Ada", "acknowledge": True, "verdict": "false", "note": "a reflect
 def client(serve, build):
     with httpx.Client(base_url=serve().url, timeout=30) as opened:
         yield opened
+
+
+def test_a_picture_takes_one_connection_at_a_time(client, record, build):
+    """Many requests that each wait for a second connection would wait for one another."""
+    taken = []
+    event.listen(
+        record.engine.pool, "checkout", lambda *_: taken.append(record.engine.pool.checkedout())
+    )
+    assert client.get(f"/api/layers/{build[2]}/image.jpg").status_code == 200
+    assert taken
+    assert max(taken) == 1
 
 
 def test_layers_come_as_columns(client):

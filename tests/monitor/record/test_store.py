@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -35,6 +36,14 @@ def test_the_migrations_make_the_tables(record):
     with record.engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection), Base.metadata)
     assert found == []
+
+
+def test_readers_never_keep_the_monitor_waiting(record):
+    with contextlib.ExitStack() as readers:
+        for _ in range(40):
+            readers.enter_context(record.reading()).connection()
+        with record.writing() as session:
+            build_named(session, "B1")
 
 
 def test_what_was_written_is_there_after_opening_again(tmp_path, database_url):
