@@ -121,7 +121,8 @@ def test_peregrines_layout_is_read_back(exported, tmp_path, images):
     told = export(exported(), "hdf5", tmp_path / "b.hdf5")
     assert "1 images are gone" in told
     build = PeregrineBuild(tmp_path / "b.hdf5")
-    assert (build.layers, build.layer_height_um, build.mm_per_px) == (6, 30, pytest.approx(0.5))
+    assert build.layers == {"recoated": 6, "exposed": 6}
+    assert (build.layer_height_um, build.mm_per_px) == (30, pytest.approx(0.5))
     assert build.class_names == ("Background", "Super", "Incomplete")
     frame = cv2.imread(str(images / "recoated_00003.png"))
     assert (build.frame(2, "recoated") == frame).all()
