@@ -14,7 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from lwam_mm.monitor.record.store import Record, RecordError, add_document, build_named, now
 from lwam_mm.monitor.record.tables import Base, Build, Document, Layer
@@ -36,6 +36,17 @@ def test_the_migrations_make_the_tables(record):
     with record.engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection), Base.metadata)
     assert found == []
+
+
+def test_a_disk_that_was_read_only_for_a_time_is_written_again(tmp_path):
+    record = Record(tmp_path / "record")
+    with record.reading() as session:
+        session.execute(text("PRAGMA query_only=ON"))  # as SQLite opens it on such a disk
+    with pytest.raises(OperationalError, match="readonly"), record.writing() as session:
+        build_named(session, "B1")
+    with record.writing() as session:
+        build_named(session, "B1")
+    record.close()
 
 
 def test_readers_never_keep_the_monitor_waiting(record):
