@@ -32,18 +32,11 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert path.read_bytes() == b"old"
 
 
-@pytest.mark.parametrize(
-    "there", ["a file in place of the folder", "a folder in place of the file"]
-)
-def test_an_error_names_the_file_that_was_asked_for(tmp_path, there):
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
     """The name of the unfinished file is another each time, so it would look like another error."""
-    path = tmp_path / "a" / "b"
-    if there.endswith("folder"):
-        path.parent.write_text("")
-    else:
-        (path / "c").mkdir(parents=True)
-    with pytest.raises(OSError, match=r"/a") as caught:
-        write_atomically(path, b"new")
+    (tmp_path / "a").mkdir()
+    with pytest.raises(OSError, match=r"/a'") as caught:
+        write_atomically(tmp_path / "a", b"new")
     assert ".tmp" not in str(caught.value)
 
 

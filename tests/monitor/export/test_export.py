@@ -349,3 +349,38 @@ def test_the_tool_exports(repository, place):
     done = tool("export", "monitor.toml", "--build", "B", "--format", "stl", "--out", "b.stl")
     assert done.returncode == 2
     assert "measure.image_points" in done.stderr
+
+
+def test_a_solid_file_says_of_how_many_layers_nothing_is_known(exported, tmp_path, record, capfd):
+    assert "of 2 layers nothing is known" in export(exported(), "stl", tmp_path / "b.stl")
+    for mask in (record.folder / "masks").rglob("*.png"):
+        mask.unlink()
+    told = export(exported(), "stl", tmp_path / "c.stl")
+    assert "0 boxes; of 6 layers nothing is known" in told
+    assert "imread" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("first_height", [30.0, None])
+def test_heights_say_where_a_build_begins_that_counts_from_0(
+    record, exported, tmp_path, first_height
+):
+    with record.writing() as session:
+        for layer in session.scalars(select(Layer)):
+            layer.number -= 1
+            layer.height_um = None if first_height is None else 30.0 * layer.number + first_height
+    export(exported(), "stl", tmp_path / "b.stl")
+    _, triangles = read_stl(tmp_path / "b.stl")
+    begin = 0.0 if first_height else -0.03
+    heights = sorted(set(triangles[:, :, 2].ravel().round(4)))
+    assert heights == pytest.approx([begin + 0.06, begin + 0.09])
+    export(exported(), "vti", tmp_path / "b.vti")
+    image, _ = read_vti(tmp_path / "b.vti")
+    assert float(image.get("Origin").split()[2]) == pytest.approx(begin)
+
+
+@pytest.mark.parametrize("form", ["vti", "stl"])
+@pytest.mark.parametrize("bound", [0, -1, float("nan"), 1e-7])
+def test_a_bound_that_cannot_be_kept_is_refused(exported, tmp_path, form, bound):
+    with pytest.raises(ExportError, match=r"--max-mb .*: give more"):
+        export(exported(), form, tmp_path / "b.out", max_mb=bound)
+    assert not list(tmp_path.glob("*.out"))
