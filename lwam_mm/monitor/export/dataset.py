@@ -84,7 +84,7 @@ def judged_regions(build: Exported) -> dict[int, list[tuple[Region, str]]]:
         ).all()
     found: dict[int, list[tuple[Region, str]]] = {}
     for region in regions:
-        verdict = said.get(region.track_id)
+        verdict = None if region.track_id is None else said.get(region.track_id)
         for alarm in late:
             if alarm.layer_id == region.layer_id and is_about(alarm.message, region):
                 verdict = alarm.operator_verdict
