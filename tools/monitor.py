@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import os
 import signal
 import sys
 import threading
@@ -213,14 +214,19 @@ def _calibrate(args: argparse.Namespace) -> int:
     from lwam_mm.monitor.config.policy_file import write_policy
     from lwam_mm.monitor.record.recorded_layers import calibrate_recorded
 
+    if args.out.resolve() == args.config.resolve():
+        raise UserError(f"{args.out} is the config: give the rules another file as --out")
     config, record = _open_record(args)
     with record.reading() as session:
         builds = list(dict.fromkeys(args.build))  # one that is named twice is no second build
         found = calibrate_recorded(session, builds, args.step, config.policy, args.budget)
     write_policy(args.out, found.policy, found.summary())
     print(found.summary())
+    # As the config has to name it: relative to its own folder.
+    named = os.path.relpath(args.out, args.config.absolute().parent)
     print(
-        f'wrote {args.out}: replay builds with it, then write policy = "{args.out}" in the config'
+        f"wrote {args.out}: replay builds with it, then write policy = {json.dumps(named)} "
+        "above the first section of the config"
     )
     return 0
 

@@ -113,7 +113,7 @@ def soak(
         layers: Number of layers.
         size: Height and width of a layer, px.
         threads: Threads of the engine.
-        say: Gets a line every 500 layers.
+        say: Gets a line when the layers begin, and every 100 layers.
     """
     watched = folder / "layers"
     watched.mkdir(parents=True)
@@ -143,7 +143,7 @@ def soak(
                 raise RuntimeError(f"layer {number} was not recorded: {line}")
             path.unlink()
             result.memory_mb.append(resident_mb())
-            if number % 500 == 0:
+            if number in (1, layers) or number % 100 == 0:
                 say(f"{number} layers, {result.memory_mb[-1]:.0f} MB")
     finally:
         stop.set()

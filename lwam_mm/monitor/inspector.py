@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -77,7 +77,6 @@ class Inspector:
     ) -> None:
         self._config, self._predictor = config, predictor
         self._plate, self._known_parts = plate_of(config), parts
-        self._judge = FrameJudge(config.frame)
         layers_learned = config.policy.background_layers
         self._background = Background(layers_learned, config.measure.background_reach_px)
         known = config.record.folder / mask_path(build.name, PARTS_MASK.format(step))
@@ -88,6 +87,10 @@ class Inspector:
             .where(Layer.build_id == build.id, Layer.step == step, Layer.state != "missing")
             .order_by(Layer.id)
         ).all()
+        size = config.frame.size or _first_size(layers)
+        self._judge = FrameJudge(replace(config.frame, size=size))
+        # Of another size are those before `frame.size` was changed: nothing is learned from them.
+        layers = [layer for layer in layers if (layer.image_width, layer.image_height) == size]
         self._judge_again(layers)
         classes = build_classes(session, build.id)
         for layer in [layer for layer in layers if layer.state == "inspected"][:layers_learned]:
@@ -147,7 +150,7 @@ class Inspector:
 
     def _judge_again(self, layers: Sequence[Layer]) -> None:
         white_level = self._predictor.bundle.manifest.input.white_level
-        usable = [layer for layer in layers if FrameHealth.from_json(layer.health).usable]
+        usable = [layer for layer in layers if _is_usable(layer)]
         first = usable[: self._config.frame.first_frames]
         for layer in [*first, *usable[len(first) :][-_JUDGED_AGAIN:]]:
             try:
@@ -169,6 +172,18 @@ class Inspector:
             parts = self._numbers.number(parts)
             self.part_memory = self._numbers.memory
         return PartMap(parts)
+
+
+def _is_usable(layer: Layer) -> bool:
+    return FrameHealth.from_json(layer.health).usable
+
+
+def _first_size(layers: Sequence[Layer]) -> tuple[int, int] | None:
+    """Return width and height of the first usable frame, which may be moved away by now."""
+    first = next((layer for layer in layers if _is_usable(layer)), None)
+    if first is None or first.image_width is None or first.image_height is None:
+        return None
+    return first.image_width, first.image_height
 
 
 def _read_png(path: Path) -> np.ndarray | None:

@@ -24,6 +24,9 @@ def replacing(path: str | Path, durable: bool = False) -> Iterator[Path]:
 
     Yields:
         The path to write to. After an error it is removed, and ``path`` is unchanged.
+
+    Raises:
+        OSError: It cannot be written; names ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,6 +38,10 @@ def replacing(path: str | Path, durable: bool = False) -> Iterator[Path]:
         unfinished.replace(path)
         if durable and os.name == "posix":  # elsewhere a folder cannot be opened
             _wait_for_disk(path.parent)
+    except OSError as error:
+        if error.filename == str(unfinished):  # whose name is another each time
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -553,3 +553,35 @@ def test_a_database_that_is_away_is_said_and_caught_up(place, new_monitor, new_p
     assert monitor.trouble is None
     assert [layer.number for layer in rows(monitor, Layer)] == [1, 2, 3]
     assert len(rows(monitor, Arrival)) == 3
+
+
+def write_of_size(place, numbers, size):
+    for number in numbers:
+        image = draw_layer(number, defect=True, size=size)
+        assert cv2.imwrite(str(place / "watched" / f"B_{number}.png"), image)
+
+
+@pytest.mark.parametrize("before", [1, 4])
+def test_frames_of_another_size_are_refused_also_without_those_before(place, new_monitor, before):
+    write_of_size(place, range(1, before + 1), 64)
+    new_monitor().run(once=True)
+    for path in (place / "watched").iterdir():
+        path.unlink()  # moved to the archive
+    write_of_size(place, [before + 1], 96)
+    monitor = new_monitor()
+    monitor.run(once=True)
+    assert rows(monitor, Layer)[-1].reason == "the frame is 96 x 96 px, not 64 x 64"
+
+
+@pytest.mark.parametrize("before", [1, 4])
+def test_a_new_size_in_the_config_is_learned_anew(place, new_monitor, before):
+    """The square is background: first of the small frames, then of the large ones."""
+    write_of_size(place, range(1, before + 1), 64)
+    new_monitor().run(once=True)
+    for number in range(before + 1, before + 6):  # with a restart before each
+        write_of_size(place, [number], 96)
+        monitor = new_monitor(text=CONFIG + "[frame]\nsize = [96, 96]\n")
+        monitor.run(once=True)
+    assert [layer.state for layer in rows(monitor, Layer)] == ["inspected"] * (before + 5)
+    assert verdicts(monitor)[before + 5] == "ok"
+    assert [region.background for region in rows(monitor, Region)[-5:]] == [False] * 2 + [True] * 3

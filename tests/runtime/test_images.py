@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -202,3 +204,12 @@ def test_a_view_is_taken_by_its_values(picture):
 def test_an_array_of_another_kind_is_refused(array, message):
     with pytest.raises(ImageError, match=f"the image (is|has) .*{message.split('is ')[-1]}"):
         check_array(array)
+
+
+def test_a_file_that_is_larger_than_the_memory_is_refused(tmp_path, monkeypatch):
+    def too_large(path):
+        raise MemoryError
+
+    monkeypatch.setattr(Path, "read_bytes", too_large)
+    with pytest.raises(ImageError, match=r"a\.png is larger than the memory"):
+        read_image(tmp_path / "a.png")

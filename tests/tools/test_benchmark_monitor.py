@@ -25,6 +25,7 @@ def test_figures_are_printed_and_written(repository, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert re.search(r"^1 layers, [0-9]+ MB\n6 layers, ", done.stdout)
     text = (tmp_path / "soak.md").read_text()
     assert text.strip() in done.stdout
     assert re.search(r"layers +\| +6 \|", text)

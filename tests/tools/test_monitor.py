@@ -80,10 +80,17 @@ def test_rules_are_calibrated_replayed_and_used(place, monitor):
         write_layer(place / "watched" / f"B_{number}.png", number, defect=number in (5, 6))
     assert monitor("run", "monitor.toml", "--once").returncode == 3
     assert monitor("replay", "monitor.toml", "--build", "B").stdout == "0 layers differ\n"
+    before = (place / "monitor.toml").read_text()
     calibrate = ["calibrate", "monitor.toml", "--build", "B", "--budget", "0"]
     done = monitor(*calibrate, "--out", "rules.toml")
     assert done.returncode == 0, done.stderr
     assert "8 inspected layers" in done.stdout
+    assert 'write policy = "rules.toml" above' in done.stdout
+    done = monitor(*calibrate, "--out", "rules/new.toml")  # as the config has to name it
+    assert 'write policy = "rules/new.toml" above' in done.stdout
+    done = monitor(*calibrate, "--out", "../" + place.name + "/monitor.toml")
+    assert (done.returncode, "is the config" in done.stderr) == (2, True)
+    assert (place / "monitor.toml").read_text() == before
     replay = monitor("replay", "monitor.toml", "--build", "B", "--policy", "rules.toml")
     assert replay.stdout.endswith("2 layers differ\n"), replay.stdout
 

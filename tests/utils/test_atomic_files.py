@@ -32,6 +32,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert path.read_bytes() == b"old"
 
 
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+    """The name of the unfinished file is another each time, so it would look like another error."""
+    (tmp_path / "a").mkdir()
+    with pytest.raises(OSError, match=r"/a'") as caught:
+        write_atomically(tmp_path / "a", b"new")
+    assert ".tmp" not in str(caught.value)
+
+
 def test_two_writers_do_not_share_the_unfinished_file(tmp_path):
     path = tmp_path / "a"
     with replacing(path) as first, replacing(path) as second:

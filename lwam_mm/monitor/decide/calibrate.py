@@ -129,6 +129,7 @@ def _fit(builds: Sequence[Build], policy: Policy, rate: float) -> Policy:
 
 
 def _fit_rule(builds: Sequence[Build], policy: Policy, rule: Rule, allowed: float) -> Rule:
+    builds = [[_of_class(layer, rule.class_name) for layer in build] for build in builds]
     fitted = rule
     for area in _candidates(builds, rule):
         tried = replace(rule, least_area_px=area)
@@ -136,6 +137,13 @@ def _fit_rule(builds: Sequence[Build], policy: Policy, rule: Rule, allowed: floa
             break
         fitted = tried
     return fitted
+
+
+def _of_class(layer: SeenLayer, name: str) -> SeenLayer:
+    """Return a layer without regions of other classes: a rule does not see them."""
+    if layer.regions is None:
+        return layer
+    return replace(layer, regions=tuple(r for r in layer.regions if r.class_name == name))
 
 
 def _candidates(builds: Sequence[Build], rule: Rule) -> list[float]:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from lwam_mm.monitor.decide.camera import CameraAlarms
 from lwam_mm.monitor.decide.decision import Alarm, Decision, SeenLayer, Severity, Verdict
+from lwam_mm.monitor.decide.message import describe
 from lwam_mm.monitor.decide.order import LayerOrder
 from lwam_mm.monitor.decide.policy import Policy, Rule
 from lwam_mm.monitor.measure.region import Region
@@ -281,12 +282,7 @@ def _is_evidence(rule: Rule, regions: Sequence[Region], share: float = 1.0) -> b
 
 def _alarm(rule: Rule, regions: Sequence[Region], layer: int, track_id: int | None) -> Alarm:
     largest = max(regions, key=lambda region: region.area_px)
-    area = f"{sum(region.area_px for region in regions)} px"
-    place = f"({largest.centre_x:.0f}, {largest.centre_y:.0f}) px"
-    if largest.area_mm2 is not None and largest.plate_x_mm is not None:
-        area = f"{sum(region.area_mm2 or 0 for region in regions):.2f} mm²"
-        place = f"({largest.plate_x_mm:.1f}, {largest.plate_y_mm:.1f}) mm"
-    message = f"{rule.class_name}: {area} at {place}"
+    message = describe(regions)
     if largest.over_part:
         message += f" on part {largest.part_id}"
     if rule.of > 1:

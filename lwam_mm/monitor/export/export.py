@@ -29,6 +29,8 @@ def export(build: Exported, form: str, out: Path, max_mb: float = 512, side: str
     Raises:
         ExportError: ``out`` exists, or the build lacks what the format needs.
     """
+    if not max_mb > 0:
+        raise ExportError(f"--max-mb {max_mb:g}: give more than 0")
     if form != "dataset" and out.exists():
         raise ExportError(f"{out} exists: remove it or give another --out")
     write: dict[str, Callable[[], str]] = {

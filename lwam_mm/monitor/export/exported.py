@@ -84,6 +84,16 @@ class Exported:
         assert width is not None
         return height, width
 
+    def layers_below(self, number: int) -> int:
+        """Return how many layers lie below one; by its height where that is recorded.
+
+        Numbers may count from 0 or from 1; a height says which.
+        """
+        known = next((layer for layer in self.layers if layer.height_um is not None), None)
+        if known is None or known.height_um is None or self.layer_height_um is None:
+            return number - 1
+        return number - known.number + round(known.height_um / self.layer_height_um) - 1
+
     def needed_plate(self, why: str) -> Plate:
         """Return the plate.
 

@@ -92,7 +92,7 @@ def write_peregrine_dataset(
         ]
         told = [f"{name} = {ours}" for name, ours in names.items()]
         say(f"classes: {', '.join(told + [f'{name} is ignored' for name in ignored])}")
-        layers = range(0, build.layers, every)
+        layers = range(0, build.layers[step], every)
         for layer in layers:
             mask = build.labels(layer, names, CLASSES)
             other = build.labels(layer, dict.fromkeys(ignored, CLASSES[1]), CLASSES)

@@ -34,20 +34,25 @@ def write_stl(build: Exported, out: Path, max_mb: float) -> str:
     """
     plate = build.needed_plate("STL")
     thickness = build.needed_height_mm("STL")
+    below = build.layers_below(0)
     factor = 1
     while (needed := _megabytes(build, factor)) > max_mb:
         if factor >= max(build.size):
             raise ExportError(f"--max-mb {max_mb:g}: the least is {needed:g} MB: give more")
         factor *= 2
-    count = 0
+    count, unknown = 0, len(build.numbers) - len(build.layers)
     with replacing(out) as path, path.open("wb") as file:
         file.write(b"defects of a build, mm".ljust(80))
         file.write(struct.pack("<I", 0))
-        for number, (left, top, right, bottom) in _boxes(build, factor):
+        for number, box in _boxes(build, factor):
+            if box is None:
+                unknown += 1
+                continue
+            left, top, right, bottom = box
             outline = plate.to_mm([(left, top), (right, top), (right, bottom), (left, bottom)])
             if _area(outline) < 0:  # the frame's y points down, so the order may turn
                 outline = outline[::-1]
-            low, high = (number - 1) * thickness, number * thickness
+            low, high = (number + below) * thickness, (number + below + 1) * thickness
             corners = np.vstack(
                 [np.column_stack([outline, np.full(4, z)]) for z in (low, high)]
             ).astype(np.float32)
@@ -64,21 +69,28 @@ def write_stl(build: Exported, out: Path, max_mb: float) -> str:
         file.seek(80)
         file.write(struct.pack("<I", count))
     told = f", in blocks of {factor} px" if factor > 1 else ""
+    if unknown:  # there, no box does not mean no defect
+        told += f"; of {unknown} layers nothing is known"
     return f"wrote {out}: {count // _TRIANGLES} boxes{told}"
 
 
 def _megabytes(build: Exported, factor: int) -> float:
-    return sum(1 for _ in _boxes(build, factor)) * _TRIANGLES * _TRIANGLE_BYTES / 1e6
+    boxes = sum(box is not None for _, box in _boxes(build, factor))
+    return boxes * _TRIANGLES * _TRIANGLE_BYTES / 1e6
 
 
-def _boxes(build: Exported, factor: int) -> Iterator[tuple[int, tuple[int, int, int, int]]]:
-    """Yield the number of the layer, and left, top, right and bottom of each box in px."""
+def _boxes(build: Exported, factor: int) -> Iterator[tuple[int, tuple[int, int, int, int] | None]]:
+    """Yield the number of the layer, and left, top, right and bottom of each box in px.
+
+    Of a layer of which nothing is known there is None in place of boxes.
+    """
     for layer in build.layers:
         mask = known_mask(build, layer)
-        if mask is None or not mask.any():
-            continue
-        for box in boxes_of(largest_in_blocks(mask, factor)):
-            yield layer.number, tuple(factor * side for side in box)  # type: ignore[misc]
+        if mask is None:
+            yield layer.number, None
+        elif mask.any():
+            for box in boxes_of(largest_in_blocks(mask, factor)):
+                yield layer.number, tuple(factor * side for side in box)  # type: ignore[misc]
 
 
 def boxes_of(mask: np.ndarray) -> Iterator[tuple[int, int, int, int]]:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from lwam_mm.monitor.export.blocks import UNKNOWN, known_mask, largest_in_blocks
-from lwam_mm.monitor.export.exported import Exported
+from lwam_mm.monitor.export.exported import Exported, ExportError
 from lwam_mm.utils.atomic_files import replacing
 
 _HEADER = """\
@@ -45,14 +45,20 @@ def write_vti(build: Exported, out: Path, max_mb: float) -> str:
     With plate coordinates the axes are those of the plate, in mm; else those of the frame, in px,
     with y downwards. If the volume were larger than ``max_mb``, a cell holds the highest class of
     several pixels.
+
+    Raises:
+        ExportError: No volume is as small as ``max_mb``, or no layer has an image.
     """
     layers = {layer.number: layer for layer in build.layers}
     height, width = build.size
     factor = 1
     while True:
         place, (rows, columns), origin, spacing = _grid(build, height, width, factor)
-        if len(build.numbers) * rows * columns <= max_mb * 1e6 or rows * columns == 1:
+        if len(build.numbers) * rows * columns <= max_mb * 1e6:
             break
+        if rows * columns == 1:
+            least = len(build.numbers) / 1e6
+            raise ExportError(f"--max-mb {max_mb:g}: the least is {least:g} MB: give more")
         factor += 1
     nothing = zlib.compress(np.full((rows, columns), UNKNOWN, np.uint8).tobytes(), 3)
     unknown = 0
@@ -67,9 +73,10 @@ def write_vti(build: Exported, out: Path, max_mb: float) -> str:
         with path.open("wb") as file:
             extent = f"0 {columns} 0 {rows} 0 {len(sizes)}"
             thickness = _thickness(build)
+            bottom = build.layers_below(build.numbers[0]) * thickness
             header = _HEADER.format(
                 extent=extent,
-                origin=f"{origin[0]:.6g} {origin[1]:.6g} {(build.numbers[0] - 1) * thickness:.6g}",
+                origin=f"{origin[0]:.6g} {origin[1]:.6g} {bottom:.6g}",
                 spacing=f"{spacing:.6g} {spacing:.6g} {thickness:.6g}",
                 classes=len(build.classes),
                 names=_ascii(build.classes),

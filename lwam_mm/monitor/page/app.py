@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi import Path as InPath
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
@@ -43,6 +45,10 @@ LONGEST_PX = 1600
 _EVENT_S = 1.0  # how often the record is asked whether there is something new
 
 Step = Literal["recoated", "exposed"]
+_MOST = 2**63 - 1  # what a database compares a number with
+Id = Annotated[int, InPath(ge=1, le=_MOST)]
+Newer = Annotated[int, Query(ge=0, le=_MOST)]
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # PostgreSQL keeps no NUL
 
 
 def _reading(request: Request) -> Iterator[Session]:
@@ -53,15 +59,25 @@ def _reading(request: Request) -> Iterator[Session]:
 Reading = Annotated[Session, Depends(_reading)]
 
 
+def _known_build(session: Reading, build_id: Id) -> int:
+    # Without any build there would be no alarms either, as if all were well.
+    if session.get(Build, build_id) is None:
+        raise HTTPException(404, f"there is no build with id {build_id}: see /api/builds")
+    return build_id
+
+
+KnownBuild = Annotated[int, Depends(_known_build)]
+
+
 class AlarmChange(BaseModel):
     """What an operator says about an alarm; what is left out stays as it is."""
 
     model_config = ConfigDict(extra="forbid")
 
-    by: Annotated[str, Field(min_length=1, max_length=100)]
+    by: Annotated[Text, Field(min_length=1, max_length=100)]
     acknowledge: bool = False
     verdict: Literal["real", "false", "unsure"] | None = None
-    note: Annotated[str, Field(max_length=2000)] | None = None
+    note: Annotated[Text, Field(max_length=2000)] | None = None
 
 
 class Token(BaseModel):
@@ -95,6 +111,13 @@ def create_app(
     async def _record_away(_: Request, error: Exception) -> JSONResponse:
         reason = error.orig if isinstance(error, DBAPIError) else error
         return JSONResponse({"detail": f"the record cannot be read: {reason}"}, 503)
+
+    @app.exception_handler(RequestValidationError)
+    async def _wrong(_: Request, error: Exception) -> Response:
+        # Without the values: they may be a token, or be no text.
+        found = error.errors() if isinstance(error, RequestValidationError) else []
+        told = [{name: each[name] for name in ("loc", "msg", "type")} for each in found]
+        return Response(json.dumps({"detail": told}), 422, media_type="application/json")
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
@@ -133,30 +156,30 @@ def create_app(
         return found[::-1]
 
     @app.get("/api/builds/{build_id}/layers", response_class=JSONResponse)
-    def layers(session: Reading, build_id: int, step: Step, after: int = 0) -> Response:
+    def layers(session: Reading, build_id: KnownBuild, step: Step, after: Newer = 0) -> Response:
         """Return a build's layers as columns; ``after`` an id only the newer ones."""
         return _json(dataclasses.asdict(layer_columns(session, build_id, step, after)))
 
     @app.get("/api/builds/{build_id}/areas", response_class=JSONResponse)
-    def areas(session: Reading, build_id: int, step: Step) -> Response:
+    def areas(session: Reading, build_id: KnownBuild, step: Step) -> Response:
         """Return the area of each class over the layers."""
         unit, by_class = area_by_class(session, build_id, step)
         colours = class_colours(session, build_id)
         return _json({"unit": unit, "classes": by_class, "colours": colours})
 
     @app.get("/api/builds/{build_id}/map", response_class=JSONResponse)
-    def region_map(session: Reading, build_id: int, step: Step) -> Response:
+    def region_map(session: Reading, build_id: KnownBuild, step: Step) -> Response:
         """Return the places of all regions."""
         points = dataclasses.asdict(region_points(session, build_id, step))
         return _json(points | {"colours": class_colours(session, build_id)})
 
     @app.get("/api/builds/{build_id}/alarms")
-    def alarms(session: Reading, build_id: int) -> list[dict[str, Any]]:
+    def alarms(session: Reading, build_id: KnownBuild) -> list[dict[str, Any]]:
         """Return a build's alarms, the newest first."""
         return alarm_rows(session, build_id)
 
     @app.get("/api/layers/{layer_id}")
-    def layer(session: Reading, layer_id: int) -> dict[str, Any]:
+    def layer(session: Reading, layer_id: Id) -> dict[str, Any]:
         """Return what is known about one layer."""
         row = _layer(session, layer_id)
         build = session.get_one(Build, row.build_id)
@@ -194,17 +217,19 @@ def create_app(
         }
 
     @app.get("/api/layers/{layer_id}/image.jpg", response_class=Response)
-    def image(request: Request, session: Reading, layer_id: int) -> Response:
+    def image(request: Request, layer_id: Id) -> Response:
         """Return the frame of a layer."""
-        row = _layer(session, layer_id)
+        with record.reading() as session:  # closed before the picture is made
+            row = _layer(session, layer_id)
         make = lambda: pictures.frame_jpeg(record, row, LONGEST_PX)  # noqa: E731
         return _picture(request, row.image_sha256, "image/jpeg", make)
 
     @app.get("/api/layers/{layer_id}/overlay.png", response_class=Response)
-    def overlay(request: Request, session: Reading, layer_id: int) -> Response:
+    def overlay(request: Request, layer_id: Id) -> Response:
         """Return the mask of a layer in colours, transparent where there is no defect."""
-        row = _layer(session, layer_id)
-        classes = build_classes(session, row.build_id)
+        with record.reading() as session:
+            row = _layer(session, layer_id)
+            classes = build_classes(session, row.build_id)
         make = lambda: pictures.mask_png(record, row, classes, LONGEST_PX)  # noqa: E731
         # Another model of the build may bring other colours.
         colours = sha256_of("\n".join(classes.names))
@@ -212,7 +237,7 @@ def create_app(
         return _picture(request, version, "image/png", make)
 
     @app.post("/api/alarms/{alarm_id}")
-    def change(alarm_id: int, said: AlarmChange) -> dict[str, Any]:
+    def change(alarm_id: Id, said: AlarmChange) -> dict[str, Any]:
         """Acknowledge an alarm, or keep what the operator says about it."""
         with record.writing() as session:
             alarm = session.get(Alarm, alarm_id)

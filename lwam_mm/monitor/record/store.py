@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, select, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
@@ -191,12 +191,15 @@ def _create_engine(url: str | URL) -> Engine:
             "PostgreSQL: give sqlite:///FILE or postgresql://user@host/name"
         )
     try:
-        engine = create_engine(parsed, pool_pre_ping=True)
+        # As many connections as threads want: with a limit, requests for the page could keep the
+        # monitor's loop waiting until it fails.
+        engine = create_engine(parsed, pool_pre_ping=True, max_overflow=-1)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise RecordError(f"record.database: {parsed.render_as_string()}: {error}") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "handle_error", _forget_read_only)
     return engine
 
 
@@ -209,6 +212,12 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _forget_read_only(context: ExceptionContext) -> None:
+    # A connection that was opened while the disk was read-only stays so for good.
+    if "readonly database" in str(context.original_exception):
+        context.is_disconnect = True
 
 
 def _begin_sqlite(connection: Connection) -> None:

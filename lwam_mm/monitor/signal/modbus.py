@@ -29,6 +29,8 @@ from lwam_mm.monitor.signal.settings import ModbusSettings
 from lwam_mm.utils.errors import ConfigError
 
 _BEAT_S = 1.0
+_WRITE_ONE = 6
+_WRITES = (_WRITE_ONE, 16, 22, 23)  # functions that write holding registers
 
 
 class ModbusServer:
@@ -126,7 +128,7 @@ class ModbusServer:
 
     async def _answer(
         self,
-        _: int,
+        function: int,
         start: int,
         address: int,
         count: int,
@@ -135,13 +137,14 @@ class ModbusServer:
     ) -> ExcCodes | None:
         """Answer a request of the PLC: bring the registers up to date, or take what it writes."""
         if written is not None:
-            if (address, count) != (ACKNOWLEDGE, 1):
+            # Coils share the memory, but nobody is told of any.
+            if (address, count) != (ACKNOWLEDGE, 1) or function not in _WRITES:
                 return ExcCodes.ILLEGAL_ADDRESS
             if written[0]:
                 self._acknowledged = True
                 await asyncio.to_thread(self._look)
-            # Until the record has it, the register shows that it waits.
-            written[0] = int(self._acknowledged)
+            return None
+        if function == _WRITE_ONE:  # reads what it wrote, for an answer that repeats the request
             return None
         for index, value in enumerate(self._registers()):
             if 0 <= index - start < len(current):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Event = Literal["layer", "alarm", "acknowledged", "state"]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -65,6 +65,15 @@ class MqttSettings(_Section):
     tls: bool = False
     ca_file: Path | None = None
     timeout_s: Seconds = 10
+
+    @model_validator(mode="after")
+    def _check(self) -> MqttSettings:
+        # Left without effect, these would let a password go over the network as it is.
+        if self.ca_file is not None and not self.tls:
+            raise ValueError("ca_file is given, but nothing is encrypted: add tls = true")
+        if self.password_variable is not None and self.user is None:
+            raise ValueError("password_variable is given, but nobody logs in: add user")
+        return self
 
 
 class ModbusSettings(_Section):

@@ -58,7 +58,9 @@ def labels_of(record: Record, layer: Layer, classes: BuildClasses) -> np.ndarray
     """
     if layer.mask_path is None:
         raise PictureGoneError(f"layer {layer.number} was not inspected: there is no mask of it")
-    mask = cv2.imread(str(record.folder / layer.mask_path), cv2.IMREAD_UNCHANGED)
+    path = record.folder / layer.mask_path
+    # OpenCV prints a warning about each file that is not there.
+    mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
     if mask is None:
         raise PictureGoneError(f"{layer.mask_path} is gone from the record's folder")
     return classes.translate(mask, layer.model_sha256)

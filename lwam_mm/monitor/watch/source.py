@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -18,10 +19,11 @@ from lwam_mm.monitor.watch.paths import real_path
 from lwam_mm.monitor.watch.peregrine import PeregrineBuild, PeregrineError
 from lwam_mm.monitor.watch.read_frame import Frame, read_frame
 from lwam_mm.runtime import ImageError
-from lwam_mm.utils.errors import ConfigError, UserError
+from lwam_mm.utils.errors import ConfigError
 
 _STEPS = ("recoated", "exposed")
 _MARK = "#"  # between the HDF5 file's name and the step and layer in it
+_SLICE = re.compile(rf"{_MARK}({'|'.join(_STEPS)})/[0-9]+$")
 
 
 class Source(Protocol):
@@ -176,7 +178,7 @@ class PeregrineSource:
 
     def read(self, file: FoundFile) -> Frame:
         """See `Source`."""
-        return read_recorded(str(self.root / file.name))
+        return _read_slice(self._path, file.name)
 
     def parts(self, name: str) -> np.ndarray | None:
         """See `Source`."""
@@ -192,8 +194,8 @@ class PeregrineSource:
             return
         self._found = [
             FoundFile(f"{self._path.name}{_MARK}{step}/{layer}", self._path, 0, 0, backlog=True)
-            for layer in range(layers)
             for step in _STEPS
+            for layer in range(layers[step])
         ]
 
 
@@ -216,14 +218,19 @@ def read_recorded(path: str, white_level: int | None = None) -> Frame:
     Raises:
         ImageError: It is gone or cannot be read.
     """
-    file, mark, inner = path.rpartition(_MARK)
-    if not mark or not file.lower().endswith((".hdf5", ".h5")):
+    file, mark, _ = path.rpartition(_MARK)
+    # The HDF5 file may have any name, and the path of an image may have such a mark.
+    if not mark or not _SLICE.search(path) or os.path.lexists(path):
         return read_frame(real_path(path), white_level)
-    step, layer = _parse(f"{_MARK}{inner}")
+    return _read_slice(Path(file), path)
+
+
+def _read_slice(file: Path, name: str) -> Frame:
+    step, layer = _parse(name)
     try:
         with closing(PeregrineBuild(file)) as build:
             pixels = build.frame(layer, step)
-    except UserError as error:
+    except PeregrineError as error:
         raise ImageError(str(error)) from error
     return Frame(hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest(), pixels)
 

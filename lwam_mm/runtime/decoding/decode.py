@@ -43,6 +43,8 @@ def read_file(path: Path) -> bytes:
         raise RefusedImageError("does not exist", "check the path") from error
     except IsADirectoryError as error:
         raise RefusedImageError("is a folder", "give an image file") from error
+    except MemoryError as error:
+        raise RefusedImageError("is larger than the memory", "give an image file") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RefusedImageError(f"cannot be read ({reason})") from error

@@ -72,8 +72,18 @@ def test_paths_are_relative_to_the_config(tmp_path):
         ),
         (
             "[policy]",
-            '[signal.mqtt]\nhost = "h"\nca_file = "\\u0000"\n[policy]',
+            '[signal.mqtt]\nhost = "h"\ntls = true\nca_file = "\\u0000"\n[policy]',
             "signal.mqtt.ca_file is .*NUL",
+        ),
+        (
+            "[policy]",
+            '[signal.mqtt]\nhost = "h"\nca_file = "ca.pem"\n[policy]',
+            "signal.mqtt: ca_file is given, but nothing is encrypted: add tls = true",
+        ),
+        (
+            "[policy]",
+            '[signal.mqtt]\nhost = "h"\npassword_variable = "P"\n[policy]',
+            "signal.mqtt: password_variable is given, but nobody logs in: add user",
         ),
         ("[model]", "[model", "is no TOML"),
     ],

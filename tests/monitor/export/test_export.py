@@ -22,7 +22,7 @@ from lwam_mm.monitor.export.export import export
 from lwam_mm.monitor.export.exported import ExportError
 from lwam_mm.monitor.export.stl import boxes_of
 from lwam_mm.monitor.measure.plate import Plate
-from lwam_mm.monitor.record.store import RecordError, add_document
+from lwam_mm.monitor.record.store import RecordError, add_document, now
 from lwam_mm.monitor.record.tables import Alarm, Layer, Region
 from lwam_mm.monitor.watch.peregrine import PeregrineBuild
 
@@ -121,7 +121,8 @@ def test_peregrines_layout_is_read_back(exported, tmp_path, images):
     told = export(exported(), "hdf5", tmp_path / "b.hdf5")
     assert "1 images are gone" in told
     build = PeregrineBuild(tmp_path / "b.hdf5")
-    assert (build.layers, build.layer_height_um, build.mm_per_px) == (6, 30, pytest.approx(0.5))
+    assert build.layers == {"recoated": 6, "exposed": 6}
+    assert (build.layer_height_um, build.mm_per_px) == (30, pytest.approx(0.5))
     assert build.class_names == ("Background", "Super", "Incomplete")
     frame = cv2.imread(str(images / "recoated_00003.png"))
     assert (build.frame(2, "recoated") == frame).all()
@@ -237,16 +238,74 @@ def test_what_nobody_judged_is_ignored():
     labels = np.zeros((8, 12), np.uint8)
     labels[1:3, 1:3], labels[1:3, 5:7], labels[5:7, 1:3], labels[5:7, 8:10] = 1, 1, 2, 2
 
-    def region(name, x, y, track):
-        return Region(class_name=name, x=x, y=y, width=2, height=2, track_id=track)
+    def region(name, x, y):
+        return Region(class_name=name, area_px=4, x=x, y=y, width=2, height=2)
 
-    regions = [region("A", 1, 1, 1), region("A", 5, 1, 2), region("B", 1, 5, 3)]
-    truth = judge_mask(labels, regions, {1: "real", 2: "false", 3: "unsure"}, ("-", "A", "B"))
+    judged = [(region("A", 1, 1), "real"), (region("A", 5, 1), "false")]
+    truth = judge_mask(labels, judged, ("-", "A", "B"))
     assert (truth[1:3, 1:3] == 1).all()
     assert (truth[1:3, 5:7] == 0).all()
-    assert (truth[5:7, 1:3] == 255).all()  # unsure
-    assert (truth[5:7, 8:10] == 255).all()  # no region of the record
+    assert (truth[5:7] == np.where(labels[5:7] == 0, 0, 255)).all()
     assert (truth[labels == 0] == 0).all()
+
+
+def test_a_region_that_the_region_of_interest_cut_is_found_in_the_mask():
+    labels = np.zeros((8, 12), np.uint8)
+    labels[2:4, 0:6] = 1  # the region of interest begins at column 3
+    labels[2, 9] = 1
+    region = Region(class_name="A", area_px=6, x=3, y=2, width=3, height=2)
+    truth = judge_mask(labels, [(region, "false")], ("-", "A"))
+    assert truth[2, :].tolist() == [255] * 3 + [0] * 6 + [255] + [0] * 2
+
+
+def add_alarm(record, layer, verdict, track=None, message="Super", severity="minor"):
+    with record.writing() as session:
+        session.add(
+            Alarm(
+                build_id=1, layer_id=layer, kind="defect", severity=severity, class_name="Super",
+                track_id=track, message=message, raised_at=now(), operator_verdict=verdict,
+            )
+        )  # fmt: skip
+
+
+def test_an_alarm_that_nobody_judged_does_not_hide_what_was_said(record, build, exported, tmp_path):
+    judge(record, "real")
+    with record.reading() as session:
+        track = session.scalar(select(Alarm.track_id))
+    add_alarm(record, build[2], None, track)  # the same track, by the minor rule
+    export(exported(), "dataset", tmp_path / "data")
+    (mask,) = (tmp_path / "data/masks/train").iterdir()
+    assert cv2.imread(str(mask), cv2.IMREAD_UNCHANGED).sum() == 64
+
+
+def test_a_verdict_on_a_late_layer_is_exported(record, build, exported, tmp_path):
+    """Such a layer is no part of a track."""
+    with record.writing() as session:
+        region = session.scalars(select(Region)).one()
+        region.track_id = None
+        session.delete(session.scalars(select(Alarm)).one())
+        other = {"x": 0, "y": 40, "centre_x": 3.5, "plate_x_mm": 1.0, "area_px": 64}
+        session.add(Region(layer_id=region.layer_id, class_name="Super", width=8, height=8,
+                           centre_y=43.5, **other))  # fmt: skip
+    add_alarm(record, build[2], "false", message="Super: 4.00 mm² at (5.9, 12.6) mm on part 2")
+    add_alarm(record, build[3], "real", message="Super: 4.00 mm² at (9.9, 12.6) mm")
+    told = export(exported(), "dataset", tmp_path / "data")
+    assert "wrote 1 frames" in told
+    (mask,) = (tmp_path / "data/masks/train").iterdir()
+    assert not cv2.imread(str(mask), cv2.IMREAD_UNCHANGED).any()
+
+
+def test_an_export_that_is_there_is_found_before_anything_is_written(
+    record, images, exported, tmp_path
+):
+    judge(record, "real")
+    export(exported(), "dataset", tmp_path / "data")
+    before = sorted((tmp_path / "data").rglob("*"))
+    record_layer(record, 2, images=images, verdict="critical", revision=1)
+    judge(record, "real")
+    with pytest.raises(ExportError, match="was exported before"):
+        export(exported(), "dataset", tmp_path / "data")
+    assert sorted((tmp_path / "data").rglob("*")) == before
 
 
 def test_what_is_missing_is_named(exported, tmp_path):
@@ -290,3 +349,38 @@ def test_the_tool_exports(repository, place):
     done = tool("export", "monitor.toml", "--build", "B", "--format", "stl", "--out", "b.stl")
     assert done.returncode == 2
     assert "measure.image_points" in done.stderr
+
+
+def test_a_solid_file_says_of_how_many_layers_nothing_is_known(exported, tmp_path, record, capfd):
+    assert "of 2 layers nothing is known" in export(exported(), "stl", tmp_path / "b.stl")
+    for mask in (record.folder / "masks").rglob("*.png"):
+        mask.unlink()
+    told = export(exported(), "stl", tmp_path / "c.stl")
+    assert "0 boxes; of 6 layers nothing is known" in told
+    assert "imread" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("first_height", [30.0, None])
+def test_heights_say_where_a_build_begins_that_counts_from_0(
+    record, exported, tmp_path, first_height
+):
+    with record.writing() as session:
+        for layer in session.scalars(select(Layer)):
+            layer.number -= 1
+            layer.height_um = None if first_height is None else 30.0 * layer.number + first_height
+    export(exported(), "stl", tmp_path / "b.stl")
+    _, triangles = read_stl(tmp_path / "b.stl")
+    begin = 0.0 if first_height else -0.03
+    heights = sorted(set(triangles[:, :, 2].ravel().round(4)))
+    assert heights == pytest.approx([begin + 0.06, begin + 0.09])
+    export(exported(), "vti", tmp_path / "b.vti")
+    image, _ = read_vti(tmp_path / "b.vti")
+    assert float(image.get("Origin").split()[2]) == pytest.approx(begin)
+
+
+@pytest.mark.parametrize("form", ["vti", "stl"])
+@pytest.mark.parametrize("bound", [0, -1, float("nan"), 1e-7])
+def test_a_bound_that_cannot_be_kept_is_refused(exported, tmp_path, form, bound):
+    with pytest.raises(ExportError, match=r"--max-mb .*: give more"):
+        export(exported(), form, tmp_path / "b.out", max_mb=bound)
+    assert not list(tmp_path.glob("*.out"))

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 from recorded_build import record_layer
-from sqlalchemy import select
+from sqlalchemy import event, select
 from tiny_bundle import tiny_manifest
 
 from lwam_mm.monitor.page.server import PageServer
@@ -13,6 +13,7 @@ from lwam_mm.monitor.record.tables import Alarm, Layer
 from lwam_mm.monitor.signal.outbox import OutboxWriter, due
 from lwam_mm.utils.errors import ConfigError
 
+JSON = "application/json"
 SAID = {"by": "Ada", "acknowledge": True, "verdict": "false", "note": "a reflection"}
 
 
@@ -20,6 +21,17 @@ SAID = {"by": "Ada", "acknowledge": True, "verdict": "false", "note": "a reflect
 def client(serve, build):
     with httpx.Client(base_url=serve().url, timeout=30) as opened:
         yield opened
+
+
+def test_a_picture_takes_one_connection_at_a_time(client, record, build):
+    """Many requests that each wait for a second connection would wait for one another."""
+    taken = []
+    event.listen(
+        record.engine.pool, "checkout", lambda *_: taken.append(record.engine.pool.checkedout())
+    )
+    assert client.get(f"/api/layers/{build[2]}/image.jpg").status_code == 200
+    assert taken
+    assert max(taken) == 1
 
 
 def test_layers_come_as_columns(client):
@@ -32,6 +44,51 @@ def test_layers_come_as_columns(client):
     assert columns["health"]["mean"] == [90, 90, 90, 90, None, None]
     after = client.get(f"/api/builds/1/layers?step=recoated&after={columns['ids'][4]}").json()
     assert after["numbers"] == [6]
+
+
+@pytest.mark.parametrize("wrong", [2**63, 10**40, -1, "x"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "builds/{}/layers?step=recoated",
+        "builds/{}/areas?step=recoated",
+        "builds/{}/map?step=recoated",
+        "builds/{}/alarms",
+        "builds/1/layers?step=recoated&after={}",
+        "layers/{}",
+        "layers/{}/image.jpg",
+        "layers/{}/overlay.png",
+    ],
+)
+def test_a_number_that_cannot_be_is_refused(client, address, wrong):
+    assert client.get(f"/api/{address.format(wrong)}").status_code == 422
+
+
+@pytest.mark.parametrize("what", ["layers", "areas", "map", "alarms"])
+def test_a_build_that_is_not_there_has_no_answer_that_looks_good(client, what):
+    answer = client.get(f"/api/builds/77/{what}?step=recoated")
+    assert answer.status_code == 404
+    assert "77" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("field", ["by", "note"])
+@pytest.mark.parametrize("wrong", ["a\\u0000b", "\\ud800"])
+def test_text_that_no_database_holds_is_refused(client, field, wrong):
+    text = f'{{"by": "Ada", "{field}": "{wrong}"}}'
+    answer = client.post("/api/alarms/1", content=text, headers={"Content-Type": JSON})
+    assert answer.status_code == 422
+    assert field in answer.json()["detail"][0]["loc"]
+
+
+def test_a_note_may_have_several_lines(client):
+    said = {**SAID, "note": "one\r\ntwo\n"}
+    assert client.post("/api/alarms/1", json=said).json()["note"] == said["note"]
+
+
+def test_a_token_is_not_repeated(client):
+    answer = client.post("/login", json={"tokens": "secret"})
+    assert answer.status_code == 422
+    assert "secret" not in answer.text
 
 
 def test_areas_and_places(client):

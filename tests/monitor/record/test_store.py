@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from lwam_mm.monitor.record.store import Record, RecordError, add_document, build_named, now
 from lwam_mm.monitor.record.tables import Base, Build, Document, Layer
@@ -35,6 +36,25 @@ def test_the_migrations_make_the_tables(record):
     with record.engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection), Base.metadata)
     assert found == []
+
+
+def test_a_disk_that_was_read_only_for_a_time_is_written_again(tmp_path):
+    record = Record(tmp_path / "record")
+    with record.reading() as session:
+        session.execute(text("PRAGMA query_only=ON"))  # as SQLite opens it on such a disk
+    with pytest.raises(OperationalError, match="readonly"), record.writing() as session:
+        build_named(session, "B1")
+    with record.writing() as session:
+        build_named(session, "B1")
+    record.close()
+
+
+def test_readers_never_keep_the_monitor_waiting(record):
+    with contextlib.ExitStack() as readers:
+        for _ in range(40):
+            readers.enter_context(record.reading()).connection()
+        with record.writing() as session:
+            build_named(session, "B1")
 
 
 def test_what_was_written_is_there_after_opening_again(tmp_path, database_url):

@@ -18,6 +18,7 @@ from lwam_mm.monitor.signal.registers import (
     NO_ALARM,
     TROUBLE,
     VERDICT,
+    VERDICT_NUMBERS,
 )
 from lwam_mm.monitor.signal.settings import ModbusSettings
 from lwam_mm.utils.errors import ConfigError
@@ -64,7 +65,8 @@ def test_the_plc_acknowledges(record, add_layer, serve, wait_for):
     add_layer(record, 1, alarm=True)
     _, plc = serve()  # a restart knows the alarm
     assert read(plc)[ALARM] == CRITICAL
-    assert not plc.write_register(ACKNOWLEDGE, 1).isError()
+    answer = plc.write_register(ACKNOWLEDGE, 1)
+    assert (answer.isError(), answer.registers) == (False, [1])  # some PLCs compare it
     assert (read(plc)[ALARM], read(plc)[ACKNOWLEDGE]) == (NO_ALARM, 0)
     with record.reading() as session:
         assert session.scalars(select(Alarm)).one().acknowledged_by == "modbus"
@@ -74,12 +76,15 @@ def test_the_plc_acknowledges(record, add_layer, serve, wait_for):
         assert len(due(session, "mqtt")) == 1
 
 
-def test_the_plc_can_write_nothing_else(record, serve):
+def test_the_plc_can_write_nothing_else(record, add_layer, serve):
+    add_layer(record, 1, alarm=True)
     _, plc = serve()
+    assert plc.write_coil(ACKNOWLEDGE, True).isError()
+    assert plc.write_coils(ACKNOWLEDGE, [True]).isError()
     for address in (HEARTBEAT, ALARM, LAYER, VERDICT):
         assert plc.write_register(address, 7).isError()
     assert plc.write_registers(ALARM, [0, 0, 0, 1]).isError()
-    assert read(plc)[1:] == [NO_ALARM, 0, 0, 0, 0]
+    assert read(plc)[1:] == [CRITICAL, 0, 1, 0, VERDICT_NUMBERS["critical"]]
 
 
 def test_the_heart_beats_only_while_the_monitor_works(serve, wait_for):

@@ -1,5 +1,10 @@
 """The webhook posts to a real web server."""
 
+import contextlib
+import socket
+import threading
+import time
+
 import pytest
 
 from lwam_mm.monitor.signal.channel import NotSentError, RefusedError
@@ -51,3 +56,33 @@ def test_a_secret_that_is_not_set_is_named():
         ConfigError, match=r"signal\.webhook\.token_variable: .* NO_SUCH_TOKEN is not"
     ):
         Webhook(WebhookSettings(url="https://example.org", token_variable="NO_SUCH_TOKEN"))
+
+
+@pytest.mark.parametrize("value", ["secret\n", "sec\r\nX-Other: 1", "a\tb"])
+def test_a_secret_with_a_line_break_is_refused_and_not_told(monkeypatch, value):
+    monkeypatch.setenv("TOKEN", value)
+    with pytest.raises(ConfigError, match="TOKEN has a line break") as caught:
+        Webhook(WebhookSettings(url="https://example.org", token_variable="TOKEN"))
+    assert value[:3] not in str(caught.value)
+
+
+@pytest.mark.parametrize("begin", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 2"])
+def test_an_answer_that_drips_in_for_ever_is_broken_off(begin):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip():
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(begin)
+                for _ in range(100):
+                    connection.sendall(b"0")
+                    time.sleep(0.1)
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        begun = time.monotonic()
+        with pytest.raises(NotSentError, match=r"answer in 0\.5 s"):
+            Webhook(WebhookSettings(url=url, timeout_s=0.5)).send(MESSAGE)
+        assert time.monotonic() - begun < 5
+        thread.join()

@@ -1,5 +1,6 @@
 """A build in Peregrine's HDF5 layout as the source of the monitor."""
 
+import cv2
 import h5py
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from lwam_mm.monitor.config.config import parse_config
 from lwam_mm.monitor.record.tables import Arrival, Layer, Region
 from lwam_mm.monitor.view.pictures import PictureGoneError, frame_jpeg, frame_of
 from lwam_mm.monitor.watch.peregrine import PeregrineError
-from lwam_mm.monitor.watch.source import PeregrineSource
+from lwam_mm.monitor.watch.source import PeregrineSource, read_recorded
 from lwam_mm.utils.errors import ConfigError
 
 PEREGRINE = CONFIG.replace('folder = "watched"\n', 'peregrine = "tower.hdf5"\n').replace(
@@ -74,6 +75,52 @@ def test_a_restart_doubles_nothing_and_a_file_that_grows_is_followed(place, new_
     for _ in range(4):
         again.poll()
     assert [layer.number for layer in rows(again, Layer)] == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_layer_is_taken_before_it_is_melted(place, new_monitor):
+    """The file grows by one image after the other, and whoever writes it keeps it open."""
+    write_build(place / "tower.hdf5", 2, parts=False)
+    with h5py.File(place / "tower.hdf5", "a") as file:
+        for step in "01":
+            images = file[f"slices/camera_data/visible/{step}"][()]
+            del file[f"slices/camera_data/visible/{step}"]
+            file.create_dataset(
+                f"slices/camera_data/visible/{step}",
+                data=images,
+                chunks=(1, 64, 64, 3),
+                maxshape=(None, 64, 64, 3),
+                compression="gzip",
+            )
+    monitor = new_monitor(text=PEREGRINE)
+    monitor.run(once=True)
+    # Within one process, HDF5 wants all to open a file alike.
+    with h5py.File(place / "tower.hdf5", "a", locking=False) as file:
+        for step, told in (("1", "recoated"), ("0", "exposed")):
+            images = file[f"slices/camera_data/visible/{step}"]
+            images.resize(3, axis=0)
+            images[2] = draw_layer(20 + int(step))
+            file.flush()
+            for _ in range(4):
+                monitor.poll()
+            assert monitor.trouble is None
+            assert (rows(monitor, Layer)[-1].number, rows(monitor, Layer)[-1].step) == (2, told)
+
+
+@pytest.mark.parametrize("name", ["tower.hdf", "tower", "tower #1.h5"])
+def test_the_file_may_have_any_name(place, new_monitor, name):
+    write_build(place / name, 2)
+    monitor = new_monitor(text=PEREGRINE.replace("tower.hdf5", name))
+    monitor.run(once=True)
+    layers = rows(monitor, Layer)
+    assert len(layers) == 4
+    assert (frame_of(monitor.record, layers[0]) == draw_layer(1)).all()
+
+
+def test_an_image_in_a_folder_with_a_mark_is_no_layer_of_such_a_file(tmp_path):
+    path = tmp_path / "B#recoated" / "12"
+    path.parent.mkdir()
+    path.write_bytes(cv2.imencode(".png", draw_layer(3))[1].tobytes())
+    assert (read_recorded(str(path)).pixels == draw_layer(3)).all()
 
 
 def test_a_file_that_is_not_whole_is_waited_for(place, new_monitor):
