@@ -39,6 +39,7 @@ def test_the_table_says_what_is_aimed_at(monkeypatch):
 
 def test_memory_is_that_of_this_process():
     before = monitor_soak.resident_mb()
-    held = np.ones(50_000_000 // 8)
-    assert monitor_soak.resident_mb() - before == pytest.approx(50, abs=10)
+    held = np.ones(200_000_000 // 8)
+    # The system may take back what else this process holds.
+    assert monitor_soak.resident_mb() - before == pytest.approx(200, abs=80)
     assert held.all()

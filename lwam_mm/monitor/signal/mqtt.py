@@ -71,9 +71,14 @@ class Mqtt:
         if event == "state":
             self._state = message
         info = self._publish(message)
-        if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+        try:
             info.wait_for_publish(timeout)
-        if not info.is_published():
+            published = info.is_published()
+        except (RuntimeError, ValueError) as error:  # the connection broke, or the queue is full
+            raise NotSentError(
+                f"the MQTT broker {where} did not get the message: {error}"
+            ) from error
+        if not published:
             raise NotSentError(f"the MQTT broker {where} did not acknowledge the message")
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import threading
 
 import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from lwam_mm.monitor.signal.channel import NotSentError
 from lwam_mm.monitor.signal.mqtt import Mqtt
@@ -105,6 +105,19 @@ def test_the_broker_tells_that_a_killed_monitor_is_gone(broker, subscribe, wait_
     late = subscribe()
     wait_for(lambda: late.of("lwam/state"))
     assert late.of("lwam/state")[0][0]["status"] == "offline"  # it is retained
+
+
+@pytest.mark.parametrize("code", ["MQTT_ERR_NO_CONN", "MQTT_ERR_QUEUE_SIZE"])
+def test_what_the_client_cannot_take_is_not_sent(broker, monkeypatch, code):
+    """The connection may break between the look at it and the message."""
+    channel = Mqtt(settings(broker))
+    channel.send({"event": "layer", "layer": 1})
+    refused = paho.MQTTMessageInfo(2)
+    refused.rc = MQTTErrorCode[code]
+    monkeypatch.setattr(channel._client, "publish", lambda *args, **kwargs: refused)
+    with pytest.raises(NotSentError, match="did not get the message"):
+        channel.send({"event": "layer", "layer": 2})
+    channel.close()
 
 
 def test_a_broker_that_comes_back_hears_the_state_again(broker, subscribe, wait_for):
