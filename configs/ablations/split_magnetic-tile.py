@@ -1,5 +1,5 @@
 # What a random split of the magnetic tiles is worth, where the literature uses one: each tile was
-# photographed up to six times, so a random split tests on tiles that were trained on. It leaks.
+# photographed about six times, so a random split tests on tiles that were trained on. It leaks.
 title = "Magnetic tiles, split by tile and at random"
 amp = True
 seeds = [0, 1, 2]

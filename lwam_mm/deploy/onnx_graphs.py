@@ -26,7 +26,7 @@ def readers(graph: onnx.GraphProto, name: str) -> list[onnx.NodeProto]:
 
 
 def rename_result(graph: onnx.GraphProto, old: str, new: str) -> None:
-    """Give a result another name wherever a node makes or reads it."""
+    """Rename a result in all nodes that make or read it."""
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [new if name == old else name for name in names]
@@ -73,7 +73,11 @@ def changed_convolution(
         and writes what the other does.
     """
     values = {tensor.name: tensor for tensor in graph.initializer}
-    source = producers(graph).get(conv.input[1])
+    for node in graph.node:
+        # Of equal tensors, torch exports one; the others are Identities of it.
+        if node.op_type == "Identity" and node.input[0] in values:
+            values[node.output[0]] = values[node.input[0]]
+    source = None if conv.input[1] in values else producers(graph)[conv.input[1]]
     made: list[onnx.NodeProto] = []
 
     def added(name: str, array: np.ndarray) -> str:
@@ -105,10 +109,11 @@ def changed_convolution(
 
 
 def remove_unread(graph: onnx.GraphProto) -> None:
-    """Remove constants that nothing reads, and what makes floats of 8-bit weights for nobody."""
+    """Remove initializers that nothing reads, and nodes that make something of them alone."""
+    constants = {tensor.name for tensor in graph.initializer}
     read = {name for node in graph.node for name in node.input}
     for node in list(graph.node):
-        if node.op_type in ("Constant", "DequantizeLinear") and node.output[0] not in read:
+        if constants.issuperset(node.input) and read.isdisjoint(node.output):
             graph.node.remove(node)
     read = {name for node in graph.node for name in node.input}
     kept = [tensor for tensor in graph.initializer if tensor.name in read]
