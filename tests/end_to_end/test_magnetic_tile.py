@@ -33,9 +33,9 @@ def test_road_on_magnetic_tiles(shared_data, repository, run_tool, tmp_path, mon
         pytest.skip(f"no magnetic tiles: {shared_data} holds no folder magnetic_tile")
     monkeypatch.setitem(os.environ, "LWAM_DATA_ROOT", str(shared_data))
     configs = repository / "configs"
-    (teacher,) = (configs / "unetpp").glob("*magnetic-tile*.py")
-    (student,) = (configs / "lwrnet").glob("lwrnet-w*magnetic-tile*.py")
-    (distilled,) = (configs / "distill").glob("kd-*_lwrnet-w*magnetic-tile*.py")
+    (teacher,) = (configs / "unetpp").glob("*-8e_magnetic-tile*.py")
+    (student,) = (configs / "lwrnet").glob("lwrnet-w*-8e_magnetic-tile*.py")
+    (distilled,) = (configs / "distill").glob("kd-*_lwrnet-w*-8e_magnetic-tile*.py")
 
     run_tool("train.py", teacher, "--work-dir", "teacher", *_SHORT, *_TEACHER, cwd=tmp_path)
     (checkpoint,) = (tmp_path / "teacher").glob("best_mIoU_epoch_*.pth")
