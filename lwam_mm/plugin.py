@@ -28,6 +28,7 @@ import lwam_mm.datasets.samplers.seeded_sampler
 import lwam_mm.datasets.seeded_dataset
 import lwam_mm.datasets.transforms.brightness_contrast
 import lwam_mm.datasets.transforms.defect_crop
+import lwam_mm.datasets.transforms.draw_defects
 import lwam_mm.datasets.transforms.loading
 import lwam_mm.datasets.transforms.paste_defect
 import lwam_mm.datasets.transforms.rotate

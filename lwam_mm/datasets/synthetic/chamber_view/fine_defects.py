@@ -38,6 +38,16 @@ def draw_thin_streaks(canvas: Canvas, scene: Scene, rng: np.random.Generator) ->
             )
 
 
+def draw_scratches(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
+    """Draw one to four hair lines along the recoating direction, about a pixel wide."""
+    for _ in range(int(rng.integers(1, 5))):
+        length = scene.px(np.exp(rng.uniform(np.log(40), np.log(500))))
+        start = (rng.uniform(0, scene.size - length), rng.uniform(0.04, 0.96) * scene.size)
+        contrast = -rng.choice([rng.uniform(0.025, 0.06), rng.uniform(0.05, 0.16)])
+        width = rng.uniform(0.8, 2.2)
+        _line(canvas, rng, start, length, rng.normal(0, 0.015), width, contrast, STREAKING)
+
+
 def _line(
     canvas: Canvas,
     rng: np.random.Generator,
@@ -84,6 +94,28 @@ def draw_holes(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
             np.clip(change, -0.8, 1.0).astype(np.float32),
             INCOMPLETE,
         )
+
+
+def draw_dents(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
+    """Draw one to six smooth dents, round or long, with a dark core and often one bright flank."""
+    for _ in range(int(rng.integers(1, 7))):
+        half_width = max(scene.px(rng.uniform(1.2, 4.5)), 1.0)
+        half_length = half_width * rng.choice([rng.uniform(1, 1.5), rng.uniform(1.5, 4)])
+        margin = scene.px(rng.uniform(3, 8), 2)
+        window, _, y, x = _around(scene, rng, 1.5 * half_length + margin + 3)
+        angle = rng.normal(0, 0.5)  # mostly across the recoating direction
+        u = np.cos(angle) * y + np.sin(angle) * x
+        v = np.cos(angle) * x - np.sin(angle) * y
+        v = v + rng.normal(0, 0.15) * u**2 / half_length
+        wobble = 1 + 0.15 * smooth_noise(rng, u.shape, 2, 2)
+        away = np.hypot(u / half_length, v / half_width) * wobble
+        change = -rng.uniform(0.06, 0.4) * np.exp(-0.7 * away**2)
+        if rng.random() < 0.6:  # light from one side
+            side = rng.choice([-1, 1])
+            shifted = np.hypot(u / half_length, (v + side * 1.8 * half_width) / half_width)
+            change = change + rng.uniform(0.03, 0.15) * np.exp(-0.7 * shifted**2)
+        inside = np.hypot(u / (half_length + margin), v / (half_width + margin)) <= 1
+        canvas.paint(window, inside, change.astype(np.float32), INCOMPLETE)
 
 
 def draw_rippled_area(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
@@ -143,10 +175,12 @@ def _around(
     return (rows, columns), cv2.magnitude(dx.copy(), dy.copy()), dy, dx
 
 
-DRAW_FINE = {
-    STREAKING: draw_thin_streaks,
-    INCOMPLETE: draw_holes,
-    HOPPING: draw_rippled_area,
-    SUPER: draw_glow,
-}
-"""Drawing functions by class index, in the order of drawing: powder first, then metal on it."""
+DRAW_FINE = (
+    (STREAKING, draw_thin_streaks),
+    (STREAKING, draw_scratches),
+    (INCOMPLETE, draw_holes),
+    (INCOMPLETE, draw_dents),
+    (HOPPING, draw_rippled_area),
+    (SUPER, draw_glow),
+)
+"""Class indices and drawing functions, in the order of drawing: powder first, then metal on it."""

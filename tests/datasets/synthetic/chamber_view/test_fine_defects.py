@@ -2,24 +2,32 @@ import numpy as np
 import pytest
 
 from lwam_mm.datasets.synthetic import make_build
-from lwam_mm.datasets.synthetic.chamber_view.fine_defects import DRAW_FINE
+from lwam_mm.datasets.synthetic.chamber_view.fine_defects import (
+    DRAW_FINE,
+    draw_dents,
+    draw_glow,
+    draw_holes,
+    draw_rippled_area,
+    draw_scratches,
+    draw_thin_streaks,
+)
 from lwam_mm.datasets.synthetic.noise import generator
 from lwam_mm.datasets.synthetic.scene import HOPPING, INCOMPLETE, STREAKING, SUPER, Canvas
 
 SIZE = 512
 
 
-def drawn(defect, seed):
+def drawn(draw, seed):
     scene = make_build(0, 0, SIZE, 1).scene
     canvas = Canvas(SIZE)
-    DRAW_FINE[defect](canvas, scene, generator(seed))
+    draw(canvas, scene, generator(seed))
     return canvas
 
 
-@pytest.mark.parametrize("defect", DRAW_FINE)
+@pytest.mark.parametrize(("defect", "draw"), DRAW_FINE)
 @pytest.mark.parametrize("seed", range(20))
-def test_a_defect_is_labelled_where_it_changes_the_powder(defect, seed):
-    canvas = drawn(defect, seed)
+def test_a_defect_is_labelled_where_it_changes_the_powder(defect, draw, seed):
+    canvas = drawn(draw, seed)
     labelled = canvas.mask == defect
     assert set(np.unique(canvas.mask)) == {0, defect}
     change = np.abs(canvas.factor - 1)
@@ -28,7 +36,7 @@ def test_a_defect_is_labelled_where_it_changes_the_powder(defect, seed):
 
 
 def test_streaks_are_dark_thin_and_long():
-    canvas = drawn(STREAKING, 1)
+    canvas = drawn(draw_thin_streaks, 1)
     _, columns = np.nonzero(canvas.mask == STREAKING)
     assert np.ptp(columns) > 40
     assert canvas.factor[canvas.mask == STREAKING].mean() < 1
@@ -36,13 +44,33 @@ def test_streaks_are_dark_thin_and_long():
 
 
 def test_holes_are_small_with_a_dark_core():
-    canvas = drawn(INCOMPLETE, 1)
+    canvas = drawn(draw_holes, 1)
     assert (canvas.mask == INCOMPLETE).mean() < 0.05
     assert canvas.factor.min() < 0.9
 
 
+def test_scratches_are_dark_and_about_a_pixel_wide():
+    canvas = drawn(draw_scratches, 1)
+    labelled = canvas.mask == STREAKING
+    assert np.ptp(np.nonzero(labelled)[1]) > 40
+    change = canvas.factor - 1
+    assert change.max() <= 0
+    deepest = change.min(axis=0)
+    column = int(np.argmin(deepest))
+    assert deepest[column] < -0.02
+    assert (change[:, column] < 0.5 * deepest[column]).sum() <= 4  # px across a line
+
+
+def test_dents_are_small_and_some_have_a_bright_flank():
+    canvases = [drawn(draw_dents, seed) for seed in range(10)]
+    for canvas in canvases:
+        assert (canvas.mask == INCOMPLETE).mean() < 0.02
+        assert canvas.factor.min() < 0.95
+    assert 3 <= sum(canvas.factor.max() > 1.02 for canvas in canvases) < 10
+
+
 def test_ripples_vary_along_recoating_alone():
-    canvas = drawn(HOPPING, 2)
+    canvas = drawn(draw_rippled_area, 2)
     rows = np.flatnonzero((canvas.mask == HOPPING).any(axis=1))
     middle = canvas.factor[rows[len(rows) // 2]]
     assert middle.min() < 0.995
@@ -50,5 +78,5 @@ def test_ripples_vary_along_recoating_alone():
 
 
 def test_glowing_metal_is_brighter_than_powder():
-    canvas = drawn(SUPER, 1)
+    canvas = drawn(draw_glow, 1)
     assert canvas.factor[canvas.mask == SUPER].mean() > 1.3
