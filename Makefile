@@ -1,7 +1,8 @@
 # make demo           drawn layers: teacher, student, distillation, the light net, report, monitor
 # make demo DATA=DIR  the light net on your own images and masks; other classes than the paper's:
 #                     make demo DATA=DIR CLASSES="Background Scratch Dent"
-#                     ITERATIONS=N sets the length of each training
+#                     ITERATIONS=N sets the length of each training, ROI=FILE says where the powder
+#                     lies in your frames: polygons in JSON, or a mask image
 # make test           the whole test suite
 # make install        only make .venv and install
 # make lint           style, formatting and types
@@ -18,11 +19,12 @@ WORK_DIR ?= work_dirs/demo
 DATA ?=
 CLASSES ?=
 ITERATIONS ?=
+ROI ?=
 
 .PHONY: demo test install lint clean
 
 demo: install
-	$(BIN)/python tools/demo.py --work-dir $(WORK_DIR) $(if $(DATA),--data "$(DATA)") $(if $(CLASSES),--classes $(CLASSES)) $(if $(ITERATIONS),--iterations $(ITERATIONS))
+	$(BIN)/python tools/demo.py --work-dir $(WORK_DIR) $(if $(DATA),--data "$(DATA)") $(if $(CLASSES),--classes $(CLASSES)) $(if $(ITERATIONS),--iterations $(ITERATIONS)) $(if $(ROI),--roi "$(ROI)")
 
 # A file is run by one process, since its tests share what they made. Four at most: memory.
 test: install

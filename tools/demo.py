@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 import lwam_mm.plugin  # noqa: F401  repairs upstream packages before they are imported
 from lwam_mm.engine.launch import run_tool
@@ -23,13 +24,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="N",
         help="iterations of each training, 2 or more (what fits)",
     )
+    parser.add_argument(
+        "--roi",
+        type=Path,
+        metavar="FILE",
+        help="where the powder lies in your frames: polygons in JSON, or a mask image",
+    )
     args = parser.parse_args(argv)
     if args.iterations is not None and args.iterations < 2:
         parser.error(f"--iterations {args.iterations}: give 2 or more")
 
     from lwam_mm.lab.demo.pipeline import Demo
 
-    Demo(args.work_dir, args.data, args.classes, args.iterations).run()
+    Demo(args.work_dir, args.data, args.classes, args.iterations, args.roi).run()
     return 0
 
 

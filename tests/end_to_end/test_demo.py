@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import cv2
 import pytest
 
 pytestmark = pytest.mark.end_to_end
@@ -34,8 +35,11 @@ def test_demo_on_drawn_layers(run_tool, tmp_path):
 
 
 def test_demo_on_own_data(tiny_data, run_tool, tmp_path):
+    (tmp_path / "roi.json").write_text("[[[0, 0], [40, 0], [40, 63], [0, 63]]]")
     done = run_tool(
-        "demo.py", "--data", tiny_data, "--work-dir", "demo", "--iterations", "2", cwd=tmp_path
+        *("demo.py", "--data", tiny_data, "--work-dir", "demo", "--iterations", "2"),
+        *("--roi", "roi.json"),
+        cwd=tmp_path,
     )
     for stage in range(1, 6):
         assert f"=== {stage}/5 " in done.stdout
@@ -45,7 +49,12 @@ def test_demo_on_own_data(tiny_data, run_tool, tmp_path):
     page = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
     assert 'src="http' not in page
     assert page.count("data:image/") >= 6
-    assert list((tmp_path / "demo" / "predictions" / "masks").iterdir())
+    masks = list((tmp_path / "demo" / "predictions" / "masks").iterdir())
+    assert masks
+    assert not any(cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)[:, 41:].any() for mask in masks)
+    assert "predict.py demo/bundle IMAGES --out DIR --roi roi.json" in done.stdout
+    assert "ITERATIONS=6 ROI=roi.json" in done.stdout
+    assert "defects are drawn on the frames" in done.stdout
     # The bundle and the printed command go together, for images of any size.
     run_tool("predict.py", "demo/bundle", tiny_data / "images" / "val", "--out", "p", cwd=tmp_path)
     run_tool("monitor.py", "init", "demo/bundle", tmp_path, "--out", "monitor.toml", cwd=tmp_path)

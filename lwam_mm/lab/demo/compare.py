@@ -84,7 +84,7 @@ def compare(
         parameters[name] = sum(p.numel() for p in net.parameters())
         for model in exported:
             if model.made_of == name:
-                predictor = Predictor(model.bundle)
+                predictor = Predictor(model.bundle, roi=data.roi)
                 stages[model.name] = lambda layer, ask=predictor: ask(layer.path).labels
                 runs[model.name] = lambda ask=predictor: ask(image)
                 parameters[model.name] = parameters[name]

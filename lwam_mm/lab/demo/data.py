@@ -17,6 +17,7 @@ from lwam_mm.datasets.problem import DatasetError, Problem, error_for, raise_for
 from lwam_mm.datasets.splits import splits_from_root
 from lwam_mm.datasets.synthetic import GENERATOR_VERSION, generate_dataset
 from lwam_mm.runtime.images import IMAGE_SUFFIXES
+from lwam_mm.runtime.region_of_interest import RegionOfInterest
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,15 @@ class DemoData:
     images: dict[str, int]  # number by split
     held_out: str  # the split that the demo reports on: test, or val if there is no test
     class_weight: tuple[float, ...] | None = None  # for the loss; the configs' own if None
+    roi: str | None = None  # file of the region of interest; the whole frame if None
 
     def point(self, config: Config) -> None:
         """Set a config to train, validate and test on this data set."""
         for loader, split in (("train", "train"), ("val", "val"), ("test", self.held_out)):
-            config[f"{loader}_dataloader"].dataset.update(
+            dataset = config[f"{loader}_dataloader"].dataset
+            if self.roi is not None and loader != "train":  # what lies outside is background too
+                dataset.roi = self.roi
+            dataset.update(
                 data_root=str(self.root),
                 img_suffix=list(self.suffixes),
                 metainfo=dict(
@@ -74,12 +79,22 @@ def draw(
     return DemoData(folder, CLASSES, PALETTE, (".png",), (size, size), counts, "test")
 
 
-def adopt(root: Path, classes: Sequence[str] | None, progress: Callable[[str], None]) -> DemoData:
+def adopt(
+    root: Path,
+    classes: Sequence[str] | None,
+    progress: Callable[[str], None],
+    roi: Path | None = None,
+) -> DemoData:
     """Check every file of the user's own data set in the released layout and describe it.
 
     Raises:
         DatasetError: If there is a problem; names it and the remedy.
+        SettingError: ``roi`` holds no polygons.
+        ImageError: ``roi`` is an image that cannot be read or is black all over.
+        OSError: ``roi`` cannot be read.
     """
+    if roi is not None:
+        RegionOfInterest(roi)
     names = tuple(classes or CLASSES)
     palette = PALETTE if names == CLASSES else tuple(map(tuple, default_palette(len(names))))
     found = {path.suffix for path in (root / "images").glob("*/*")}
@@ -100,7 +115,10 @@ def adopt(root: Path, classes: Sequence[str] | None, progress: Callable[[str], N
     weights = balancing_weights(report.splits[0].pixels[: len(names)])
     counts = {split.name: split.images for split in report.splits}
     held_out = specs[-1].name
-    return DemoData(root, names, palette, suffixes, (width, height), counts, held_out, weights)
+    region = None if roi is None else str(roi.absolute())
+    return DemoData(
+        root, names, palette, suffixes, (width, height), counts, held_out, weights, region
+    )
 
 
 def balancing_weights(pixels: np.ndarray) -> tuple[float, ...]:

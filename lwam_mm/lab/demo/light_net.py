@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
@@ -54,6 +54,15 @@ def light_config(data: DemoData, work_dir: Path, iterations: int | None = None) 
     # report may be made of would flatter it.
     config.train_cfg.val_interval = iterations
     return config
+
+
+def draw_on_frames(config: Config, data: DemoData, say: Callable[[str], None]) -> None:
+    """Let the training draw defects on the frames, if their classes are the paper's."""
+    if data.classes == CLASSES:
+        pipeline = config.train_dataloader.dataset.pipeline
+        loaded = [step.type for step in pipeline].index("LoadIndexMask") + 1
+        pipeline.insert(loaded, ConfigDict(type="DrawDefects", roi=data.roi))
+        say("defects are drawn on the frames of the training, beside those that are labelled")
 
 
 def crop_side(size: tuple[int, int]) -> int:

@@ -17,7 +17,7 @@ from lwam_mm.engine.launch import load_config, train
 from lwam_mm.lab.demo.compare import ExportedModel, TrainedModel, compare, least_area
 from lwam_mm.lab.demo.data import DemoData, adopt, draw
 from lwam_mm.lab.demo.estimate import expected_time
-from lwam_mm.lab.demo.light_net import START, light_config, starting_weights
+from lwam_mm.lab.demo.light_net import START, draw_on_frames, light_config, starting_weights
 from lwam_mm.lab.demo.monitored_build import monitor_build
 from lwam_mm.lab.demo.report import write_report
 from lwam_mm.lab.demo.schedule import set_iterations
@@ -48,6 +48,7 @@ class Demo:
         data: The user's own data set in the released layout; None draws one.
         classes: Names of its classes, the released six if None.
         iterations: Iterations of each training; the configs' or those that fit the data if None.
+        roi: File of the region of interest on the user's own frames: polygons in JSON, or a mask.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Demo:
         data: str | Path | None = None,
         classes: Sequence[str] | None = None,
         iterations: int | None = None,
+        roi: str | Path | None = None,
     ) -> None:
         self._work_dir = Path(work_dir)
         self._own_data = Path(data) if data is not None else None
         self._classes = classes
         self._iterations = iterations
+        self._roi = None if roi is None else Path(roi)
         self._stages = 9 if data is None else 5
         self._started = time.monotonic()
         self._stage = 0
@@ -77,8 +80,9 @@ class Demo:
 
     def _on_own_frames(self, root: Path) -> Path:
         self._announce("data")
-        data = adopt(root, self._classes, progress=_say)
+        data = adopt(root, self._classes, progress=_say, roi=self._roi)
         config = light_config(data, self._work_dir / "light_net", self._iterations)
+        draw_on_frames(config, data, _say)
 
         self._announce("train the light net on your frames")
         config.load_from = starting_weights(config, data, _say)
@@ -95,11 +99,12 @@ class Demo:
             models.insert(0, TrainedModel("as shipped", config, START, shown=True))
         exported = ExportedModel("trained, exported", bundle, "trained, folded")
         iterations = config.train_cfg.max_iters
+        roi = "" if self._roi is None else f" --roi {self._roi}"
         commands = [
-            f"python tools/predict.py {bundle} IMAGES --out DIR",
+            f"python tools/predict.py {bundle} IMAGES --out DIR{roi}",
             f"python tools/monitor.py init {bundle} WATCHED_FOLDER --out monitor.toml",
             "python tools/monitor.py run monitor.toml",
-            f"make demo DATA={root} ITERATIONS={3 * iterations}",
+            f"make demo DATA={root} ITERATIONS={3 * iterations}{roi.replace(' --roi ', ' ROI=')}",
         ]
         report = self._evaluate_and_report(
             data,
@@ -206,7 +211,9 @@ class Demo:
 
         self._announce("predict and report")
         bundle, predictions = exported[-1].bundle, self._work_dir / "predictions"
-        predict_files(Predictor(bundle), [data.root / "images" / data.held_out], predictions)
+        predict_files(
+            Predictor(bundle, roi=data.roi), [data.root / "images" / data.held_out], predictions
+        )
         pictures = [overlays(sample, data.palette) for sample in samples]
         headings = ["layer", *list(pictures[0])[1:]]
         write_sheet(

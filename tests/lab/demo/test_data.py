@@ -11,6 +11,7 @@ from lwam_mm.datasets.classes import CLASSES
 from lwam_mm.datasets.problem import DatasetError
 from lwam_mm.datasets.synthetic import generate_dataset
 from lwam_mm.lab.demo.data import adopt, balancing_weights, draw
+from lwam_mm.runtime.errors import SettingError
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,26 @@ def test_too_few_classes_for_the_masks_is_refused(root):
         adopt(root, ["background", "defect"], print)
     with pytest.raises(DatasetError, match="no such folder"):
         adopt(root / "absent", None, print)
+
+
+def test_a_region_of_interest_is_for_testing_alone(root, repository, tmp_path):
+    """Walls are background for the training, and nobody asks for them in a test."""
+    region = tmp_path / "roi.json"
+    region.write_text("[[[0, 0], [20, 0], [20, 47], [0, 47]]]")
+    data = adopt(root, None, print, roi=region)
+    config = Config.fromfile(next((repository / "configs" / "demo").glob("lwrnet-*.py")))
+    data.point(config)
+    assert config.test_dataloader.dataset.roi == config.val_dataloader.dataset.roi == str(region)
+    assert "roi" not in config.train_dataloader.dataset
+
+
+def test_what_is_no_region_of_interest_is_refused_first(root, tmp_path):
+    region = tmp_path / "roi.json"
+    region.write_text('{"polygons": 3}')
+    said: list[str] = []
+    with pytest.raises(SettingError, match=r"roi\.json"):
+        adopt(root, None, said.append, roi=region)
+    assert not said
 
 
 @pytest.mark.parametrize("name", ["unetpp-*", "lwrnet-*", "kd-*"])

@@ -10,7 +10,13 @@ from mmseg.registry import MODELS
 
 from lwam_mm.datasets.classes import CLASSES, PALETTE
 from lwam_mm.lab.demo.data import DemoData
-from lwam_mm.lab.demo.light_net import START, crop_side, light_config, starting_weights
+from lwam_mm.lab.demo.light_net import (
+    START,
+    crop_side,
+    draw_on_frames,
+    light_config,
+    starting_weights,
+)
 from lwam_mm.models.checkpoint import load_weights, read_checkpoint
 
 FRAMES = DemoData(
@@ -59,6 +65,22 @@ def test_the_papers_classes_start_from_all_shipped_weights():
     config = light_config(FRAMES, Path("work"))
     assert starting_weights(config, FRAMES, print) == START
     assert config.model.decode_head.loss_decode[0].class_weight == [0.4, 1.0, 2.0, 1.0, 2.0, 1.0]
+
+
+def test_defects_are_drawn_on_frames_that_are_loaded_and_not_resized():
+    config = light_config(FRAMES, Path("work"))
+    draw_on_frames(config, dataclasses.replace(FRAMES, roi="roi.json"), print)
+    steps = [step.type for step in config.train_dataloader.dataset.pipeline]
+    assert steps[:4] == ["LoadCheckedImage", "LoadIndexMask", "DrawDefects", "RandomResize"]
+    assert train_transforms(config)["DrawDefects"].roi == "roi.json"
+    assert "DrawDefects" not in {step.type for step in config.test_dataloader.dataset.pipeline}
+
+
+def test_defects_of_other_classes_are_not_drawn():
+    config = light_config(FRAMES, Path("work"))
+    renamed = dataclasses.replace(FRAMES, classes=tuple("abcdef"))
+    draw_on_frames(config, renamed, print)
+    assert "DrawDefects" not in train_transforms(config)
 
 
 @pytest.mark.parametrize("classes", [("Powder", "Scratch", "Dent"), tuple("abcdef")])
