@@ -23,7 +23,6 @@ openmp.spin_briefly()
 compat.apply()
 
 import lwam_mm.datasets.powder_bed
-import lwam_mm.datasets.rehearsing_dataset
 import lwam_mm.datasets.samplers.seeded_sampler
 import lwam_mm.datasets.seeded_dataset
 import lwam_mm.datasets.transforms.brightness_contrast

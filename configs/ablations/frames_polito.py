@@ -1,7 +1,6 @@
 # How many labelled frames does a powder bed need? SpreadNet S8 on 5, 10 or 20 of the real frames of
 # polito_frames or on all 28, tested on the 19 of other builds: from random weights, and from the
-# net that comes with the package, with drawn layers among the frames. Beside it stands the paper's
-# student at a quarter of its width.
+# net that comes with the package. Beside it stands the paper's student at a quarter of its width.
 title = "How many real powder-bed frames?"
 seeds = [0]
 amp = True
@@ -16,13 +15,12 @@ _short = {
     "train_cfg.max_iters": 600,
     "train_cfg.val_interval": 600,
 }
-_scratch = "../spreadnet/spreadnet-s8_1xb4-1500i_polito-frames-512x512.py"
-_shipped = "../spreadnet/spreadnet-s8_1xb4-1500i_polito-frames-drawn-512x512.py"
 arms = {
     f"{start}-{len(frames)}": dict(
-        config=config, overrides={**_short, "train_dataloader.dataset.indices": frames}
+        config="../spreadnet/spreadnet-s8_1xb4-1500i_polito-frames-512x512.py",
+        overrides={**_short, "load_from": weights, "train_dataloader.dataset.indices": frames},
     )
-    for start, config in (("shipped", _shipped), ("scratch", _scratch))
+    for start, weights in (("shipped", "lwam_mm::powder-bed-drawn"), ("scratch", None))
     for frames in (_five, _ten, _twenty, _all)
 }
 arms["lwrnet-28"] = dict(

@@ -14,6 +14,14 @@ _files = dict(
     img_suffix=".jpg",
     data_prefix=dict(img_path="images", seg_map_path="masks"),
 )
-train_dataloader = dict(dataset=dict(_files, ann_file=f"{_lists}/train.txt"))
+train_pipeline = [
+    *_base_.train_pipeline[:2],  # loading
+    # No build shows every kind of defect; those that are drawn on the frames do.
+    dict(type="DrawDefects", prob=0.25, roi=roi),
+    *_base_.train_pipeline[2:],
+]
+train_dataloader = dict(
+    dataset=dict(_files, ann_file=f"{_lists}/train.txt", pipeline=train_pipeline)
+)
 val_dataloader = dict(dataset=dict(_files, ann_file=f"{_lists}/test.txt", roi=roi))
 test_dataloader = val_dataloader

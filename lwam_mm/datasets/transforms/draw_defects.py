@@ -21,6 +21,9 @@ from lwam_mm.runtime.region_of_interest import Polygon, RegionOfInterest
 _BLUR = (0.3, 0.9)  # sigma in px: what is drawn is as sharp as a camera sees it
 
 
+_LEAST_CHANGE = 1 / 512  # half a grey level of white
+
+
 @TRANSFORMS.register_module()
 class DrawDefects(Transform):
     """Draw streaks, holes, dents, ripples and glowing metal on a real frame.
@@ -79,9 +82,12 @@ class DrawDefects(Transform):
         for draw in kinds:
             draw(canvas, scene, rng)
         # Glowing metal is drawn over whatever lies there.
-        factor = np.where(free, canvas.factor[:height, :width], 1)
+        factor = canvas.factor[:height, :width].copy()
+        factor[~free] = 1
         factor = cv2.GaussianBlur(factor, (0, 0), rng.uniform(*_BLUR))
-        image = results["img"] * factor[..., None]
-        results["img"] = np.clip(image + 0.5, 0, 255).astype(np.uint8)
+        changed = np.abs(factor - 1) > _LEAST_CHANGE  # little of a frame
+        image = results["img"].copy()
+        image[changed] = np.clip(image[changed] * factor[changed, None] + 0.5, 0, 255)
+        results["img"] = image
         results["gt_seg_map"] = np.where(free, canvas.mask[:height, :width], mask)
         return results

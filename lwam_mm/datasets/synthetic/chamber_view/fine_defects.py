@@ -99,21 +99,21 @@ def draw_holes(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
 def draw_dents(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
     """Draw one to six smooth dents, round or long, with a dark core and often one bright flank."""
     for _ in range(int(rng.integers(1, 7))):
-        half_width = max(scene.px(rng.uniform(1.2, 4.5)), 1.0)
+        half_width = max(scene.px(np.exp(rng.uniform(np.log(0.8), np.log(4.5)))), 0.8)
         half_length = half_width * rng.choice([rng.uniform(1, 1.5), rng.uniform(1.5, 4)])
         margin = scene.px(rng.uniform(3, 8), 2)
         window, _, y, x = _around(scene, rng, 1.5 * half_length + margin + 3)
         angle = rng.normal(0, 0.5)  # mostly across the recoating direction
         u = np.cos(angle) * y + np.sin(angle) * x
         v = np.cos(angle) * x - np.sin(angle) * y
-        v = v + rng.normal(0, 0.15) * u**2 / half_length
+        v = v + rng.normal(0, 0.15) * half_length * np.clip(u / half_length, -1.2, 1.2) ** 2
         wobble = 1 + 0.15 * smooth_noise(rng, u.shape, 2, 2)
         away = np.hypot(u / half_length, v / half_width) * wobble
-        change = -rng.uniform(0.06, 0.4) * np.exp(-0.7 * away**2)
+        change = -rng.uniform(0.08, 0.45) * np.exp(-0.7 * away**2)
         if rng.random() < 0.6:  # light from one side
             side = rng.choice([-1, 1])
-            shifted = np.hypot(u / half_length, (v + side * 1.8 * half_width) / half_width)
-            change = change + rng.uniform(0.03, 0.15) * np.exp(-0.7 * shifted**2)
+            shifted = np.hypot(u / half_length, v / half_width + side * rng.uniform(1.5, 2.5))
+            change = change + rng.uniform(0.03, 0.2) * np.exp(-0.7 * shifted**2)
         inside = np.hypot(u / (half_length + margin), v / (half_width + margin)) <= 1
         canvas.paint(window, inside, change.astype(np.float32), INCOMPLETE)
 

@@ -61,12 +61,13 @@ def test_scratches_are_dark_and_about_a_pixel_wide():
     assert (change[:, column] < 0.5 * deepest[column]).sum() <= 4  # px across a line
 
 
-def test_dents_are_small_and_some_have_a_bright_flank():
-    canvases = [drawn(draw_dents, seed) for seed in range(10)]
-    for canvas in canvases:
-        assert (canvas.mask == INCOMPLETE).mean() < 0.02
-        assert canvas.factor.min() < 0.95
-    assert 3 <= sum(canvas.factor.max() > 1.02 for canvas in canvases) < 10
+@pytest.mark.parametrize("seed", range(10))
+def test_dents_are_small_and_dark_with_bright_flanks(seed):
+    canvas = drawn(draw_dents, seed)
+    assert (canvas.mask == INCOMPLETE).mean() < 0.02
+    assert canvas.factor[canvas.mask == INCOMPLETE].mean() < 0.99
+    assert canvas.factor.min() < 0.85
+    assert 1.02 < canvas.factor.max() < 1.3
 
 
 def test_ripples_vary_along_recoating_alone():
