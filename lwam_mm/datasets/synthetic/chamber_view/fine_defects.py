@@ -123,7 +123,7 @@ def draw_rippled_area(canvas: Canvas, scene: Scene, rng: np.random.Generator) ->
     size = scene.size
     for _ in range(int(rng.integers(1, 3))):
         pitch = scene.px(rng.uniform(7, 22), 4)
-        lone = rng.random() < 0.1
+        lone = rng.random() < 0.3
         width = 1.6 * pitch if lone else pitch * rng.uniform(3, 12)
         height = size * rng.uniform(0.1, 0.95)
         left, top = rng.uniform(0, size - width), rng.uniform(0, size - height)
@@ -131,7 +131,7 @@ def draw_rippled_area(canvas: Canvas, scene: Scene, rng: np.random.Generator) ->
         columns = slice(int(left), min(size, int(left + width) + 1))
         y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] - top
         x = np.arange(columns.start, columns.stop, dtype=np.float32)[None, :] - left
-        lean = rng.normal(0, 0.03) * y
+        lean = rng.normal(0, 0.06 if lone else 0.03) * y
         waver = scene.px(1.5) * smooth_noise(rng, (len(y), 1), 0, scene.px(40, 4))
         phase = 2 * np.pi * (x + lean + waver) / pitch
         ripples = np.sin(phase) + 0.3 * np.sin(2 * phase + 1)
@@ -161,6 +161,25 @@ def draw_glow(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
         canvas.replace(window, alpha.astype(np.float32), level, SUPER)
 
 
+def draw_slivers(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
+    """Draw one to six edges of parts that just reach through the powder: bright, a few px wide."""
+    for _ in range(int(rng.integers(1, 7))):
+        half_length = scene.px(np.exp(rng.uniform(np.log(3), np.log(25))), 2)
+        half_width = max(scene.px(rng.uniform(0.6, 2.5)), 0.7)
+        margin = scene.px(rng.uniform(2, 6), 1.5)
+        window, _, y, x = _around(scene, rng, half_length + margin + 6)
+        angle = rng.uniform(0, np.pi)
+        u = np.cos(angle) * x + np.sin(angle) * y
+        v = np.cos(angle) * y - np.sin(angle) * x
+        along = 1 + 0.3 * smooth_noise(rng, u.shape, 2, 2)
+        profile = np.exp(-((u / half_length) ** 4) - 0.7 * (v / half_width) ** 2)
+        change = rng.uniform(0.06, 0.7) * profile * along
+        shadow = np.exp(-((u / half_length) ** 4) - 0.7 * (np.abs(v) / half_width - 2.5) ** 2)
+        change = change - rng.uniform(0, 0.08) * shadow
+        inside = np.hypot(u / (half_length + margin), v / (half_width + margin)) <= 1
+        canvas.paint(window, inside, change.astype(np.float32), SUPER)
+
+
 def _around(
     scene: Scene, rng: np.random.Generator, reach: float
 ) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray, np.ndarray]:
@@ -181,6 +200,7 @@ DRAW_FINE = (
     (INCOMPLETE, draw_holes),
     (INCOMPLETE, draw_dents),
     (HOPPING, draw_rippled_area),
+    (SUPER, draw_slivers),
     (SUPER, draw_glow),
 )
 """Class indices and drawing functions, in the order of drawing: powder first, then metal on it."""

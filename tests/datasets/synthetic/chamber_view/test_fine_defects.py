@@ -9,6 +9,7 @@ from lwam_mm.datasets.synthetic.chamber_view.fine_defects import (
     draw_holes,
     draw_rippled_area,
     draw_scratches,
+    draw_slivers,
     draw_thin_streaks,
 )
 from lwam_mm.datasets.synthetic.noise import generator
@@ -81,3 +82,11 @@ def test_ripples_vary_along_recoating_alone():
 def test_glowing_metal_is_brighter_than_powder():
     canvas = drawn(draw_glow, 1)
     assert canvas.factor[canvas.mask == SUPER].mean() > 1.3
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_slivers_are_small_and_bright(seed):
+    canvas = drawn(draw_slivers, seed)
+    assert (canvas.mask == SUPER).mean() < 0.02
+    assert canvas.factor[canvas.mask == SUPER].mean() > 1
+    assert canvas.factor.max() > 1.05
