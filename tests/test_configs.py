@@ -45,6 +45,24 @@ def test_a_distillation_is_composed_of_its_two_networks():
     assert distillation["teacher"] == teacher
 
 
+def test_a_pretrained_teacher_keeps_its_own_normalisation():
+    distillation, student, teacher = (
+        read(MODELS / f"{name}.py")["model"]
+        for name in (
+            "kd_unetpp_efficientnet_lite0_spreadnet",
+            "spreadnet",
+            "unetpp_efficientnet_lite0",
+        )
+    )
+    assert distillation["architecture"] == student
+    assert distillation["teacher"] == teacher
+    own, students = teacher["data_preprocessor"], student["data_preprocessor"]
+    # Its weights were trained so.
+    assert (own.pop("mean"), own.pop("std")) == ([127.0] * 3, [128.0] * 3)
+    del students["mean"], students["std"]
+    assert own == students
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*/*kd-*.py")), ids=lambda path: path.stem)
 def test_a_distillation_has_no_preprocessor_at_the_top(path):
     # A runner would hand it to MMRazor's algorithm, which looks it up in MMRazor's scope.

@@ -7,6 +7,9 @@ compat.apply()
 from lwam_mm.models.backbones.lwrnet import LWRNet  # noqa: E402  after the repairs
 from lwam_mm.models.backbones.spreadnet import SpreadNet  # noqa: E402
 from lwam_mm.models.backbones.unetpp import UNetPlusPlus  # noqa: E402
+from lwam_mm.models.backbones.unetpp_efficientnet_lite0 import (  # noqa: E402
+    UNetPlusPlusEfficientNetLite0,
+)
 from lwam_mm.models.decode_heads.lwr_head import LWRHead  # noqa: E402
 from lwam_mm.models.decode_heads.spread_head import SpreadHead  # noqa: E402
 from lwam_mm.models.decode_heads.unetpp_head import UNetPlusPlusHead  # noqa: E402
@@ -27,6 +30,7 @@ __all__ = [
     "SpreadHead",
     "SpreadNet",
     "UNetPlusPlus",
+    "UNetPlusPlusEfficientNetLite0",
     "UNetPlusPlusHead",
     "reparameterize",
 ]

@@ -2,7 +2,7 @@
 # their correlations (DIST, temperature 4), beside the student's own losses.
 _base_ = ["../networks/spreadnet.py", "../data_preprocessor.py"]
 _channels = (48, 96, 192, 288)
-_teacher = dict(
+_wide = dict(
     _base_._spreadnet,
     backbone=dict(
         _base_._spreadnet["backbone"], unshuffle=2, channels=_channels, depths=(1, 2, 2, 2)
@@ -13,7 +13,7 @@ _logits = dict(logits=dict(type="mmrazor.ModuleOutputs", source="decode_head.log
 model = dict(
     type="FrozenTeacherDistill",
     architecture=dict(_base_._spreadnet, data_preprocessor=_base_._data_preprocessor),
-    teacher=_teacher,
+    teacher=_wide,
     teacher_ckpt=None,  # set it in the leaf config or with --cfg-options
     distiller=dict(
         type="mmrazor.ConfigurableDistiller",

@@ -50,10 +50,7 @@ class UNetPlusPlus(BaseModule):
         self.nodes = nn.ModuleDict()
         for level in range(5):
             channels = base_channels * 2**level
-            self.nodes[f"x_{level}0"] = nn.Sequential(
-                *_conv_norm_relu(in_channels, channels, norm_cfg),
-                *_conv_norm_relu(channels, channels, norm_cfg),
-            )
+            self.nodes[f"x_{level}0"] = unetpp_node(in_channels, channels, norm_cfg)
             in_channels = channels
         self.pool = nn.MaxPool2d(2)
 
@@ -75,6 +72,14 @@ class UNetPlusPlus(BaseModule):
             x = node(self.pool(x) if features else x)
             features.append(x)
         return tuple(features)
+
+
+def unetpp_node(in_channels: int, channels: int, norm_cfg: dict) -> nn.Sequential:
+    """Build a node of the encoder, which maps (N, in_channels, H, W) to (N, channels, H, W)."""
+    return nn.Sequential(
+        *_conv_norm_relu(in_channels, channels, norm_cfg),
+        *_conv_norm_relu(channels, channels, norm_cfg),
+    )
 
 
 def _conv_norm_relu(in_channels: int, out_channels: int, norm_cfg: dict) -> list[nn.Module]:

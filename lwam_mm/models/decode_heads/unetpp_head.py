@@ -30,15 +30,18 @@ class UNetPlusPlusHead(FullResolutionHead):
     X_i(j-1). Two 3x3 convolutions with ReLU follow, without batch norm, as released.
 
     Args:
-        base_channels: The encoder's ``base_channels``.
+        base_channels: Width of X_0j; X_ij has 2**i times as many channels.
         deep_supervision: Whether the logits are the mean of four classifiers, on X_01 to X_04, as
             released; otherwise they are those of X_04 alone.
         init_cfg: Initialization config of mmengine; as released by default.
+        in_channels: Channels of the encoder's X_00 to X_40; those of ``UNetPlusPlus``, the
+            decoder's widths, by default.
         **kwargs: Those of
             :class:`~lwam_mm.models.decode_heads.full_resolution_head.FullResolutionHead`.
 
     Raises:
         OutputClassesError: ``out_channels`` is 1.
+        ValueError: ``in_channels`` are not five numbers.
     """
 
     def __init__(
@@ -46,11 +49,17 @@ class UNetPlusPlusHead(FullResolutionHead):
         base_channels: int = 32,
         deep_supervision: bool = True,
         init_cfg: dict | list[dict] | None = INIT_CFG,
+        in_channels: Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
         widths = [base_channels * 2**level for level in range(_DEPTH + 1)]
+        encoded = list(widths if in_channels is None else in_channels)
+        if len(encoded) != _DEPTH + 1:
+            raise ValueError(
+                f"in_channels={in_channels!r}: give the channels of X_00 to X_40, five numbers"
+            )
         super().__init__(
-            in_channels=widths,
+            in_channels=encoded,
             channels=base_channels,
             in_index=list(range(_DEPTH + 1)),
             input_transform="multiple_select",
@@ -60,9 +69,10 @@ class UNetPlusPlusHead(FullResolutionHead):
         self.upsamples, self.nodes = nn.ModuleDict(), nn.ModuleDict()
         for level, column in _decoder_nodes():
             name, width = f"x_{level}{column}", widths[level]
-            self.upsamples[name] = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
+            below = encoded[level + 1] if column == 1 else widths[level + 1]
+            self.upsamples[name] = nn.ConvTranspose2d(below, width, 2, stride=2)
             self.nodes[name] = nn.Sequential(
-                nn.Conv2d((column + 1) * width, width, 3, padding=1),
+                nn.Conv2d(encoded[level] + column * width, width, 3, padding=1),
                 nn.ReLU(inplace=True),
                 nn.Conv2d(width, width, 3, padding=1),
                 nn.ReLU(inplace=True),
@@ -80,7 +90,7 @@ class UNetPlusPlusHead(FullResolutionHead):
         """Decode the encoder's features.
 
         Args:
-            inputs: X_00 to X_40; X_i0 is (N, base_channels * 2**i, H / 2**i, W / 2**i).
+            inputs: X_00 to X_40; X_i0 is (N, in_channels[i], H / 2**i, W / 2**i).
 
         Returns:
             Logits (N, num_classes, H, W).

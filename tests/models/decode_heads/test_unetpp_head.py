@@ -48,6 +48,25 @@ def test_ten_nodes_without_norm():
     assert not any(isinstance(m, nn.modules.batchnorm._NormBase) for m in head.modules())
 
 
+def test_an_encoder_may_have_other_widths():
+    channels = [6, 16, 24, 40, 112]
+    head = make_head(8, in_channels=channels).eval()
+    for name in NODES:
+        level, column = int(name[2]), int(name[3])
+        width = 8 << level
+        below = channels[level + 1] if column == 1 else 2 * width
+        assert head.upsamples[name].in_channels == below
+        assert head.nodes[name][0].in_channels == channels[level] + column * width
+        assert head.nodes[name][2].out_channels == head.upsamples[name].out_channels == width
+    features = [torch.zeros(2, c, 32 >> level, 48 >> level) for level, c in enumerate(channels)]
+    assert head(features).shape == (2, 6, 32, 48)
+
+
+def test_an_encoder_has_five_features():
+    with pytest.raises(ValueError, match="five numbers"):
+        make_head(8, in_channels=[16, 24, 40, 112])
+
+
 def test_upsampled_node_comes_before_the_row(features):
     """The order in which the released weights expect the channels."""
     head, seen = make_head().eval(), {}
