@@ -9,22 +9,14 @@ _five = [6, 0, 15, 25, 21]  # defect_10, 00, 23, 39 and 33
 _ten = [*_five, 18, 19, 14, 23, 17]
 _twenty = [*_ten, 1, 22, 24, 8, 11, 20, 3, 27, 16, 2]
 _all = list(range(28))
-_short = {
-    "param_scheduler.1.T_max": 550,
-    "param_scheduler.1.end": 600,
-    "train_cfg.max_iters": 600,
-    "train_cfg.val_interval": 600,
-}
 arms = {
     f"{start}-{len(frames)}": dict(
-        config="../spreadnet/spreadnet-s8_1xb4-1500i_polito-frames-512x512.py",
-        overrides={**_short, "load_from": weights, "train_dataloader.dataset.indices": frames},
+        config="../spreadnet/spreadnet-s8_1xb4-600i_polito-frames-512x512.py",
+        overrides={"load_from": weights, "train_dataloader.dataset.indices": frames},
     )
     for start, weights in (("shipped", "lwam_mm::powder-bed-drawn"), ("scratch", None))
     for frames in (_five, _ten, _twenty, _all)
 }
-arms["lwrnet-28"] = dict(
-    config="../lwrnet/lwrnet-w16_1xb4-1500i_polito-frames-512x512.py", overrides=_short
-)
+arms["lwrnet-28"] = dict(config="../lwrnet/lwrnet-w16_1xb4-600i_polito-frames-512x512.py")
 evaluators = [dict(type="RegionMetric", min_area=30)]
 compare_with = "shipped-28"

@@ -16,7 +16,7 @@ from lwam_mm.models.shipped_checkpoints import (
 )
 from lwam_mm.utils.paths import configs_folder
 
-CONFIG = configs_folder() / "spreadnet" / "spreadnet-s8_1xb4-1500i_polito-frames-512x512.py"
+CONFIG = configs_folder() / "spreadnet" / "spreadnet-s8_1xb4-600i_polito-frames-512x512.py"
 NAME = "powder-bed-drawn"
 
 

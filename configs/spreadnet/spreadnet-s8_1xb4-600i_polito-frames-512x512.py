@@ -3,8 +3,8 @@
 _base_ = [
     "../_base_/models/spreadnet.py",
     "../_base_/datasets/polito_frames.py",
-    "../_base_/losses/powder_bed_frames.py",
-    "../_base_/schedules/schedule_1500i.py",
+    "../_base_/losses/polito_frames.py",
+    "../_base_/schedules/schedule_600i.py",
     "../_base_/default_runtime.py",
 ]
-model = dict(decode_head=dict(loss_decode=_base_.powder_bed_frames_loss))
+model = dict(decode_head=dict(loss_decode=_base_.polito_frames_loss))
