@@ -18,7 +18,9 @@ train_pipeline = [
     *_base_.train_pipeline[:2],  # loading
     # No build shows every kind of defect; those that are drawn on the frames do.
     dict(type="DrawDefects", prob=0.25, roi=roi),
-    *_base_.train_pipeline[2:],
+    *_base_.train_pipeline[2:5],
+    dict(_base_.train_pipeline[5], brightness=(0.5, 1.3)),  # one build is a third darker
+    *_base_.train_pipeline[6:],
 ]
 train_dataloader = dict(
     dataset=dict(_files, ann_file=f"{_lists}/train.txt", pipeline=train_pipeline)

@@ -1,5 +1,7 @@
 """What defects are drawn on: class indices, scale, part layout, canvas."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +92,12 @@ class Canvas:
     def __init__(self, size: int) -> None:
         self.factor = np.ones((size, size), np.float32)
         self.mask = np.zeros((size, size), np.uint8)
+
+    def transposed(self) -> Canvas:
+        """Return a view with rows and columns exchanged: what is drawn there shows here."""
+        turned = Canvas(0)
+        turned.factor, turned.mask = self.factor.T, self.mask.T
+        return turned
 
     def shade(self, window: tuple[slice, slice], change: np.ndarray) -> None:
         """Multiply the grey level by 1 + change where powder lies."""

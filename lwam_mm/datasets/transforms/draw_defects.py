@@ -12,7 +12,7 @@ from mmseg.registry import TRANSFORMS
 
 from lwam_mm.datasets.classes import CLASSES, IGNORE_INDEX
 from lwam_mm.datasets.problem import DatasetError
-from lwam_mm.datasets.synthetic.chamber_view.fine_defects import DRAW_FINE
+from lwam_mm.datasets.synthetic.chamber_view.fine_defects import DRAW_ON_FRAMES
 from lwam_mm.datasets.synthetic.noise import generator
 from lwam_mm.datasets.synthetic.scene import BACKGROUND, Canvas, Scene
 from lwam_mm.datasets.transforms.transform import Transform, check_probability
@@ -68,7 +68,7 @@ class DrawDefects(Transform):
                 "of the pipeline."
             )
         rng = generator(self._draw_seed())
-        kinds = [draw for _, draw in DRAW_FINE if rng.random() < self.prob]
+        kinds = [draw for _, draw in DRAW_ON_FRAMES if rng.random() < self.prob]
         if not kinds:
             return results
         mask = results["gt_seg_map"]

@@ -123,7 +123,7 @@ def draw_rippled_area(canvas: Canvas, scene: Scene, rng: np.random.Generator) ->
     size = scene.size
     for _ in range(int(rng.integers(1, 3))):
         pitch = scene.px(rng.uniform(7, 22), 4)
-        lone = rng.random() < 0.3
+        lone = rng.random() < 0.1
         width = 1.6 * pitch if lone else pitch * rng.uniform(3, 12)
         height = size * rng.uniform(0.1, 0.95)
         left, top = rng.uniform(0, size - width), rng.uniform(0, size - height)
@@ -131,7 +131,7 @@ def draw_rippled_area(canvas: Canvas, scene: Scene, rng: np.random.Generator) ->
         columns = slice(int(left), min(size, int(left + width) + 1))
         y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] - top
         x = np.arange(columns.start, columns.stop, dtype=np.float32)[None, :] - left
-        lean = rng.normal(0, 0.06 if lone else 0.03) * y
+        lean = rng.normal(0, 0.03) * y
         waver = scene.px(1.5) * smooth_noise(rng, (len(y), 1), 0, scene.px(40, 4))
         phase = 2 * np.pi * (x + lean + waver) / pitch
         ripples = np.sin(phase) + 0.3 * np.sin(2 * phase + 1)
@@ -140,6 +140,21 @@ def draw_rippled_area(canvas: Canvas, scene: Scene, rng: np.random.Generator) ->
         ends = smoothstep(y / 15) * smoothstep((height - y) / 15)
         change = (strength * ripples * fading * ends).astype(np.float32)
         canvas.paint((rows, columns), np.ones(change.shape, bool), change, HOPPING)
+
+
+def draw_ridges(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
+    """Draw one or two groups of lone ridges that lean, where the recoater hops once."""
+    turned = canvas.transposed()
+    for _ in range(int(rng.integers(1, 3))):
+        length = scene.size * rng.uniform(0.15, 0.95)
+        place = rng.uniform(0.04, 0.96) * scene.size
+        start = rng.uniform(0, scene.size - length)
+        contrast = rng.choice([-1, 1]) * rng.uniform(0.02, 0.08)
+        slope, width = rng.normal(0, 0.06), scene.px(rng.uniform(1.5, 6), 1)
+        pitch = scene.px(rng.uniform(7, 22), 4)
+        for number in range(int(rng.integers(1, 4))):
+            at = (start, place + number * pitch)
+            _line(turned, rng, at, length, slope, width, contrast, HOPPING)
 
 
 def draw_glow(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
@@ -194,13 +209,22 @@ def _around(
     return (rows, columns), cv2.magnitude(dx.copy(), dy.copy()), dy, dx
 
 
-DRAW_FINE = (
+DRAW_FINE = {
+    STREAKING: draw_thin_streaks,
+    INCOMPLETE: draw_holes,
+    HOPPING: draw_rippled_area,
+    SUPER: draw_glow,
+}
+"""What is drawn on drawn layers, by class index, in the order of drawing: metal lies on powder."""
+
+DRAW_ON_FRAMES = (
     (STREAKING, draw_thin_streaks),
     (STREAKING, draw_scratches),
     (INCOMPLETE, draw_holes),
     (INCOMPLETE, draw_dents),
     (HOPPING, draw_rippled_area),
+    (HOPPING, draw_ridges),
     (SUPER, draw_slivers),
     (SUPER, draw_glow),
 )
-"""Class indices and drawing functions, in the order of drawing: powder first, then metal on it."""
+"""What is drawn on real frames: class index and function, in the order of drawing."""

@@ -18,7 +18,7 @@ _CAMERA, _MARKS, _LAYER = 101, 102, 103  # apart from the build's own keys
 
 _CLEAN_SHARE = 0.35  # layers without any defect: most real ones have none
 _COARSE_SHARE = 0.55  # of the others, those with the build's own events
-_FINE_SHARE = 0.25  # of the others, those with one kind of fine defects, each
+_FINE_SHARE = 0.3  # of the others, those with one kind of fine defects, each
 _SPATTER_SHARE = 0.2
 
 
@@ -53,7 +53,7 @@ class ChamberView:
         if rng.random() >= _CLEAN_SHARE:
             if rng.random() < _COARSE_SHARE:
                 draw_defects(self.build, layer, canvas)
-            for _, draw in DRAW_FINE:
+            for draw in DRAW_FINE.values():
                 if rng.random() < _FINE_SHARE:
                     draw(canvas, scene, rng)
         canvas.factor *= self.marks

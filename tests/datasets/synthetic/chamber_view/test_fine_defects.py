@@ -3,10 +3,11 @@ import pytest
 
 from lwam_mm.datasets.synthetic import make_build
 from lwam_mm.datasets.synthetic.chamber_view.fine_defects import (
-    DRAW_FINE,
+    DRAW_ON_FRAMES,
     draw_dents,
     draw_glow,
     draw_holes,
+    draw_ridges,
     draw_rippled_area,
     draw_scratches,
     draw_slivers,
@@ -25,7 +26,7 @@ def drawn(draw, seed):
     return canvas
 
 
-@pytest.mark.parametrize(("defect", "draw"), DRAW_FINE)
+@pytest.mark.parametrize(("defect", "draw"), DRAW_ON_FRAMES)
 @pytest.mark.parametrize("seed", range(20))
 def test_a_defect_is_labelled_where_it_changes_the_powder(defect, draw, seed):
     canvas = drawn(draw, seed)
@@ -77,6 +78,15 @@ def test_ripples_vary_along_recoating_alone():
     middle = canvas.factor[rows[len(rows) // 2]]
     assert middle.min() < 0.995
     assert middle.max() > 1.005
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ridges_are_thin_and_cross_the_recoating_direction(seed):
+    canvas = drawn(draw_ridges, seed)
+    labelled = canvas.mask == HOPPING
+    assert labelled.any(axis=1).sum() > 60  # rows
+    assert labelled.sum(axis=1).max() < 100  # px across, six ridges at most
+    assert canvas.factor.max() > 1.01 or canvas.factor.min() < 0.99
 
 
 def test_glowing_metal_is_brighter_than_powder():
