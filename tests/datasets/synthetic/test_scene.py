@@ -52,3 +52,12 @@ def test_lengths_refer_to_a_frame_of_1024_px():
 def test_smoothstep_rises_from_0_to_1_and_stays_there():
     found = smoothstep(np.array([-1.0, 0.0, 0.25, 0.5, 1.0, 2.0]))
     assert found == pytest.approx([0, 0, 0.15625, 0.5, 1, 1])
+
+
+def test_what_is_drawn_on_a_transposed_canvas_shows_on_its_own():
+    canvas = Canvas(4)
+    window = (slice(0, 1), slice(0, 4))
+    canvas.transposed().paint(window, np.ones((1, 4), bool), np.full((1, 4), 0.5, np.float32), 3)
+    assert (canvas.mask[:, 0] == 3).all()
+    assert not canvas.mask[:, 1:].any()
+    assert (canvas.factor[:, 0] == 1.5).all()
