@@ -47,7 +47,7 @@ def calls(monkeypatch):
     monkeypatch.setattr(pipeline, "compare", compare)
     monkeypatch.setattr(pipeline, "export_bundle", export_bundle)
     monkeypatch.setattr(pipeline, "expected_time", lambda config, data: "about 3 minutes")
-    monkeypatch.setattr(pipeline, "Predictor", lambda bundle: bundle)
+    monkeypatch.setattr(pipeline, "Predictor", lambda bundle, roi: bundle)
     for name in ("extract_student", "predict_files", "monitor_build"):
         monkeypatch.setattr(
             pipeline, name, lambda *given, _name=name, **_: calls.update({_name: given})
