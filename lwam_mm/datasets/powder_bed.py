@@ -153,7 +153,7 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
     def get_data_info(self, idx: int) -> dict:
         """Return what is known of one sample before its files are read."""
         # Added here, because mmengine keeps each sample's entries as bytes of their own.
-        return super().get_data_info(idx) | dict(roi=self.roi)
+        return super().get_data_info(idx) | dict(roi=self.roi, classes=self._metainfo["classes"])
 
     def prepare_data(self, idx: int) -> Any:
         """Load and augment one sample.

@@ -72,6 +72,7 @@ def test_own_classes_replace_the_released_ones(tiny_root):
     assert data.metainfo["palette"] == default_palette(2)
     assert data.metainfo["label_map"] is None
     assert data.get_data_info(0)["num_classes"] == 2
+    assert data.get_data_info(0)["classes"] == data.metainfo["classes"]
 
 
 def test_six_own_classes_do_not_wear_the_released_colours(tiny_root):

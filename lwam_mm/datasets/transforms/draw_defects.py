@@ -35,8 +35,8 @@ class DrawDefects(Transform):
     defects of powder beds.
 
     Required keys: ``img``, uint8 ``(H, W, 3)``, a whole frame, ``gt_seg_map``, uint8 ``(H, W)``,
-    and ``num_classes``. Modified keys: ``img`` and ``gt_seg_map``; only what is labelled
-    background is drawn on.
+    and ``classes``, which ``PowderBedDataset`` sets. Modified keys: ``img`` and ``gt_seg_map``;
+    only what is labelled background is drawn on.
 
     Args:
         prob: Probability of each kind of defect, 0..1.
@@ -61,11 +61,11 @@ class DrawDefects(Transform):
 
     def transform(self, results: dict) -> dict:
         """Draw on the frame, and label what was drawn."""
-        if results["num_classes"] != len(CLASSES):
+        if tuple(results["classes"]) != CLASSES:
             raise DatasetError(
-                f"{type(self).__name__}: the data set has {results['num_classes']} classes, and "
-                f"what is drawn is of {', '.join(CLASSES)}. Remedy: take {type(self).__name__} out "
-                "of the pipeline."
+                f"{type(self).__name__}: the data set has the classes "
+                f"{', '.join(results['classes'])}, and what is drawn is of {', '.join(CLASSES)}. "
+                f"Remedy: take {type(self).__name__} out of the pipeline."
             )
         rng = generator(self._draw_seed())
         kinds = [draw for _, draw in DRAW_ON_FRAMES if rng.random() < self.prob]

@@ -57,8 +57,12 @@ def light_config(data: DemoData, work_dir: Path, iterations: int | None = None) 
 
 
 def draw_on_frames(config: Config, data: DemoData, say: Callable[[str], None]) -> None:
-    """Let the training draw defects on the frames, if their classes are the paper's."""
-    if data.classes == CLASSES:
+    """Let the training draw defects on the powder of the frames.
+
+    Only if it is known where powder lies, since defects on walls would teach to look for them
+    there, and if the classes are the paper's.
+    """
+    if data.roi is not None and data.classes == CLASSES:
         pipeline = config.train_dataloader.dataset.pipeline
         loaded = [step.type for step in pipeline].index("LoadIndexMask") + 1
         pipeline.insert(loaded, ConfigDict(type="DrawDefects", roi=data.roi))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,12 +100,12 @@ class Demo:
             models.insert(0, TrainedModel("as shipped", config, START, shown=True))
         exported = ExportedModel("trained, exported", bundle, "trained, folded")
         iterations = config.train_cfg.max_iters
-        roi = "" if self._roi is None else f" --roi {self._roi}"
+        roi = "" if self._roi is None else shlex.quote(str(self._roi))
         commands = [
-            f"python tools/predict.py {bundle} IMAGES --out DIR{roi}",
+            f"python tools/predict.py {bundle} IMAGES --out DIR{roi and f' --roi {roi}'}",
             f"python tools/monitor.py init {bundle} WATCHED_FOLDER --out monitor.toml",
             "python tools/monitor.py run monitor.toml",
-            f"make demo DATA={root} ITERATIONS={3 * iterations}{roi.replace(' --roi ', ' ROI=')}",
+            f"make demo DATA={root} ITERATIONS={3 * iterations}{roi and f' ROI={roi}'}",
         ]
         report = self._evaluate_and_report(
             data,

@@ -15,12 +15,12 @@ LEVEL = 120
 SIZE = (200, 260)
 
 
-def drawn(seed: int = 0, mask: np.ndarray | None = None, num_classes: int = 6, **options) -> dict:
+def drawn(seed: int = 0, mask: np.ndarray | None = None, classes=CLASSES, **options) -> dict:
     random.seed(seed)
     mask = np.zeros(SIZE, np.uint8) if mask is None else mask
     image = np.full((*mask.shape, 3), LEVEL, np.uint8)
     draw = TRANSFORMS.build(dict(dict(type="DrawDefects", prob=1.0), **options))
-    return draw(dict(img=image, gt_seg_map=mask, num_classes=num_classes))
+    return draw(dict(img=image, gt_seg_map=mask, classes=classes))
 
 
 def test_every_kind_but_lattice_is_drawn_and_labelled():
@@ -46,7 +46,7 @@ def test_the_light_of_the_frame_stays():
     random.seed(1)
     image = np.repeat(np.linspace(40, 200, SIZE[1], dtype=np.uint8)[None], SIZE[0], axis=0)
     image = np.repeat(image[..., None], 3, axis=2)
-    sample = dict(img=image, gt_seg_map=np.zeros(SIZE, np.uint8), num_classes=6)
+    sample = dict(img=image, gt_seg_map=np.zeros(SIZE, np.uint8), classes=CLASSES)
     found = TRANSFORMS.build(dict(type="DrawDefects", prob=1.0))(sample)
     far = cv2.dilate((found["gt_seg_map"] > 0).astype(np.uint8), np.ones((31, 31))) == 0
     assert far.mean() > 0.05
@@ -84,9 +84,11 @@ def test_each_kind_comes_with_its_probability():
     assert 0.35 < np.mean(untouched) < 0.75  # 0.9 ** 6 = 0.53
 
 
-def test_other_classes_than_the_papers_are_refused():
-    with pytest.raises(DatasetError, match=r"4 classes.*Hopping.*Remedy: take DrawDefects out"):
-        drawn(num_classes=4)
+@pytest.mark.parametrize("classes", [("Powder", "Hole"), (*CLASSES[:-1], "Crack")])
+def test_other_classes_than_the_papers_are_refused(classes):
+    """Equally many others as well: what is drawn would bear their names."""
+    with pytest.raises(DatasetError, match=rf"{classes[-1]}, and.*Remedy: take DrawDefects out"):
+        drawn(classes=classes)
 
 
 def test_what_is_no_probability_is_refused():

@@ -76,10 +76,10 @@ def test_defects_are_drawn_on_frames_that_are_loaded_and_not_resized():
     assert "DrawDefects" not in {step.type for step in config.test_dataloader.dataset.pipeline}
 
 
-def test_defects_of_other_classes_are_not_drawn():
+@pytest.mark.parametrize("change", [dict(classes=tuple("abcdef")), dict(roi=None)])
+def test_defects_of_other_classes_and_on_walls_are_not_drawn(change):
     config = light_config(FRAMES, Path("work"))
-    renamed = dataclasses.replace(FRAMES, classes=tuple("abcdef"))
-    draw_on_frames(config, renamed, print)
+    draw_on_frames(config, dataclasses.replace(FRAMES, **{"roi": "roi.json", **change}), print)
     assert "DrawDefects" not in train_transforms(config)
 
 
