@@ -21,9 +21,10 @@ from lwam_mm.lab.demo.light_net import START, light_config
 
 
 def test_figures_are_those_of_the_test_tool_for_every_form_of_a_net(tmp_path):
-    """Also on frames whose sides are no multiples of the net's stride."""
+    """Also on frames whose sides are no multiples of the net's stride; in a region of interest."""
     generate_dataset(tmp_path / "data", images=24, size=150, seed=1)
-    data = adopt(tmp_path / "data", None, lambda line: None)
+    (tmp_path / "roi.json").write_text("[[[0, 0], [99, 0], [99, 149], [0, 149]]]")
+    data = adopt(tmp_path / "data", None, lambda line: None, roi=tmp_path / "roi.json")
     config = light_config(data, tmp_path / "work")
     bundle = export_bundle(
         config, START, tmp_path / "bundle", dynamic=True, accept_mismatch=True
@@ -45,6 +46,8 @@ def test_figures_are_those_of_the_test_tool_for_every_form_of_a_net(tmp_path):
     for sample in samples:
         assert list(sample.predictions) == ["net", "exported"]
         assert sample.predictions["exported"].shape == (150, 150)
+        assert not sample.predictions["exported"][:, 100:].any()  # as predict.py --roi shows it
+    assert any(sample.predictions["net"][:, 100:].any() for sample in samples)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def calls(monkeypatch):
     monkeypatch.setattr(pipeline, "compare", compare)
     monkeypatch.setattr(pipeline, "export_bundle", export_bundle)
     monkeypatch.setattr(pipeline, "expected_time", lambda config, data: "about 3 minutes")
-    monkeypatch.setattr(pipeline, "Predictor", lambda bundle, roi: bundle)
+    monkeypatch.setattr(pipeline, "Predictor", lambda bundle, roi: (bundle, roi))
     for name in ("extract_student", "predict_files", "monitor_build"):
         monkeypatch.setattr(
             pipeline, name, lambda *given, _name=name, **_: calls.update({_name: given})
@@ -88,7 +88,7 @@ def test_drawn_layers_go_through_every_net_and_end_monitored(calls, tmp_path, ca
     folded = [model.name for model in trained if model.folded]
     assert [model.made_of for model in exported] == folded
     layers = tmp_path / "data" / "images" / "test"
-    assert calls["predict_files"] == (bundle, [layers], tmp_path / "predictions")
+    assert calls["predict_files"] == ((bundle, None), [layers], tmp_path / "predictions")
     assert calls["monitor_build"] == (tmp_path / "monitor", bundle)
     assert report == tmp_path / "report.html"
     assert (tmp_path / "layers.png").is_file()
@@ -96,6 +96,22 @@ def test_drawn_layers_go_through_every_net_and_end_monitored(calls, tmp_path, ca
     assert stages(printed) == [f"{stage}/9" for stage in range(1, 10)]
     assert f"python tools/monitor.py run {tmp_path / 'monitor' / 'monitor.toml'}" in printed
     assert f"Open {report} and {tmp_path / 'monitor' / 'report.html'}, " in printed
+
+
+def test_a_region_of_interest_is_trained_tested_and_predicted_with(
+    calls, data_root, tmp_path, capsys
+):
+    roi = tmp_path / "my roi.json"
+    roi.write_text("[[[0, 0], [20, 0], [20, 47], [0, 47]]]")
+    Demo(tmp_path, data_root, iterations=8, roi=roi).run()
+    (light,) = calls["train"]
+    drawn = [step for step in light.train_dataloader.dataset.pipeline if step.type == "DrawDefects"]
+    assert [step.roi for step in drawn] == [str(roi)]
+    assert light.test_dataloader.dataset.roi == light.val_dataloader.dataset.roi == str(roi)
+    assert calls["predict_files"][0] == (tmp_path / "bundle", str(roi))
+    printed = capsys.readouterr().out
+    assert f"IMAGES --out DIR --roi '{roi}'\n" in printed
+    assert f"ITERATIONS=24 ROI='{roi}'\n" in printed
 
 
 def test_own_frames_fit_the_light_net_to_them(calls, data_root, tmp_path, capsys):
