@@ -28,9 +28,8 @@ class RegionOfInterest:
             inside.
 
     Raises:
-        SettingError: It is no polygon, or the JSON file holds something else.
+        SettingError: It is no polygon, or the JSON file cannot be read or holds something else.
         ImageError: The image cannot be read, or it is black all over.
-        OSError: The JSON file cannot be read.
 
     Example:
         >>> region = RegionOfInterest([(1, 1), (3, 1), (3, 2), (1, 2)])
@@ -116,6 +115,11 @@ class RegionOfInterest:
     def _read_json(self, path: Path) -> list[object]:
         try:
             polygons = json.loads(path.read_text("utf-8"))
+        except OSError as error:
+            raise SettingError(
+                f"{path} cannot be read ({error.strerror}): name a JSON file of polygons, or a mask "
+                "image, as the region of interest"
+            ) from error
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
             raise SettingError(f"{path} is no JSON file: {error}") from error
         if not isinstance(polygons, list) or not polygons:

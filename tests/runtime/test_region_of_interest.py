@@ -71,3 +71,8 @@ def test_what_is_no_polygon_is_refused(wrong):
 def test_a_file_that_holds_no_polygons_is_refused(tmp_path, text):
     with pytest.raises(SettingError, match=r"roi\.json"):
         RegionOfInterest(write(tmp_path / "roi.json", text))
+
+
+def test_a_file_that_is_not_there_is_named_with_the_remedy(tmp_path):
+    with pytest.raises(SettingError, match=r"roi\.json cannot be read.*name a JSON file"):
+        RegionOfInterest(tmp_path / "roi.json")

@@ -89,9 +89,8 @@ def adopt(
 
     Raises:
         DatasetError: If there is a problem; names it and the remedy.
-        SettingError: ``roi`` holds no polygons.
+        SettingError: ``roi`` cannot be read or holds no polygons.
         ImageError: ``roi`` is an image that cannot be read or is black all over.
-        OSError: ``roi`` cannot be read.
     """
     if roi is not None:
         RegionOfInterest(roi)
