@@ -117,8 +117,8 @@ class RegionOfInterest:
             polygons = json.loads(path.read_text("utf-8"))
         except OSError as error:
             raise SettingError(
-                f"{path} cannot be read ({error.strerror}): name a JSON file of polygons, or a mask "
-                "image, as the region of interest"
+                f"{path} cannot be read ({error.strerror}): name a JSON file of polygons, or a "
+                "mask image, as the region of interest"
             ) from error
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
             raise SettingError(f"{path} is no JSON file: {error}") from error
