@@ -264,8 +264,8 @@ def export_bundle(
         deploy_config = load_deploy_config(backend or default_backend(), size)
     check_target(Path(out), overwrite)
     check_deployable(config, model_size(deploy_config))
-    if int8 and deploy_config.backend_config.type == "ncnn":
-        raise ExportError("ncnn: INT8 is for OpenVINO and ONNX Runtime; leave --int8 out")
+    if int8 and deploy_config.backend_config.get("precision") == "FP16":
+        raise ExportError("ncnn-fp16: INT8 is for ncnn without fp16; take --backend ncnn")
     limits = read_limits(deploy_config.gate.limits)
     with _scratch_folder() as folder:
         exporter = Exporter(config, checkpoint, deploy_config, folder)

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 import onnx
 from onnx import parser
 
-from lwam_mm.deploy.onnx_graphs import (
+from lwam_mm.deploy.unshuffled_frames import unshuffle_frames
+from lwam_mm.utils.errors import UserError
+from lwam_mm.utils.onnx_graphs import (
     attributes,
     changed_convolution,
     checked,
@@ -20,8 +22,6 @@ from lwam_mm.deploy.onnx_graphs import (
     remove_unread,
     rename_result,
 )
-from lwam_mm.deploy.unshuffled_frames import unshuffle_frames
-from lwam_mm.utils.errors import UserError
 
 LABELS = "labels"
 CHECK = "check"

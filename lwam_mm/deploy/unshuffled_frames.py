@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import parser
 
-from lwam_mm.deploy.onnx_graphs import (
+from lwam_mm.utils.onnx_graphs import (
     attributes,
     changed_convolution,
     producers,

@@ -14,6 +14,7 @@ from onnx.numpy_helper import to_array
 from onnxruntime import InferenceSession
 
 from lwam_mm.models import reparameterize
+from lwam_mm.quantization.equalize import equalize
 from lwam_mm.quantization.quantize import (
     QuantizationError,
     float_layers,
@@ -120,12 +121,13 @@ def agreement(one: Callable, other: Callable, images: Images) -> float:
     return float(np.mean([one(i).argmax(axis=1) == other(i).argmax(axis=1) for i in images]))
 
 
-def test_every_convolution_is_quantized_per_channel(float_model, quantized):
+def test_every_convolution_is_quantized_per_channel(float_model, quantized, calibration):
     assert len(convolutions(quantized)) == 15
     assert names(quantized) == names(float_model)
     assert float_layers(quantized) == ()
-    before, after, producer = weights(float_model), weights(quantized), producers(quantized)
-    for node, original in zip(convolutions(quantized), convolutions(float_model), strict=True):
+    equalized = equalize(float_model, calibration)
+    before, after, producer = weights(equalized), weights(quantized), producers(quantized)
+    for node, original in zip(convolutions(quantized), convolutions(equalized), strict=True):
         activation, kernel = (producer[name] for name in node.input[:2])
         assert activation.op_type == kernel.op_type == "DequantizeLinear"
         assert producer[activation.input[0]].op_type == "QuantizeLinear"
@@ -196,8 +198,9 @@ def test_ignored_layers_stay_in_float(static_model, calibration):
     ignored = [names(static_model)[3], names(static_model)[8]]
     model = quantize(static_model, calibration[:2], ignored=iter(reversed(ignored)))
     assert float_layers(model) == tuple(ignored)
-    before, after = weights(static_model), weights(model)
-    for node in convolutions(static_model):
+    equalized = equalize(static_model, calibration[:2])
+    before, after = weights(equalized), weights(model)
+    for node in convolutions(equalized):
         if node.name in ignored:
             assert np.array_equal(after[node.input[1]], before[node.input[1]])
 
@@ -316,7 +319,7 @@ def test_harmful_layer_returns_to_float(static_model, calibration, validation, i
     assert found.float_layers == float_layers(found.model) == (harmful,)
     assert found.score == pytest.approx(80 - 0.14)
     onnx.checker.check_model(found.model, full_check=True)
-    before, after = weights(static_model), weights(found.model)
+    before, after = weights(equalize(static_model, calibration)), weights(found.model)
     (node,) = (node for node in convolutions(found.model) if node.name == harmful)
     for name in node.input[1:]:
         assert np.array_equal(after[name], before[name])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from mmdeploy.backend.base import (
     BACKEND_MANAGERS,
     BACKEND_WRAPPER,
@@ -24,6 +25,13 @@ from mmdeploy.utils.timer import TimeCounter
 from torch import Tensor
 
 from lwam_mm.deploy.backends.errors import BackendError, check_outputs, is_installed, require
+from lwam_mm.deploy.backends.ncnn_int8 import (
+    QuantizedConvolution,
+    is_quantized,
+    take_out_quantizers,
+    write_int8,
+)
+from lwam_mm.deploy.backends.ncnn_sizes import with_fixed_sizes
 from lwam_mm.runtime.engines.ncnn_engine import new_net
 
 _NAME = "ncnn"
@@ -56,7 +64,8 @@ class NcnnManager(BaseBackendManager):
         """Convert ONNX files to ``.param`` and ``.bin``.
 
         Inputs and outputs keep the names that they have in the ONNX file. ncnn fixes no sizes: the
-        result takes every size that the network takes, whatever the ONNX file says.
+        result takes every size that the network takes, whatever the ONNX file says. Convolutions
+        that NNCF quantized are computed in 8 bits.
 
         Returns:
             The ``.param`` and the ``.bin`` path for each ONNX file, one after the other: files in
@@ -65,7 +74,7 @@ class NcnnManager(BaseBackendManager):
         Raises:
             FileNotFoundError: There is no such ONNX file.
             BackendError: A package is not installed, the model has an operator that ncnn lacks,
-                or ``precision`` is unknown.
+                or is quantized and not made of convolutions alone, or ``precision`` is unknown.
         """
         fp16 = _wants_fp16(deploy_cfg)
         files = (_convert(Path(file), Path(work_dir), fp16) for file in ir_files)
@@ -104,7 +113,8 @@ def _convert(onnx_file: Path, folder: Path, fp16: bool) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".ncnn-") as scratch:
         # pnnx leaves seven more files beside the model that it is given.
-        model = shutil.copy(onnx_file, Path(scratch) / "model.onnx")
+        model = Path(scratch) / "model.onnx"
+        quantized = _prepare(onnx_file, model)
         done = subprocess.run(
             [pnnx.EXEC_PATH, model.name, f"fp16={int(fp16)}"],
             cwd=scratch,
@@ -121,6 +131,8 @@ def _convert(onnx_file: Path, folder: Path, fp16: bool) -> tuple[Path, Path]:
                 f"{done.returncode} and said: {said}"
             )
         _restore_names(param, onnx.load(model, load_external_data=False).graph)
+        if quantized:
+            write_int8(param, weights, quantized)
         try:
             _load(param, weights, fp16)
         except BackendError as error:
@@ -129,6 +141,20 @@ def _convert(onnx_file: Path, folder: Path, fp16: bool) -> tuple[Path, Path]:
         weights.replace(pair[1])
         param.replace(pair[0])
     return pair
+
+
+def _prepare(source: Path, target: Path) -> Sequence[QuantizedConvolution]:
+    """Copy a model as pnnx takes it, in float and of fixed sizes; return its INT8 convolutions."""
+    try:
+        model = onnx.load(source)
+    except DecodeError:
+        shutil.copy(source, target)  # pnnx says what it makes of it
+        return ()
+    convolutions: Sequence[QuantizedConvolution] = ()
+    if is_quantized(model):
+        model, convolutions = take_out_quantizers(model)
+    onnx.save(with_fixed_sizes(model), target)
+    return convolutions
 
 
 def _restore_names(param: Path, graph: onnx.GraphProto) -> None:

@@ -37,6 +37,7 @@ ENGINES = {
     "openvino": "student, OpenVINO",
     "openvino-int8": "student, OpenVINO INT8",
     "ncnn": "student, ncnn",
+    "ncnn-int8": "student, ncnn INT8",
     "ncnn-fp16": "student, ncnn, fp16 storage",
 }
 FILES = {
@@ -52,7 +53,7 @@ FAMILY = {
     "spreadnet-s20": "spreadnet_s20",
 }
 """Sizes of SpreadNet by their name on the command line, and their files in ``_base_/models``."""
-_FAMILY_ROWS = ("folded", "openvino", "openvino-int8", "openvino-int8-file", "ncnn")
+_FAMILY_ROWS = ("folded", "openvino", "openvino-int8", "openvino-int8-file", "ncnn", "ncnn-int8")
 
 # Of the shapes that were tried, the one with the most products a second: the weights fit into the
 # cache, and multiplying the matrix takes longer than moving it.
@@ -307,10 +308,9 @@ def failure_noted(planned: Sequence[Candidate], made: list[Candidate]) -> Iterat
 def roofline_key(engine: str, precision: str) -> str:
     """Return the key of the matrix products that a candidate's rate is compared with.
 
-    ncnn has no matrix products to call: it is compared with OpenVINO's, the fastest in float32.
+    ncnn has no matrix products to call: it is compared with OpenVINO's, the fastest.
     """
-    if engine == "ncnn":
-        return "products-openvino"
+    engine = "openvino" if engine == "ncnn" else engine
     return f"products-{engine}" + ("-int8" if precision == "int8" else "")
 
 

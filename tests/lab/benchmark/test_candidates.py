@@ -70,7 +70,7 @@ def test_a_peer_goes_through_the_same_exporter(maker):
 def test_a_size_of_spreadnet_has_the_students_rows(maker, student):
     rows = maker.family_candidates("spreadnet-s4")
     assert [row.key.removeprefix("spreadnet-s4-") for row in rows] == [
-        "folded", "openvino", "openvino-int8", "openvino-int8-file", "ncnn"
+        "folded", "openvino", "openvino-int8", "openvino-int8-file", "ncnn", "ncnn-int8"
     ]  # fmt: skip
     assert all(row.task is not None and not row.note for row in rows)
     assert rows[2].title == "SpreadNet S4, OpenVINO INT8"

@@ -50,6 +50,16 @@ def checked(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+def initial_values(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
+    """Return the weights and other constants by name."""
+    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        # Of equal tensors, torch exports one; the others are Identities of it.
+        if node.op_type == "Identity" and node.input[0] in values:
+            values[node.output[0]] = values[node.input[0]]
+    return values
+
+
 def changed_convolution(
     graph: onnx.GraphProto,
     conv: onnx.NodeProto,
@@ -72,11 +82,7 @@ def changed_convolution(
         The new convolution, and before it its DequantizeLinear if the weights have one. It reads
         and writes what the other does.
     """
-    values = {tensor.name: tensor for tensor in graph.initializer}
-    for node in graph.node:
-        # Of equal tensors, torch exports one; the others are Identities of it.
-        if node.op_type == "Identity" and node.input[0] in values:
-            values[node.output[0]] = values[node.input[0]]
+    values = initial_values(graph)
     source = None if conv.input[1] in values else producers(graph)[conv.input[1]]
     made: list[onnx.NodeProto] = []
 
@@ -87,7 +93,7 @@ def changed_convolution(
         return tensor.name
 
     kernel = source.input[0] if source else conv.input[1]
-    weights = numpy_helper.to_array(values[kernel])
+    weights = values[kernel]
     new = onnx.NodeProto()
     new.CopyFrom(conv)
     new.name = f"{conv.name}{suffix}"
@@ -98,13 +104,13 @@ def changed_convolution(
         dequantize.name = f"{source.name}{suffix}"
         dequantize.input[0], dequantize.output[0] = new.input[1], f"{source.output[0]}{suffix}"
         for place, name in enumerate(source.input[1:], 1):
-            parameter = numpy_helper.to_array(values[name])
+            parameter = values[name]
             if outputs is not None and parameter.shape == weights.shape[:1]:  # one for each output
                 dequantize.input[place] = added(name, parameter)
         new.input[1] = dequantize.output[0]
         made.append(dequantize)
     if outputs is not None and len(conv.input) > 2:
-        new.input[2] = added(conv.input[2], numpy_helper.to_array(values[conv.input[2]]))
+        new.input[2] = added(conv.input[2], values[conv.input[2]])
     return [*made, new]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import numpy_helper, parser
 
-from lwam_mm.deploy.onnx_graphs import changed_convolution, remove_unread
+from lwam_mm.utils.onnx_graphs import changed_convolution, remove_unread
 
 BIASES = {"as it is": "", "the name of another": "bias = Identity (other)"}
 
