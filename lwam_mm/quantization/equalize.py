@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 
+from lwam_mm.quantization.channel_statistics import channel_statistics
 from lwam_mm.utils.onnx_graphs import (
     attributes,
     copy_model,
@@ -42,9 +43,10 @@ def equalize(model: onnx.ModelProto, images: Sequence[np.ndarray]) -> onnx.Model
     """
     model = copy_model(model)
     pairs = list(_pairs(model.graph))
-    largest = _largest_values(model, [relu for _, relu, _ in pairs], images)
+    names = [relu for _, relu, _ in pairs]
+    largest = channel_statistics(model, names, images, "GlobalMaxPool")
     for first, relu, second in pairs:
-        _equalize(model.graph, first, second, largest[relu])
+        _equalize(model.graph, first, second, largest[relu].max(axis=0))
     remove_unread(model.graph)
     return model
 
@@ -67,29 +69,6 @@ def _pairs(graph: onnx.GraphProto) -> Iterator[tuple[onnx.NodeProto, str, onnx.N
 
 def _is_plain(node: onnx.NodeProto) -> bool:
     return node.op_type in _AXES and attributes(node).get("group", 1) == 1
-
-
-def _largest_values(
-    model: onnx.ModelProto, names: Sequence[str], images: Sequence[np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Return the largest value of each channel over the images, (C,), by the result's name."""
-    from onnxruntime import InferenceSession
-
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    del watched.graph.output[:]
-    for name in names:
-        watched.graph.node.append(helper.make_node("GlobalMaxPool", [name], [f"{name}_largest"]))
-        watched.graph.output.append(helper.make_empty_tensor_value_info(f"{name}_largest"))
-    if not names:
-        return {}
-    session = InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
-    (feed,) = (value.name for value in session.get_inputs())
-    found = [session.run(None, {feed: image}) for image in images]
-    return {
-        name: np.max([values[place].max(axis=(0, 2, 3)) for values in found], axis=0)
-        for place, name in enumerate(names)
-    }
 
 
 def _equalize(

@@ -12,7 +12,7 @@ import onnx
 
 from lwam_mm.quantization.after_moves import quantize_after_moves
 from lwam_mm.quantization.equalize import equalize
-from lwam_mm.quantization.finer_weights import refine_weights
+from lwam_mm.quantization.round_weights import mean_inputs, round_weights
 from lwam_mm.quantization.silent_nncf import import_nncf, quiet_nncf
 from lwam_mm.utils.errors import UserError
 
@@ -47,12 +47,13 @@ def quantize(
 ) -> onnx.ModelProto:
     """Quantize every convolution of a folded model to 8 bits.
 
-    Weights become int8 with one symmetric scale for each output channel, small enough that sums do
-    not overflow on processors without VNNI
-    (:func:`~lwam_mm.quantization.finer_weights.refine_weights`). Activations get one scale for each
-    tensor, which covers all values that they take on the calibration images. Before that, channels
-    are scaled so that this costs less (:func:`~lwam_mm.quantization.equalize.equalize`). Biases and
-    logits stay in float. The result runs in ONNX Runtime, and in OpenVINO as fast as a model that
+    First, channels are scaled so that 8 bits cost less
+    (:func:`~lwam_mm.quantization.equalize.equalize`). Weights become int8 with one symmetric scale
+    for each output channel, small enough that sums do not overflow on processors without VNNI, and
+    biases make up for what that shifts
+    (:func:`~lwam_mm.quantization.round_weights.round_weights`). Activations get one scale for each
+    tensor, which covers all values that they take on the calibration images. Biases and logits stay
+    in float. The result runs in ONNX Runtime, and in OpenVINO as fast as a model that
     was quantized there. Equal arguments give equal models.
 
     Args:
@@ -72,12 +73,13 @@ def quantize(
     """
     ignored, feed, images = _checked(model, calibration, ignored)
     model = equalize(model, images)
+    means = mean_inputs(model, images)
     nncf = import_nncf()
     with quiet_nncf():
         quantized = nncf.quantize(
             model, _dataset(images, feed), **nncf_options(len(images), ignored)
         )
-    return _finished(quantized, model, ignored)
+    return _finished(round_weights(quantized, model, means), ignored)
 
 
 def quantize_with_accuracy_control(
@@ -114,11 +116,12 @@ def quantize_with_accuracy_control(
     ignored, feed, images = _checked(model, calibration, ignored)
     float_score = _score(validate, model)
     model = equalize(model, images)
+    means = mean_inputs(model, images)
 
     def score(candidate: onnx.ModelProto, _: Iterable[Any]) -> tuple[float, list[float]]:
-        value = (
-            float_score if candidate is model else _score(validate, _as_written(candidate, model))
-        )
+        value = float_score
+        if candidate is not model:
+            value = _score(validate, round_weights(_as_written(candidate), model, means))
         # NNCF divides by the float model's score, which may be 0: only differences count here.
         shifted = value - float_score + 1
         # One score for one "image" makes NNCF rank the layers by the score itself.
@@ -146,7 +149,7 @@ def quantize_with_accuracy_control(
             f"{float_score:.6g}, allowed drop {max_drop:.6g}). Calibrate on more images, train "
             "with block='QARepConv', or allow a larger drop"
         )
-    quantized = _finished(restored, model, left)
+    quantized = _finished(round_weights(restored, model, means), left)
     final_score = _score(validate, quantized)
     if float_score - final_score > max_drop:
         raise QuantizationError(
@@ -272,8 +275,8 @@ def _dataset(images: list[np.ndarray], feed: onnx.ValueInfoProto) -> Any:
     return import_nncf().Dataset(images, lambda image: {feed.name: image})
 
 
-def _as_written(candidate: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a candidate with its weights in int8, as they are written into the final model.
+def _as_written(candidate: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a candidate with its weights in int8, as NNCF writes them into the final model.
 
     Until then the engine rounds them, and not all to the same integers: near the limit, the model
     that is validated would differ from the one that is returned.
@@ -283,20 +286,17 @@ def _as_written(candidate: onnx.ModelProto, model: onnx.ModelProto) -> onnx.Mode
     written = onnx.ModelProto()
     written.CopyFrom(candidate)
     compress_quantize_weights_transformation(written)
-    return refine_weights(written, model)
+    return written
 
 
-def _finished(
-    quantized: onnx.ModelProto, model: onnx.ModelProto, expected_in_float: tuple[str, ...]
-) -> onnx.ModelProto:
-    quantized = quantize_after_moves(quantized)
-    if wrong := sorted(set(float_layers(quantized)) ^ set(expected_in_float)):
+def _finished(model: onnx.ModelProto, expected_in_float: tuple[str, ...]) -> onnx.ModelProto:
+    model = quantize_after_moves(model)
+    if wrong := sorted(set(float_layers(model)) ^ set(expected_in_float)):
         raise QuantizationError(
             f"NNCF quantized other layers than it was asked to: {wrong}; lwam_mm needs NNCF 3.4"
         )
-    quantized = refine_weights(quantized, model)
-    onnx.checker.check_model(quantized, full_check=True)
-    return quantized
+    onnx.checker.check_model(model, full_check=True)
+    return model
 
 
 def _score(validate: Callable[[onnx.ModelProto], float], model: onnx.ModelProto) -> float:

@@ -147,7 +147,9 @@ def test_every_convolution_is_quantized_per_channel(float_model, quantized, cali
         spread = np.expand_dims(scale, [a for a in range(4) if a != axis])
         expected = before[original.input[1]]
         assert (np.abs(integers * spread - expected) <= 0.5001 * spread).all()
-        assert np.array_equal(after[node.input[2]], before[original.input[2]])
+        # The bias makes up for what rounding shifts on average.
+        assert after[node.input[2]].dtype == np.float32
+        np.testing.assert_allclose(after[node.input[2]], before[original.input[2]], atol=0.2)
 
 
 def test_same_labels_as_float_in_both_engines(float_model, quantized, validation):

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper
 from onnx.numpy_helper import from_array, to_array
 from onnxruntime import InferenceSession
 
-from lwam_mm.quantization.finer_weights import refine_weights
+from lwam_mm.quantization.round_weights import mean_inputs, round_weights
 
 RNG = np.random.default_rng(0)
 
@@ -55,13 +55,13 @@ def test_one_large_weight_leaves_the_others_finer_steps(kind):
     kernel[range(4), range(4), 1, 1] = 1
     exact, coarse = (network(kind, kernel, quantized=q) for q in (False, True))
     before = coarse.SerializeToString()
-    fine = refine_weights(coarse, exact)
+    image = RNG.normal(size=(1, 4, 8, 8)).astype(np.float32)
+    fine = round_weights(coarse, exact, mean_inputs(exact, [image]))
     assert coarse.SerializeToString() == before
     onnx.checker.check_model(fine, full_check=True)
     pairs = np.sort(np.abs(integers(fine, kind)), axis=1)[:, -2:]
     assert (pairs.sum(axis=1) <= 128).all()
     assert (pairs[:, 1] > 110).all()
-    image = RNG.normal(size=(1, 4, 8, 8)).astype(np.float32)
     errors = [np.abs(run(m, image) - run(exact, image)).mean() for m in (coarse, fine)]
     assert errors[1] < 0.65 * errors[0]
 
@@ -71,12 +71,56 @@ def test_equal_weights_share_the_range():
     kernel[2] = 0
     kernel[3] = -2
     exact, coarse = (network("Conv", kernel, quantized=q) for q in (False, True))
-    fine = refine_weights(coarse, exact)
-    assert set(np.unique(np.abs(integers(fine, "Conv")))) == {0, 64}
     image = RNG.normal(size=(1, 4, 8, 8)).astype(np.float32)
+    fine = round_weights(coarse, exact, mean_inputs(exact, [image]))
+    assert set(np.unique(np.abs(integers(fine, "Conv")))) == {0, 64}
     np.testing.assert_allclose(run(fine, image), run(exact, image), atol=0.5)
 
 
 def test_layers_in_float_stay_in_float():
     exact = network("Conv", np.ones((4, 4, 3, 3), np.float32), quantized=False)
-    assert refine_weights(exact, exact).SerializeToString() == exact.SerializeToString()
+    assert round_weights(exact, exact, {}).SerializeToString() == exact.SerializeToString()
+
+
+@pytest.mark.parametrize("kind", ["Conv", "ConvTranspose"])
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_outputs_are_right_on_average(kind, with_bias):
+    """Inputs behind a ReLU are positive, so what rounding changes adds up."""
+    kernel = RNG.normal(size=(4, 4, 1, 1)).astype(np.float32)
+    exact, coarse = (network(kind, kernel, quantized=q) for q in (False, True))
+    for model in (exact, coarse) if with_bias else ():
+        model.graph.initializer.append(from_array(np.arange(4, dtype=np.float32), "bias"))
+        model.graph.node[-1].input.append("bias")
+    for model in (exact, coarse):
+        for side in model.graph.output[0].type.tensor_type.shape.dim[2:]:
+            side.dim_value = 8
+    images = [RNG.uniform(2, 5, size=(1, 4, 8, 8)).astype(np.float32) for _ in range(3)]
+    fine = round_weights(coarse, exact, mean_inputs(exact, images))
+    shifts = [
+        np.abs(np.mean([run(m, i) - run(exact, i) for i in images], axis=(0, 1, 3, 4))).max()
+        for m in (coarse, fine)
+    ]
+    assert shifts[1] < 1e-5 < 1e-3 < shifts[0]
+
+
+def test_grouped_and_strided_convolutions_are_right_on_average():
+    rng = np.random.default_rng(3)
+    image = rng.uniform(1, 2, size=(1, 4, 8, 8)).astype(np.float32)
+    image[:] = image.mean(axis=(2, 3), keepdims=True)  # the mean everywhere
+    for kind, kernel, options in (
+        ("Conv", rng.normal(size=(4, 2, 3, 3)), dict(group=2)),
+        ("ConvTranspose", rng.normal(size=(4, 4, 4, 4)), dict(strides=[2, 2], pads=[1, 1, 1, 1])),
+    ):
+        kernel = kernel.astype(np.float32)
+        exact, coarse = (network(kind, kernel, quantized=q) for q in (False, True))
+        for model in (exact, coarse):
+            for name, value in options.items():
+                model.graph.node[-1].attribute.append(helper.make_attribute(name, value))
+            for side in model.graph.output[0].type.tensor_type.shape.dim[2:]:
+                side.dim_value = 6 if kind == "Conv" else 16
+        fine = round_weights(coarse, exact, mean_inputs(exact, [image]))
+        shifts = [
+            np.abs((run(m, image) - run(exact, image))[..., 2:-2, 2:-2].mean(axis=(0, 2, 3))).max()
+            for m in (coarse, fine)
+        ]
+        assert shifts[1] < 1e-4 < 1e-3 < shifts[0]
