@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import onnx
 import pytest
@@ -7,6 +12,8 @@ from onnx import TensorProto, helper
 from onnx.numpy_helper import from_array, to_array
 from onnxruntime import InferenceSession
 
+from lwam_mm.deploy.backends.ncnn_int8 import take_out_quantizers
+from lwam_mm.quantization.quantize import quantize
 from lwam_mm.quantization.round_weights import mean_inputs, round_weights
 
 RNG = np.random.default_rng(0)
@@ -124,3 +131,62 @@ def test_grouped_and_strided_convolutions_are_right_on_average():
             for m in (coarse, fine)
         ]
         assert shifts[1] < 1e-4 < 1e-3 < shifts[0]
+
+
+_RUN = """
+import sys
+import os
+import platform
+import subprocess
+import sys
+
+import numpy as np
+from lwam_mm.runtime.engines.openvino_core import openvino_core
+core = openvino_core()
+model = core.compile_model(sys.argv[1], "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+np.save(sys.argv[2], model([np.load(sys.argv[3])])[0])
+"""
+
+
+@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="needs AVX2")
+def test_sums_do_not_overflow_without_vnni(tmp_path):
+    """Two products of 8 bits are added in 16 bits there, and saturate."""
+    rng = np.random.default_rng(0)
+    shapes = dict(w1=(32, 3, 3, 3), w2=(32, 32, 3, 3))
+    arrays = {name: rng.uniform(0.5, 1, shape) for name, shape in shapes.items()}
+    arrays["w2"][range(32), range(32), 1, 1] = 1.5
+    node, pads = helper.make_node, dict(pads=[1, 1, 1, 1])
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [
+            node("Conv", ["input", "w1"], ["a"], "first", **pads),
+            node("Relu", ["a"], ["r"]),
+            node("Conv", ["r", "w2"], ["output"], "second", **pads),
+        ],
+        "net",
+        [value("input", TensorProto.FLOAT, [1, 3, 32, 32])],
+        [value("output", TensorProto.FLOAT, [1, 32, 32, 32])],
+        [from_array(array.astype(np.float32), name) for name, array in arrays.items()],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    exact = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    image = np.ones((1, 3, 32, 32), np.float32)  # every input is as large as can be
+    np.save(tmp_path / "image.npy", image)
+    safe = quantize(exact, [image])
+    unsafe = onnx.ModelProto()
+    unsafe.CopyFrom(safe)
+    for tensor in unsafe.graph.initializer:
+        if len(tensor.dims) == 4:
+            full = np.where(to_array(tensor) == 0, 0, 127).astype(np.int8)
+            tensor.CopyFrom(from_array(full, tensor.name))
+
+    def run_without_vnni(model: onnx.ModelProto) -> np.ndarray:
+        onnx.save(model, tmp_path / "model.onnx")
+        files = [str(tmp_path / name) for name in ("model.onnx", "out.npy", "image.npy")]
+        environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+        subprocess.run([sys.executable, "-c", _RUN, *files], env=environment, check=True)
+        return np.load(tmp_path / "out.npy")
+
+    np.testing.assert_allclose(run_without_vnni(safe), run(exact, image), rtol=0.03)
+    in_float, _ = take_out_quantizers(unsafe)
+    assert run_without_vnni(unsafe).max() < 0.9 * run(in_float, image).max()
