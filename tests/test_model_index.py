@@ -28,7 +28,11 @@ _TILES = {
         "deeplabv3plus_r18-w16-d8_1xb8-8e": ("teacher", "deeplabv3plus"),
     }.items()
 }
-MEASURED = _TILES
+MEASURED = _TILES | {
+    "spreadnet-s8_1xb16-20e_magnetic-tile-256x256": ("split_magnetic-tile", "spreadnet-s8"),
+    "spreadnet-s8_1xb4-600i_polito-frames-512x512": ("frames_polito", "scratch-28"),
+    "lwrnet-w16_1xb4-600i_polito-frames-512x512": ("frames_polito", "lwrnet-28"),
+}
 FOLDERS = ("baselines", "demo", "distill", "lwrnet", "reproduction", "spreadnet", "unetpp")
 
 
