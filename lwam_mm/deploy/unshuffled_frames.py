@@ -16,6 +16,7 @@ import onnx
 from onnx import parser
 
 from lwam_mm.utils.onnx_graphs import (
+    PIXEL_UNSHUFFLE,
     attributes,
     changed_convolution,
     producers,
@@ -26,7 +27,6 @@ from lwam_mm.utils.onnx_graphs import (
 
 _MOVES = ("Unsqueeze", "Reshape", "Transpose", "Squeeze")
 _UNSHUFFLED = "frame_unshuffled"
-_UNSHUFFLE = [0, 1, 3, 5, 2, 4]  # (N, C, h, block, w, block) to (N, C, block, block, h, w)
 _COLOURS = 3
 
 
@@ -82,7 +82,7 @@ def _entry(graph: onnx.GraphProto) -> tuple[list[onnx.NodeProto], onnx.NodeProto
         (node,) = found
         if node.op_type == "Conv":
             orders = [attributes(move)["perm"] for move in moves if move.op_type == "Transpose"]
-            return moves, node if orders == [_UNSHUFFLE] else None
+            return moves, node if orders == [PIXEL_UNSHUFFLE] else None
         if node.op_type in _MOVES and not quantized:
             moves.append(node)
         elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):

@@ -9,6 +9,9 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+PIXEL_UNSHUFFLE = [0, 1, 3, 5, 2, 4]
+"""How a pixel-unshuffle transposes: (N, C, h, block, w, block) to (N, C, block, block, h, w)."""
+
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     """Return a node's attributes by name."""

@@ -135,11 +135,6 @@ def test_grouped_and_strided_convolutions_are_right_on_average():
 
 _RUN = """
 import sys
-import os
-import platform
-import subprocess
-import sys
-
 import numpy as np
 from lwam_mm.runtime.engines.openvino_core import openvino_core
 core = openvino_core()

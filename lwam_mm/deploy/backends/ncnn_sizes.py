@@ -6,12 +6,17 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from lwam_mm.utils.onnx_graphs import attributes, copy_model, producers, readers
+from lwam_mm.utils.onnx_graphs import (
+    PIXEL_UNSHUFFLE,
+    attributes,
+    copy_model,
+    producers,
+    readers,
+)
 
 _SIDE = 256  # px; any multiple of 16 does
 _IMAGES = 4  # axes: (N, C, H, W)
 _BEFORE, _AFTER = ("Unsqueeze", "Reshape"), ("Reshape", "Squeeze")
-_UNSHUFFLE = [0, 1, 3, 5, 2, 4]  # (N, C, h, block, w, block) to (N, C, block, block, h, w)
 
 
 def with_fixed_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -42,7 +47,7 @@ def with_fixed_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
         for value in (*inferred.input, *inferred.value_info)
     }
     for node in list(model.graph.node):
-        if node.op_type == "Transpose" and attributes(node).get("perm") == _UNSHUFFLE:
+        if node.op_type == "Transpose" and attributes(node).get("perm") == PIXEL_UNSHUFFLE:
             _fix(model.graph, node, shapes)
     return model
 
