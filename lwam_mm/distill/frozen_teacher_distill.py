@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.structures import BaseDataElement
 from mmrazor.models.algorithms import SingleTeacherDistill
 from mmrazor.models.utils import add_prefix
@@ -15,9 +14,8 @@ from torch import Tensor, nn
 from lwam_mm.distill.teacher_engine import TeacherEngine
 from lwam_mm.distill.teacher_preprocessing import use_own_preprocessing
 from lwam_mm.models.checkpoint import load_weights
+from lwam_mm.models.memory_layout import lay_out_channels_last
 from lwam_mm.models.output_classes import refuse_single_logit
-from lwam_mm.models.reparam.point_conv import PointConv2d
-from lwam_mm.models.reparam.rep_conv import RepConv
 from lwam_mm.models.training_record import TrainingRecord, check_training_record
 
 
@@ -43,11 +41,8 @@ class FrozenTeacherDistill(SingleTeacherDistill):
         teacher_engine: What runs the teacher: ``"auto"``, ``"torch"``, ``"openvino"``,
             ``"openvino-int8"``, or None for its modules as they are; see
             :class:`~lwam_mm.distill.teacher_engine.TeacherEngine`.
-        channels_last: Whether the student trains in the channels-last layout, which is faster on
-            CPUs and, in mixed precision, on GPUs. Its RepConv blocks then fuse their branches if
-            they can. By default it does, unless the student has strided 1x1 convolutions of torch,
-            whose backward pass corrupts memory in this layout on CPUs with torch 2.13 (see
-            :class:`~lwam_mm.models.reparam.point_conv.PointConv2d`).
+        channels_last: Whether the student trains in the channels-last layout, where it can; see
+            :func:`~lwam_mm.models.memory_layout.lay_out_channels_last`.
         accept_mismatch: Warn instead of raising an error if the teacher's checkpoint was trained
             with other classes, colours or preprocessing.
         **kwargs: Those of ``SingleTeacherDistill``: ``architecture`` (the student), ``teacher``,
@@ -67,7 +62,7 @@ class FrozenTeacherDistill(SingleTeacherDistill):
         *,
         teacher_ckpt: str | None = None,
         teacher_engine: str | None = "auto",
-        channels_last: bool | None = None,
+        channels_last: bool = True,
         accept_mismatch: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -93,14 +88,7 @@ class FrozenTeacherDistill(SingleTeacherDistill):
         self.teacher_engine = TeacherEngine(
             teacher_engine, self.teacher, self.distiller.teacher_recorders
         )
-        if channels_last is None:
-            channels_last = not any(map(_is_strided_point, self.student.modules()))
-        self.channels_last = channels_last
-        if channels_last:
-            self.student.to(memory_format=torch.channels_last)
-            for module in self.student.modules():
-                if isinstance(module, RepConv):
-                    module.fuses_branches = True
+        self.channels_last = channels_last and lay_out_channels_last(self.student)
 
     def init_weights(self) -> None:
         """Initialize the student and load the teacher's checkpoint.
@@ -158,8 +146,6 @@ class FrozenTeacherDistill(SingleTeacherDistill):
             teacher_inputs = self.teacher.renormalize.fill_padding(batch_inputs, data_samples)
         with distiller.deliveries:
             self.teacher_engine.run(teacher_inputs)
-        if self.channels_last:
-            batch_inputs = batch_inputs.contiguous(memory_format=torch.channels_last)
         distiller.set_deliveries_override(True)
         with distiller.student_recorders, distiller.deliveries:
             losses = add_prefix(self.student(batch_inputs, data_samples, mode="loss"), "student")
@@ -179,12 +165,3 @@ class FrozenTeacherDistill(SingleTeacherDistill):
         for module in architecture.modules():
             if hasattr(module, "inplace"):
                 module.inplace = False
-
-
-def _is_strided_point(module: nn.Module) -> bool:
-    return (
-        isinstance(module, nn.Conv2d)
-        and not isinstance(module, PointConv2d)
-        and module.kernel_size == (1, 1)
-        and module.stride != (1, 1)
-    )

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lwam_mm.engine.hooks.training_record_hook import TrainingRecordHook
+from lwam_mm.models.memory_layout import lay_out_channels_last
 from lwam_mm.models.output_classes import refuse_single_logit
 
 
@@ -32,9 +33,11 @@ class DistributedRunner(Runner):
         super().setup_env(dict(env_cfg) | dict(dist_cfg=dist_cfg))
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
-        """Build the model, and refuse one that no score or bundle is made for."""
+        """Build the model in its fast layout; refuse one that no score or bundle is made for."""
         model = super().build_model(model)
         refuse_single_logit(model)
+        if getattr(model, "channels_last", True):  # FrozenTeacherDistill can be told not to
+            lay_out_channels_last(model)
         return model
 
     def register_hooks(

@@ -24,9 +24,8 @@ class RepConv(FoldableConv):
         fuses_branches: Whether the training step is a single
             :class:`~lwam_mm.models.reparam.fused_branches.FusedBranches`: the same function in
             less memory and time. The branches still run one by one where that does not apply, as on
-            GPUs, in mixed precision, in a layout other than channels-last, with hooks inside the
-            block, with frozen, synchronized or non-affine norms, with groups, or without a 1x1
-            branch.
+            GPUs, in mixed precision, with hooks inside the block, with frozen, synchronized or
+            non-affine norms, with groups, or without a 1x1 branch.
     """
 
     fuses_branches = False
@@ -35,6 +34,7 @@ class RepConv(FoldableConv):
         """Map (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
         if not self.fuses_branches or not self._can_fuse(x):
             return super().forward(x)
+        x = x.contiguous(memory_format=torch.channels_last)
         identity = self.norm_identity if self.has_identity else None
         point = [self.conv1x1.weight.flatten(1), self.norm1x1.weight, self.norm1x1.bias]
         if identity is not None:
@@ -74,7 +74,6 @@ class RepConv(FoldableConv):
         return (
             x.device.type == "cpu"
             and x.dtype == self.conv1x1.weight.dtype == torch.float32
-            and x.is_contiguous(memory_format=torch.channels_last)
             and not torch.is_autocast_enabled("cpu")
             and not any(m._forward_hooks or m._forward_pre_hooks for m in self.children())
             and all(type(norm) is nn.BatchNorm2d and norm.affine for norm in norms)

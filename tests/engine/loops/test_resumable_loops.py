@@ -91,7 +91,8 @@ def test_differences_are_noticed(small_config, tmp_path):
     for path in (tmp_path / "one").glob("*.pth"):
         checkpoint = torch.load(path, weights_only=True)
         if path.name.startswith("iter"):
-            next(iter(checkpoint["state_dict"].values())).view(-1)[0] += 1e-6
+            weight = next(iter(checkpoint["state_dict"].values()))
+            weight[(0,) * weight.ndim] += 1e-6
             checkpoint["optimizer"]["param_groups"][0]["lr"] *= 1.5
         torch.save(checkpoint, other / path.name)
     (other / "last_checkpoint").write_text(str(other / "iter_12.pth"))

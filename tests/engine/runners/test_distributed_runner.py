@@ -5,7 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+import torch
 from mmengine.runner import Runner
+from torch import nn
 
 from lwam_mm.engine.runners import distributed_runner
 from lwam_mm.engine.runners.distributed_runner import DistributedRunner
@@ -52,8 +54,6 @@ def test_base_config_leaves_the_choice(repository):
 @pytest.mark.parametrize("sync_bn", ["torch", None])
 def test_on_gpus_the_model_is_left_to_upstream(monkeypatch, sync_bn):
     """Wraps and synchronises as upstream does, and says which."""
-    from torch import nn
-
     model = nn.Sequential(nn.SyncBatchNorm(2) if sync_bn else nn.BatchNorm2d(2))
     handed, said = [], []
     monkeypatch.setattr(distributed_runner, "get_device", lambda: "cuda")
@@ -71,3 +71,14 @@ def test_on_gpus_the_model_is_left_to_upstream(monkeypatch, sync_bn):
         None: "batch norms use only the images of their own process (sync_bn is not set)",
     }[sync_bn]
     assert said == [f"4 processes on cuda, over nccl; {norms}."]
+
+
+@pytest.mark.parametrize("channels_last", [None, True, False])
+def test_models_get_their_fast_layout(channels_last):
+    """Unless they were told not to, as a distillation can be."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3))
+    if channels_last is not None:
+        model.channels_last = channels_last
+    DistributedRunner.__new__(DistributedRunner).build_model(model)
+    found = model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert found == (channels_last is not False)

@@ -85,6 +85,14 @@ def test_the_output_of_the_cheap_convolution_is_not_kept(channels, kept):
     assert sum(tensor.shape == y.shape for tensor in saved) == kept
 
 
+def test_the_input_may_have_any_layout(monkeypatch):
+    made, calls = block(6, 6), fused_calls(monkeypatch)
+    made.fuses_branches = True
+    x = images(6)
+    assert made(x).equal(made(x.contiguous()))
+    assert len(calls) == 2
+
+
 def test_backward_can_be_repeated():
     made = block(3, 8)
     made.fuses_branches = True
@@ -152,7 +160,7 @@ def test_it_keeps_less(monkeypatch):
 
 @pytest.mark.parametrize(
     "reason",
-    ["eval", "frozen norm", "not affine", "no statistics", "layout", "float64", "autocast",
+    ["eval", "frozen norm", "not affine", "no statistics", "float64", "autocast",
      "hook", "groups", "no 1x1 branch", "folded", "off"],
 )  # fmt: skip
 def test_branches_run_one_by_one_where_it_does_not_apply(reason, monkeypatch):
@@ -170,8 +178,6 @@ def test_branches_run_one_by_one_where_it_does_not_apply(reason, monkeypatch):
         made.norm_identity.eval()
     if reason == "no statistics":
         made.norm1x1.track_running_stats = False
-    if reason == "layout":
-        x = x.contiguous()
     if reason == "float64":
         made, x = made.double(), x.double()
     seen = []
