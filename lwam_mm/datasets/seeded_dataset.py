@@ -1,11 +1,35 @@
 """Data sets whose augmentation depends on the draw alone."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mmseg.registry import DATASETS
 
 from lwam_mm.datasets.samplers.seeded_sampler import Draw
 from lwam_mm.utils.seeding import seeded
+
+_passes: list[int] = []
+
+
+def completed_passes() -> int | None:
+    """How often the training went through the data set before the sample that is being prepared.
+
+    It reaches transforms in worker processes, and is the same after a resume.
+
+    Returns:
+        The number of passes, or None if no ``SeededSampler`` drew the sample.
+    """
+    return _passes[-1] if _passes else None
+
+
+@contextmanager
+def _after(passes: int) -> Iterator[None]:
+    _passes.append(passes)
+    try:
+        yield
+    finally:
+        _passes.pop()
 
 
 class AugmentsByDraw:
@@ -19,7 +43,7 @@ class AugmentsByDraw:
     def __getitem__(self, idx: int) -> Any:
         if not isinstance(idx, Draw):
             return super().__getitem__(idx)
-        with seeded(*idx.key):
+        with seeded(*idx.key), _after(idx.passes):
             return super().__getitem__(int(idx))
 
 

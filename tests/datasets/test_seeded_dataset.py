@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from lwam_mm.datasets.samplers.seeded_sampler import Draw
-from lwam_mm.datasets.seeded_dataset import SeededDataset
+from lwam_mm.datasets.seeded_dataset import SeededDataset, completed_passes
 
 
 class Noisy(BaseDataset):
@@ -37,6 +37,17 @@ def test_what_is_drawn_alike_comes_alike(joined):
     assert dataset[Draw(5, (1, 2, 4))] != first
     assert dataset[5] != dataset[5]  # a plain index goes on in the stream, as ever
     assert joined[Draw(5, (1, 2, 3))] != first  # for which the wrapper is there
+
+
+def test_transforms_learn_how_many_passes_there_were(joined, monkeypatch):
+    monkeypatch.setattr(Noisy, "prepare_data", lambda self, idx: (completed_passes(),))
+    dataset = SeededDataset(joined)
+    assert dataset[Draw(5, (1, 2, 3), 7)] == (7,)
+    assert dataset[5] == (None,)
+    monkeypatch.setattr(Noisy, "prepare_data", lambda self, idx: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        dataset[Draw(5, (1, 2, 3), 7)]
+    assert completed_passes() is None
 
 
 def test_all_else_is_asked_of_the_data_set_inside(joined):

@@ -14,17 +14,18 @@ _ORDER, _AUGMENTATION = 0, 1
 
 
 class Draw(int):
-    """The index of a sample, with the key that seeds its augmentation."""
+    """The index of a sample, the key that seeds its augmentation, and the passes before it."""
 
     key: tuple[int, ...]
+    passes: int
 
-    def __new__(cls, index: int, key: tuple[int, ...]) -> "Draw":  # noqa: D102  see the class
+    def __new__(cls, index: int, key: tuple[int, ...], passes: int = 0) -> "Draw":  # noqa: D102
         draw = super().__new__(cls, index)
-        draw.key = key
+        draw.key, draw.passes = key, passes
         return draw
 
-    def __getnewargs__(self) -> tuple[int, tuple[int, ...]]:
-        return int(self), self.key  # for pickling, to reach worker processes
+    def __getnewargs__(self) -> tuple[int, tuple[int, ...], int]:
+        return int(self), self.key, self.passes  # for pickling, to reach worker processes
 
 
 @DATA_SAMPLERS.register_module()
@@ -33,7 +34,8 @@ class SeededSampler(Sampler):
 
     It can start at any draw at no cost, and yields each index as a :class:`Draw`.
     ``PowderBedDataset`` and ``SeededDataset`` seed the augmentation with its key, so that the
-    number of worker processes and earlier samples do not matter. Several processes take turns in
+    number of worker processes and earlier samples do not matter, and tell transforms how many
+    passes were completed before it. Several processes take turns in
     one order: their joint batches are those of one process with the same total batch size.
 
     Args:
@@ -89,10 +91,10 @@ class SeededSampler(Sampler):
             number = first_pass * self._total + position
             if not self.infinite:
                 further = 0  # padded from the start
-            if order_of != first_pass + further:
-                order_of = first_pass + further
-                order = self._order(order_of)
-            yield Draw(order[place], (self.seed, _AUGMENTATION, number))
+            passes = first_pass + further
+            if order_of != passes:
+                order_of, order = passes, self._order(passes)
+            yield Draw(order[place], (self.seed, _AUGMENTATION, number), passes)
 
     def _order(self, number: int) -> np.ndarray:
         if not self.shuffle:

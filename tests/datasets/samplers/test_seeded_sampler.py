@@ -76,8 +76,19 @@ def test_processes_share_the_batches_of_one(monkeypatch, infinite, size):
 
 
 def test_draw_reaches_a_worker_whole():
-    draw = pickle.loads(pickle.dumps(Draw(3, (5, 1, 7))))
-    assert (draw, draw.key, type(draw)) == (3, (5, 1, 7), Draw)
+    draw = pickle.loads(pickle.dumps(Draw(3, (5, 1, 7), 4)))
+    assert (draw, draw.key, draw.passes, type(draw)) == (3, (5, 1, 7), 4, Draw)
+
+
+@pytest.mark.parametrize("infinite", [False, True])
+def test_draw_knows_the_passes_before_it(infinite):
+    sampler = SeededSampler(range(3), seed=5, infinite=infinite)
+    if infinite:
+        sampler.begin_at(2)
+        assert [draw.passes for draw in islice(sampler, 6)] == [0, 1, 1, 1, 2, 2]
+    else:
+        sampler.set_epoch(4)
+        assert [draw.passes for draw in sampler] == [4, 4, 4]
 
 
 def test_seed_is_drawn_if_none_is_given():
