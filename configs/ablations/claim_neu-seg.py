@@ -3,22 +3,13 @@
 title = "Does distillation help? NEU-Seg in 18 epochs, three seeds"
 seeds = [0, 1, 2]
 amp = True
-_short = {
-    "train_cfg.max_epochs": 18,
-    "param_scheduler.1.T_max": 18,
-    "param_scheduler.1.end": 18,
-    "train_dataloader.dataset.pipeline.3.early_passes": 12,
-}
+_s8 = "../spreadnet/spreadnet-s8_1xb32-120e_neu-seg-208x208.py"
+_kd = "../distill/kd-spreadnet-s20-w48_spreadnet-s8_1xb32-120e_neu-seg-208x208.py"
+_lengths = ("train_cfg.max_epochs", "param_scheduler.1.T_max", "param_scheduler.1.end")
+_short = dict.fromkeys(_lengths, 18) | {"train_dataloader.dataset.pipeline.3.early_passes": 12}
 arms = {
     "teacher": dict(study="peers_neu-seg.py", arm="spreadnet-s8"),
-    "student": dict(
-        config="../spreadnet/spreadnet-s8_1xb32-120e_neu-seg-208x208.py", overrides=_short
-    ),
-    "distilled": dict(
-        config="../distill/kd-spreadnet-s20-w48_spreadnet-s8_1xb32-120e_neu-seg-208x208.py",
-        teacher="teacher",
-        teacher_seed=0,
-        overrides=_short,
-    ),
+    "student": dict(config=_s8, overrides=_short),
+    "distilled": dict(config=_kd, teacher="teacher", teacher_seed=0, overrides=_short),
 }
 compare_with = "student"

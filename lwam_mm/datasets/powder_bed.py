@@ -31,7 +31,7 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
     :class:`~lwam_mm.datasets.transforms.loading.LoadIndexMask` checks the masks.
 
     Without ``seg_map_path`` in ``data_prefix`` and with ``test_mode=True`` the data set is for
-    pure prediction: images without masks. Training needs masks.
+    pure prediction: images without masks. Training needs masks, unless ``clean=True``.
 
     Args:
         img_suffix: What images end with; several are allowed.
@@ -45,6 +45,9 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
         roi: Region of interest of the camera: a polygon, or the path of a JSON file or mask image
             (see :class:`~lwam_mm.runtime.region_of_interest.RegionOfInterest`). Mask pixels outside
             are ignored, in losses and metrics. None means the whole frame.
+        clean: Whether no frame shows a defect. Such frames need no masks (``data_prefix`` without
+            ``seg_map_path``): every pixel is background. To train on, with
+            :class:`~lwam_mm.datasets.transforms.draw_defects.DrawDefects`.
         oversample_thr: For training on rare classes: an image is listed
             ``ceil(sqrt(oversample_thr / f))`` times, where ``f`` is the share of images that have
             its rarest class (Gupta et al. 2019, arXiv 1908.03195, as mmengine's
@@ -70,6 +73,7 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
         oversample_thr: float = 0.0,
         white_level: int | None = None,
         roi: str | Path | Polygon | None = None,
+        clean: bool = False,
         **kwargs: Any,
     ) -> None:
         if not 0 <= oversample_thr <= 1:
@@ -79,6 +83,7 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
             )
         self.white_level = checked_white_level(white_level)
         self.oversample_thr = oversample_thr
+        self.clean = clean
         self.roi = None if roi is None else RegionOfInterest(roi)
         fixed = dict(reduce_zero_label=False, ignore_index=IGNORE_INDEX, backend_args=None)
         for name, wanted in fixed.items():
@@ -120,10 +125,17 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
     def load_data_list(self) -> list[dict]:
         """List the samples."""
         has_masks = "seg_map_path" in self.data_prefix
-        if not has_masks and not self.test_mode:
+        if has_masks and self.clean:
+            raise DatasetError(
+                f"{self.data_prefix['seg_map_path']}: is a folder of masks, which clean=True has "
+                "no use for. Remedy: set data_prefix=dict(_delete_=True, img_path=...), or leave "
+                "clean out."
+            )
+        if not (has_masks or self.clean or self.test_mode):
             raise DatasetError(
                 f"{self.data_prefix.get('img_path')}: no folder of masks is named. Remedy: set "
-                "seg_map_path in data_prefix; only test_mode=True can go without masks."
+                "seg_map_path in data_prefix, or clean=True if no frame shows a defect; only "
+                "test_mode=True can go without masks."
             )
         spec = SplitSpec(
             name=Path(self.data_prefix["img_path"]).name,
@@ -147,6 +159,8 @@ class PowderBedDataset(AugmentsByDraw, BaseSegDataset):
             )
             if pair.mask is not None:
                 sample["seg_map_path"] = str(pair.mask)
+            if self.clean:
+                sample["clean"] = True
             samples.append(sample)
         return repeat_rare(samples, self.oversample_thr) if self.oversample_thr else samples
 

@@ -118,7 +118,8 @@ def _spec_of(dataset: Mapping[str, Any], name: str, root: Path | None) -> SplitS
             "Remedy: check a config with PowderBedDataset."
         )
     prefix = dataset.get("data_prefix") or {}
-    if not prefix.get("img_path") or not prefix.get("seg_map_path"):
+    clean = bool(dataset.get("clean"))
+    if not prefix.get("img_path") or not (prefix.get("seg_map_path") or clean):
         raise DatasetError(
             f"{name}_dataloader: data_prefix={dict(prefix)!r} does not name both folders. "
             "Remedy: set img_path and seg_map_path."
@@ -128,7 +129,7 @@ def _spec_of(dataset: Mapping[str, Any], name: str, root: Path | None) -> SplitS
     return SplitSpec(
         name=name,
         image_dir=base / prefix["img_path"],
-        mask_dir=base / prefix["seg_map_path"],
+        mask_dir=None if clean else base / prefix["seg_map_path"],
         img_suffixes=as_suffixes(dataset.get("img_suffix", ".png")),
         mask_suffix=dataset.get("seg_map_suffix", ".png"),
         split_file=base / ann_file if ann_file else None,

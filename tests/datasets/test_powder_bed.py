@@ -216,6 +216,14 @@ def test_pure_prediction_needs_no_masks(tiny_root):
     assert "only test_mode=True can go without masks" in fails(tiny_root, data_prefix=images_only)
 
 
+def test_clean_frames_need_no_masks(tiny_root):
+    images_only = dict(img_path="images/train")
+    data = build(tiny_root, data_prefix=images_only, clean=True)
+    assert len(data) == 3
+    assert data.get_data_info(0)["clean"]
+    assert "masks/train: is a folder of masks" in fails(tiny_root, clean=True)
+
+
 def none_for_b(results):
     return None if results["img_path"].endswith("b.png") else results
 

@@ -76,6 +76,13 @@ def test_wrapped_data_sets():
     assert [spec.image_dir.name for spec in specs] == ["train", "extra"]
 
 
+def test_clean_frames_have_no_folder_of_masks():
+    clean = loader("train", clean=True)
+    clean["dataset"]["data_prefix"].pop("seg_map_path")
+    (spec,), _ = splits_from_config(dict(train_dataloader=clean))
+    assert spec.mask_dir is None
+
+
 def test_a_test_side_that_is_the_validation_side_is_checked_once():
     config = {f"{side}_dataloader": loader("val") for side in ("val", "test")}
     specs, _ = splits_from_config(config)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from mmseg.registry import TRANSFORMS
 
 from lwam_mm.datasets.classes import IGNORE_INDEX
@@ -31,22 +32,26 @@ class LoadIndexMask(Transform):
     """Load a mask of class indices as ``(H, W)`` uint8, and check values and size.
 
     A sample without ``seg_map_path`` (pure prediction, MMSegmentation's and MMDeploy's inference
-    on single images) passes through: ``PowderBedDataset`` checks that training samples have one.
+    on single images) passes through: ``PowderBedDataset`` checks that training samples have one. A
+    sample with ``clean``, which ``PowderBedDataset`` sets, needs none: all of it is background.
 
     Pixels outside the sample's region of interest become 255, ignored.
 
     Required keys: ``ori_shape`` (the image's size as loaded, height and width), ``num_classes``,
-    ``seg_fields``. Optional key: ``roi``, which ``PowderBedDataset`` sets. Added key:
-    ``gt_seg_map``. A mask that is wrong in any way raises a ``DatasetError``.
+    ``seg_fields``. Optional keys: ``roi`` and ``clean``, which ``PowderBedDataset`` sets. Added
+    key: ``gt_seg_map``. A mask that is wrong in any way raises a ``DatasetError``.
     """
 
     def transform(self, results: dict) -> dict:
-        """Load ``results["seg_map_path"]`` where there is one."""
-        if "seg_map_path" not in results:
+        """Load ``results["seg_map_path"]`` where there is one; a clean frame is background."""
+        if "seg_map_path" in results:
+            path = Path(results["seg_map_path"])
+            mask = load_mask(path, results["num_classes"])
+            check_same_size(results["ori_shape"], mask.shape, Path(results["img_path"]), path)
+        elif results.get("clean"):
+            mask = np.zeros(results["ori_shape"], np.uint8)
+        else:
             return results
-        path = Path(results["seg_map_path"])
-        mask = load_mask(path, results["num_classes"])
-        check_same_size(results["ori_shape"], mask.shape, Path(results["img_path"]), path)
         if results.get("roi") is not None:
             mask[~results["roi"].inside(mask.shape)] = IGNORE_INDEX
         results["gt_seg_map"] = mask

@@ -127,8 +127,10 @@ def augmented_views(
 
 
 def _mask(info: dict, num_classes: int) -> np.ndarray:
-    path = Path(info["seg_map_path"])
-    return load_mask(path, num_classes)
+    if info.get("clean"):
+        image = load_image(Path(info["img_path"]), info.get("white_level"))
+        return np.zeros(image.shape[:2], np.uint8)
+    return load_mask(Path(info["seg_map_path"]), num_classes)
 
 
 def _name(path: Path, config: Config) -> str:

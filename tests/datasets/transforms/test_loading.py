@@ -54,6 +54,15 @@ def test_outside_the_region_of_interest_nothing_counts(tiny_root):
     assert (mask == 255).all()
 
 
+def test_a_clean_frame_is_background(tiny_root):
+    options = dict(data_prefix=dict(img_path="images/train"), roi=[(3, 0), (9, 0), (9, 20)])
+    sample = dataset(tiny_root, *LOAD, clean=True, **options)[0]
+    assert sample["gt_seg_map"].shape == (24, 24)
+    assert sample["gt_seg_map"].dtype == np.uint8
+    assert set(np.unique(sample["gt_seg_map"])) == {0, 255}
+    assert sample["seg_fields"] == ["gt_seg_map"]
+
+
 def test_mask_is_compared_with_the_image_as_loaded_not_as_resized(tiny_root):
     resize = dict(type="Resize", scale=(48, 32), keep_ratio=False)
     sample = dataset(tiny_root, LOAD[0], resize, LOAD[1], test_mode=True)[0]

@@ -88,6 +88,18 @@ def test_rows_show_the_files_and_what_the_pipeline_makes_of_them(
     assert cv2.imread(str(tmp_path / "a.png")).shape[1] == 10 * (192 + 4)
 
 
+def test_clean_frames_need_no_masks(config, drawn, tmp_path):
+    dataset = config.train_dataloader.dataset
+    dataset.clean = True
+    del dataset.data_prefix["seg_map_path"]
+    show_dataset(config, tmp_path / "a.png", images=1, views=1)
+    ((((_, (_, mask), (_, view)),), _captions),) = drawn
+    assert mask.shape == (24, 32)
+    assert view.shape == (40, 48)
+    assert not mask.any()
+    assert set(np.unique(view)) <= {0, 255}  # rotated
+
+
 def test_each_row_says_its_file_and_contents(config, data_root, drawn, tmp_path):
     show_dataset(config, tmp_path / "a.png", images=12, views=0)
     captions = drawn[0][1]
