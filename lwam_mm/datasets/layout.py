@@ -213,7 +213,8 @@ def _or(suffixes: Sequence[str]) -> str:
 def _missing_folder(folder: Path, spec: SplitSpec) -> Problem:
     remedy = "correct data_root or data_prefix; the layout is ROOT/{images,masks}/{train,val,test}."
     if folder == spec.mask_dir:
-        remedy += " To predict without masks, leave seg_map_path out of data_prefix."
+        remedy += " To predict without masks, leave seg_map_path out of data_prefix. To train on "
+        remedy += "frames that show no defect, leave it out and set clean=True."
     return Problem("missing folder", folder, f"no such folder (split {spec.name!r}).", remedy)
 
 
