@@ -7,7 +7,7 @@ from lwam_mm.lab.benchmark.models import write_random_weights
 from lwam_mm.lab.torch_segmentor import torch_segmentor
 from lwam_mm.utils.paths import configs_folder
 
-CONFIG = configs_folder() / "spreadnet" / "spreadnet-s4_1xb32-120e_neu-seg-208x208.py"
+CONFIG = configs_folder() / "spreadnet" / "spreadnet-s4_1xb32-60e_neu-seg-208x208.py"
 
 
 def test_it_gives_probabilities_at_any_size(tmp_path):

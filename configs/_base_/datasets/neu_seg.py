@@ -15,14 +15,8 @@ train_pipeline = [
     dict(type="LoadCheckedImage"),
     dict(type="LoadIndexMask"),
     dict(type="RandomResize", scale=(200, 200), ratio_range=(0.8, 1.3), keep_ratio=False),
-    # In the end nearly as large as the images, so that nets see as far in training as in testing.
-    dict(
-        type="RandomDefectCrop",
-        crop_size=(192, 192),
-        prob=0.5,
-        early_size=(128, 128),
-        early_passes=90,
-    ),
+    # Nearly as large as the images, so that nets see as far in training as in testing.
+    dict(type="RandomDefectCrop", crop_size=(192, 192), prob=0.5),
     # A flip and quarter turns: rolled steel has no top.
     dict(type="RandomRotFlip", rotate_prob=0.0, flip_prob=1.0, degree=(0, 0)),
     dict(type="RandomBrightnessContrast", brightness=(0.75, 1.3), contrast=(0.75, 1.3)),

@@ -2,6 +2,6 @@
 _base_ = [
     "./datasets/neu_seg.py",
     "./losses/neu_seg.py",
-    "./schedules/schedule_120e.py",
+    "./schedules/schedule_60e.py",
     "./default_runtime.py",
 ]

@@ -1,3 +1,3 @@
 # The larger fast net on NEU-Seg, without a teacher.
-_base_ = ["../_base_/models/spreadnet_s20.py", "../_base_/neu_seg_120e.py"]
+_base_ = ["../_base_/models/spreadnet_s20.py", "../_base_/neu_seg_60e.py"]
 model = dict(decode_head=dict(num_classes=4, loss_decode=_base_.neu_seg_loss))

@@ -1,7 +1,7 @@
 # PIDNet-S on NEU-Seg, trained like the student. Its head takes one loss for each of its four
 # terms: the recipe's cross-entropy replaces that of the mined pixels. The boundary branch learns
 # from the masks' edges.
-_base_ = ["../_base_/models/pidnet_s.py", "../_base_/neu_seg_120e.py"]
+_base_ = ["../_base_/models/pidnet_s.py", "../_base_/neu_seg_60e.py"]
 _ce = _base_.neu_seg_loss[0]
 _losses = [  # of the detail branch, of the output, of the boundary, of the output at the boundary
     dict(_ce, loss_weight=0.4),

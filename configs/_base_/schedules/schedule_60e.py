@@ -1,4 +1,4 @@
-# For nets from random weights on a few thousand images: AdamW at 2e-3 for 120 epochs in batches of
+# For nets from random weights on a few thousand images: AdamW at 2e-3 for 60 epochs in batches of
 # 32, warm-up over 200 iterations, then half a cosine; validation every 30 epochs.
 _base_ = ["./schedule_8e.py"]
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
@@ -6,12 +6,12 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=200, by_epoch=False),
     dict(
         type="CosineAnnealingLR",
-        T_max=120,
+        T_max=60,
         eta_min=1e-5,
         begin=0,
-        end=120,
+        end=60,
         by_epoch=True,
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(max_epochs=120, val_interval=30)
+train_cfg = dict(max_epochs=60, val_interval=30)

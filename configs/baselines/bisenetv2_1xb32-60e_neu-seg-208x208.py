@@ -1,6 +1,6 @@
-# Fast-SCNN as in MMSegmentation, on NEU-Seg, trained like the student.
-_base_ = ["mmseg::_base_/models/fast_scnn.py", "../_base_/neu_seg_120e.py"]
-_norm = dict(type="BN", momentum=0.01)
+# BiSeNetV2 as in MMSegmentation, on NEU-Seg, trained like the student.
+_base_ = ["mmseg::_base_/models/bisenetv2.py", "../_base_/neu_seg_60e.py"]
+_norm = dict(type="BN")
 _head = dict(num_classes=4, norm_cfg=_norm, loss_decode=_base_.neu_seg_loss)
 model = dict(
     data_preprocessor=dict(size_divisor=32, test_cfg=dict(size_divisor=32)),
