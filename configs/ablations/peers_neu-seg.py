@@ -4,6 +4,7 @@
 title = "Light nets on NEU-Seg"
 base = "../spreadnet/spreadnet-s8_1xb32-60e_neu-seg-208x208.py"
 seeds = [0, 1, 2]
+amp = True
 arms = {
     "spreadnet-s8": dict(config=base),
     "lwrnet-w16": dict(config="../lwrnet/lwrnet-w16_1xb32-60e_neu-seg-208x208.py"),
