@@ -12,7 +12,6 @@ LEAVES = [path for path in sorted(CONFIGS.glob("*/*.py")) if path.parent.name !=
 MODELS = CONFIGS / "_base_" / "models"
 # Studies list their arms, and some need more lines than that.
 LONG = {
-    "claim_neu-seg",
     "frames_polito",
     "peers_neu-seg",
     *(

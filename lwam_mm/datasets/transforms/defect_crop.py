@@ -45,7 +45,10 @@ class RandomDefectCrop(Transform):
         early_size: tuple[int, int] | None = None,
         early_passes: int = 0,
     ) -> None:
-        for name, size in dict(crop_size=crop_size, early_size=early_size or crop_size).items():
+        sizes = dict(crop_size=crop_size)
+        if early_size is not None:
+            sizes["early_size"] = early_size
+        for name, size in sizes.items():
             if len(size) != 2 or min(size) < 1:
                 raise ValueError(
                     f"{name}={size!r} is not a height and width. Remedy: give two whole "
@@ -59,7 +62,7 @@ class RandomDefectCrop(Transform):
         check_probability(prob)
         self.crop_size = tuple(crop_size)
         self.prob = prob
-        self.early_size = tuple(early_size or crop_size)
+        self.early_size = tuple(sizes.get("early_size", crop_size))
         self.early_passes = early_passes
 
     @cache_randomness

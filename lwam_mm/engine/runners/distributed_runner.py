@@ -36,7 +36,7 @@ class DistributedRunner(Runner):
         """Build the model in its fast layout; refuse one that no score or bundle is made for."""
         model = super().build_model(model)
         refuse_single_logit(model)
-        if getattr(model, "channels_last", True):  # FrozenTeacherDistill can be told not to
+        if not hasattr(model, "channels_last"):  # FrozenTeacherDistill has seen to it itself
             lay_out_channels_last(model)
         return model
 

@@ -90,6 +90,7 @@ def test_crops_grow_after_the_early_passes():
         (dict(crop_size=(0, 5)), r"crop_size=\(0, 5\)"),
         (dict(crop_size=(8, 8), prob=1.5), "prob=1.5"),
         (dict(crop_size=(8, 8), early_size=(4,), early_passes=2), r"early_size=\(4,\)"),
+        (dict(crop_size=(8, 8), early_size=(), early_passes=2), r"early_size=\(\)"),
         (dict(crop_size=(8, 8), early_size=(4, 4)), "early_passes=0"),
         (dict(crop_size=(8, 8), early_passes=2), "early_size=None"),
         (dict(crop_size=(8, 8), early_size=(4, 4), early_passes=-1), "early_passes=-1"),
