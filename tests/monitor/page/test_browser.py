@@ -95,7 +95,12 @@ def test_files_that_were_put_aside_are_said(tab, serve, record):
         expect(tab.locator("#aside")).to_contain_text(reason)
 
 
-def test_an_alarm_is_acknowledged_judged_and_noted(tab, serve, build, record):
+def note_of(record, layer=3):
+    with record.reading() as session:
+        return session.scalars(select(Alarm).join(Layer).where(Layer.number == layer)).one().note
+
+
+def test_an_alarm_is_acknowledged_judged_and_noted(tab, serve, build, record, wait_for):
     open_page(tab, serve())
     tab.locator("#by").fill("Ada")
     tab.get_by_role("button", name="Acknowledge").click()
@@ -104,13 +109,71 @@ def test_an_alarm_is_acknowledged_judged_and_noted(tab, serve, build, record):
     tab.wait_for_selector("#alarms button[aria-pressed=true]:has-text('false')")
     tab.locator("#alarms textarea").fill("a <reflection>")
     tab.locator("#by").focus()
-    tab.wait_for_timeout(500)
+    wait_for(lambda: note_of(record) == "a <reflection>")
     with record.reading() as session:
         alarm = session.scalars(select(Alarm)).one()
     assert (alarm.acknowledged_by, alarm.operator_verdict) == ("Ada", "false")
-    assert alarm.note == "a <reflection>"
     # What an alarm says is shown as text, whatever is in it.
     assert "Super <b>in</b> layer 3" in tab.locator("#alarms").inner_text()
+
+
+def test_a_note_is_written_on_while_answers_arrive(tab, serve, build, record, wait_for):
+    held = []
+    # The monitor is slow to answer at first.
+    tab.route("**/api/alarms/*", lambda route: route.continue_() if held else held.append(route))
+    open_page(tab, serve())
+    tab.get_by_role("button", name="false", exact=True).click()
+    note = tab.locator("#alarms textarea")
+    note.press_sequentially("a refl")
+    held[0].continue_()
+    expect(tab.locator("#alarms button[aria-pressed=true]")).to_have_text("false")
+    expect(note).to_be_focused()
+    tab.keyboard.type("ection")
+    tab.locator("#by").focus()
+    wait_for(lambda: note_of(record) == "a reflection")
+    expect(note).to_have_value("a reflection")
+
+
+def test_a_press_that_ends_a_note_counts_too(tab, serve, build, record, wait_for):
+    open_page(tab, serve())
+    tab.locator("#alarms textarea").fill("seen")
+    box = tab.get_by_role("button", name="Acknowledge").bounding_box()
+    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tab.mouse.down()
+    wait_for(lambda: note_of(record) == "seen")
+    tab.evaluate("inTurn(loadAlarms)")  # before the button is released
+    tab.mouse.up()
+    expect(tab.locator("#open-count")).to_have_text("0 open of 1")
+
+
+def test_a_note_that_was_not_kept_stays_and_can_be_sent_again(
+    tab, serve, build, record, images, wait_for
+):
+    open_page(tab, serve())
+    tab.route("**/api/alarms/*", lambda route: route.abort())
+    note = tab.locator("#alarms textarea")
+    note.fill("a reflection")
+    tab.locator("#by").focus()
+    expect(tab.locator("#state")).to_contain_text("not kept: ")
+    tab.errors.clear()  # the browser's own, on the request
+    record_layer(record, 7, images=images, verdict="minor")
+    expect(tab.locator("#open-count")).to_have_text("2 open of 2")
+    note = tab.locator("#alarms li", has_text="layer 3").locator("textarea")
+    expect(note).to_have_value("a reflection")
+    tab.unroute("**/api/alarms/*")
+    note.focus()
+    tab.locator("#by").focus()
+    wait_for(lambda: note_of(record) == "a reflection")
+
+
+def test_a_note_is_kept_when_the_page_follows_to_the_next_build(
+    tab, serve, build, record, images, wait_for
+):
+    open_page(tab, serve())
+    tab.locator("#alarms textarea").press_sequentially("a reflection")
+    record_layer(record, 1, build="next", images=images)
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 1")
+    wait_for(lambda: note_of(record) == "a reflection")
 
 
 def test_the_keyboard_stays_in_the_list_of_alarms(tab, serve, build, record, images):

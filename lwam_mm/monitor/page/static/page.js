@@ -261,73 +261,94 @@ $("roi-copy").addEventListener("click", () => {
 
 // ---- alarms -------------------------------------------------------------------------------------
 
+const alarmItems = new Map(); // id -> its item in the list
+
+// Items stay where they are and only change what they show: a press of a button, and a note that
+// someone is writing, must not be lost because a layer arrived meanwhile.
 async function loadAlarms() {
   const alarms = await get(`/api/builds/${build.id}/alarms`);
   const isOpen = (alarm) => alarm.ended_layer === null && alarm.acknowledged_at === null;
   $("open-count").textContent = `${alarms.filter(isOpen).length} open of ${alarms.length}`;
-  const typing = $("alarms").contains(document.activeElement) && document.activeElement.tagName === "TEXTAREA";
-  if (typing) return; // never take away what someone is writing
-  const focused = $("alarms").contains(document.activeElement) && document.activeElement;
-  $("alarms").replaceChildren(...alarms.slice(0, 200).map((alarm) => alarmItem(alarm, isOpen(alarm))));
-  if (focused) keepFocus(focused);
+  const listed = new Map(alarms.slice(0, 200).map((alarm) => [alarm.id, alarm]));
+  for (const [id, { item, keepNote }] of alarmItems) {
+    if (listed.has(id)) continue;
+    keepNote();
+    item.remove();
+    alarmItems.delete(id);
+  }
+  let place = 0;
+  for (const [id, alarm] of listed) {
+    if (!alarmItems.has(id)) alarmItems.set(id, alarmItem(alarm));
+    const { item, update } = alarmItems.get(id);
+    update(alarm, isOpen(alarm));
+    const there = $("alarms").children[place++];
+    if (there !== item) $("alarms").insertBefore(item, there || null);
+  }
 }
 
-// Who works with the keyboard stays at the same button; if it is gone, at the first of its alarm.
-function keepFocus(focused) {
-  const alarm = focused.closest("li").dataset.alarm;
-  const buttons = [...$("alarms").querySelectorAll(`li[data-alarm="${alarm}"] button`)];
-  const same = buttons.find((button) => button.textContent === focused.textContent);
-  (same || buttons[0])?.focus({ preventScroll: true });
-}
-
-function alarmItem(alarm, isOpen) {
-  const item = element("li", undefined, isOpen ? alarm.severity : "closed");
-  item.dataset.alarm = alarm.id;
-  item.append(element("div", `${alarm.severity}: ${alarm.message}`, "what"));
-  const ended = alarm.ended_layer === null ? "" : `, ended with layer ${alarm.ended_layer}`;
-  const by = alarm.acknowledged_at === null ? "" : `, acknowledged by ${alarm.acknowledged_by}`;
-  const raised = new Date(alarm.raised_at).toLocaleString();
-  item.append(element("div", `${alarm.kind}, raised ${raised}${ended}${by}`));
+function alarmItem({ id, kind, layer, message, raised_at: raised, severity, step }) {
+  const item = element("li");
+  const facts = element("div");
   const row = element("div", undefined, "row");
-  const jump = element("button", `Layer ${alarm.layer}`);
+  const jump = element("button", `Layer ${layer}`);
   jump.addEventListener("click", () => {
     $("follow").checked = false;
-    if (alarm.step !== $("step").value) {
-      $("step").value = alarm.step;
-      inTurn(loadBuild).then(() => show(alarm.layer));
-    } else show(alarm.layer);
+    if (step !== $("step").value) {
+      $("step").value = step;
+      inTurn(loadBuild).then(() => show(layer));
+    } else show(layer);
   });
-  row.append(jump);
-  if (isOpen) {
-    const button = element("button", "Acknowledge");
-    button.addEventListener("click", () => change(alarm.id, { acknowledge: true }));
-    row.append(button);
-  }
-  row.append(element("span", "it is"));
-  for (const verdict of ["real", "false", "unsure"]) {
+  const acknowledge = element("button", "Acknowledge");
+  acknowledge.addEventListener("click", () => change(id, { acknowledge: true }));
+  row.append(jump, acknowledge, element("span", "it is"));
+  const verdicts = ["real", "false", "unsure"].map((verdict) => {
     const button = element("button", verdict);
-    button.setAttribute("aria-pressed", alarm.operator_verdict === verdict);
-    button.addEventListener("click", () => change(alarm.id, { verdict }));
-    row.append(button);
+    button.addEventListener("click", () => change(id, { verdict }));
+    return button;
+  });
+  row.append(...verdicts);
+  const note = Object.assign(element("textarea"), { rows: 1, maxLength: 2000, placeholder: "note" });
+  note.setAttribute("aria-label", `Note on the alarm: ${message}`);
+  note.addEventListener("blur", keepNote); // unlike "change" also if it was not kept before
+  item.append(element("div", `${severity}: ${message}`, "what"), facts, row, note);
+  let kept = ""; // the note in the record
+
+  function keepNote() {
+    if (note.value !== kept) change(id, { note: note.value });
   }
-  const note = Object.assign(element("textarea"), { rows: 1, maxLength: 2000, value: alarm.note || "", placeholder: "note" });
-  note.setAttribute("aria-label", `Note on the alarm: ${alarm.message}`);
-  note.addEventListener("change", () => change(alarm.id, { note: note.value }));
-  item.append(row, note);
-  return item;
+
+  function update(alarm, isOpen) {
+    item.className = isOpen ? severity : "closed";
+    const ended = alarm.ended_layer === null ? "" : `, ended with layer ${alarm.ended_layer}`;
+    const by = alarm.acknowledged_at === null ? "" : `, acknowledged by ${alarm.acknowledged_by}`;
+    facts.textContent = `${kind}, raised ${new Date(raised).toLocaleString()}${ended}${by}`;
+    // Who works with the keyboard stays at this alarm.
+    if (!isOpen && document.activeElement === acknowledge) jump.focus({ preventScroll: true });
+    acknowledge.hidden = !isOpen;
+    for (const button of verdicts) {
+      button.setAttribute("aria-pressed", alarm.operator_verdict === button.textContent);
+    }
+    if (note.value === kept) note.value = alarm.note || ""; // unless someone is writing
+    kept = alarm.note || "";
+  }
+  return { item, update, keepNote };
 }
 
 async function change(id, what) {
   const by = $("by").value.trim() || "operator";
   localStorage.setItem("by", by);
-  const answer = await fetch(`/api/alarms/${id}`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ by, ...what }),
-  });
-  if (!answer.ok) showState({ trouble: `not kept: ${(await answer.json()).detail || answer.statusText}` });
-  if (document.activeElement?.tagName === "TEXTAREA") document.activeElement.blur();
-  await loadAlarms();
+  try {
+    const answer = await fetch(`/api/alarms/${id}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ by, ...what }),
+    });
+    if (!answer.ok) throw new Error((await answer.json()).detail || answer.statusText);
+  } catch (error) {
+    showState({ trouble: `not kept: ${error.message}` });
+    return;
+  }
+  await inTurn(loadAlarms);
 }
 
 // ---- charts -------------------------------------------------------------------------------------
