@@ -31,6 +31,7 @@ import lwam_mm.datasets.transforms.draw_defects
 import lwam_mm.datasets.transforms.loading
 import lwam_mm.datasets.transforms.paste_defect
 import lwam_mm.datasets.transforms.rotate
+import lwam_mm.datasets.transforms.staged_transforms
 import lwam_mm.distill.calibrate_teacher_hook
 import lwam_mm.distill.frozen_teacher_distill
 import lwam_mm.engine.bfloat16_optim_wrapper

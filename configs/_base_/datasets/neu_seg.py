@@ -14,12 +14,22 @@ img_scale = (208, 208)  # width, height; a multiple of 16
 train_pipeline = [
     dict(type="LoadCheckedImage"),
     dict(type="LoadIndexMask"),
-    dict(type="RandomResize", scale=(200, 200), ratio_range=(0.8, 1.3), keep_ratio=False),
-    # Nearly as large as the images, so that nets see as far in training as in testing.
-    dict(type="RandomDefectCrop", crop_size=(192, 192), prob=0.5),
+    dict(
+        type="StagedTransforms",
+        stages=[
+            # Crops nearly as large as the images: nets see as far in training as in testing.
+            [
+                dict(type="RandomResize", scale=(200, 200), ratio_range=(0.8, 1.3)),
+                dict(type="RandomDefectCrop", crop_size=(192, 192), prob=0.5),
+                dict(type="RandomBrightnessContrast", brightness=(0.75, 1.3), contrast=(0.75, 1.3)),
+            ],
+            # At the end images as in testing: what a small net can hold, it keeps for these.
+            [dict(type="Resize", scale=img_scale, keep_ratio=False)],
+        ],
+        ends=[45],
+    ),
     # A flip and quarter turns: rolled steel has no top.
     dict(type="RandomRotFlip", rotate_prob=0.0, flip_prob=1.0, degree=(0, 0)),
-    dict(type="RandomBrightnessContrast", brightness=(0.75, 1.3), contrast=(0.75, 1.3)),
     dict(type="PackSegInputs"),
 ]
 test_pipeline = [

@@ -7,7 +7,6 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from lwam_mm.datasets.classes import IGNORE_INDEX
-from lwam_mm.datasets.seeded_dataset import completed_passes
 from lwam_mm.datasets.transforms.transform import Transform, check_probability
 
 
@@ -27,52 +26,27 @@ class RandomDefectCrop(Transform):
     Args:
         crop_size: Height and width in pixels; a smaller image is taken at its full size.
         prob: Probability of choosing a defect, 0..1.
-        early_size: Height and width of the crops in the first ``early_passes`` passes over the
-            data set, as in progressive learning (Tan and Le 2021, arXiv 2104.00298): small crops
-            take less time and teach most of what large ones do. Without a ``SeededSampler``, which
-            counts the passes, all crops have ``crop_size``.
-        early_passes: Passes with ``early_size``, 0 or more.
 
     Raises:
-        ValueError: A size is not two whole numbers of 1 or more, ``prob`` is no probability, or
-            only one of ``early_size`` and ``early_passes`` is given.
+        ValueError: ``crop_size`` is not two whole numbers of 1 or more, or ``prob`` is no
+            probability.
     """
 
-    def __init__(
-        self,
-        crop_size: tuple[int, int],
-        prob: float = 1.0,
-        early_size: tuple[int, int] | None = None,
-        early_passes: int = 0,
-    ) -> None:
-        sizes = dict(crop_size=crop_size)
-        if early_size is not None:
-            sizes["early_size"] = early_size
-        for name, size in sizes.items():
-            if len(size) != 2 or min(size) < 1:
-                raise ValueError(
-                    f"{name}={size!r} is not a height and width. Remedy: give two whole "
-                    "numbers of 1 or more."
-                )
-        if (early_size is None) != (early_passes == 0) or early_passes < 0:
+    def __init__(self, crop_size: tuple[int, int], prob: float = 1.0) -> None:
+        if len(crop_size) != 2 or min(crop_size) < 1:
             raise ValueError(
-                f"early_size={early_size!r}, early_passes={early_passes!r}. Remedy: give both, "
-                "early_passes as 1 or more, or neither."
+                f"crop_size={crop_size!r} is not a height and width. Remedy: give two whole "
+                "numbers of 1 or more."
             )
         check_probability(prob)
         self.crop_size = tuple(crop_size)
         self.prob = prob
-        self.early_size = tuple(sizes.get("early_size", crop_size))
-        self.early_passes = early_passes
 
     @cache_randomness
     def _draw(self, mask: np.ndarray) -> tuple[slice, slice]:
         pixel = self._defect_pixel(mask) if random.random() < self.prob else None
-        passes = completed_passes()
-        is_early = passes is not None and passes < self.early_passes
-        crop_size = self.early_size if is_early else self.crop_size
         found = []
-        for axis, (length, wanted) in enumerate(zip(mask.shape, crop_size, strict=True)):
+        for axis, (length, wanted) in enumerate(zip(mask.shape, self.crop_size, strict=True)):
             size = min(length, wanted)
             first, last = 0, length - size
             if pixel is not None:

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from mmseg.registry import TRANSFORMS
 
-from lwam_mm.datasets.samplers.seeded_sampler import Draw
-from lwam_mm.datasets.seeded_dataset import SeededDataset
 from lwam_mm.datasets.transforms.defect_crop import RandomDefectCrop
 
 
@@ -72,28 +70,11 @@ def test_a_small_image_stays_whole():
     assert found["img"].shape == (20, 32, 3)
 
 
-def test_crops_grow_after_the_early_passes():
-    class Masks:
-        def __getitem__(self, index: int) -> tuple[int, ...]:
-            options = dict(crop_size=(24, 20), early_size=(12, 16), early_passes=3)
-            return cropped(np.zeros((40, 40), np.uint8), **options)["img"].shape[:2]
-
-    masks = SeededDataset(Masks())
-    sizes = [masks[Draw(0, (1, 2, 3), passes)] for passes in range(5)]
-    assert sizes == [(12, 16)] * 3 + [(24, 20)] * 2
-    assert masks[0] == (24, 20)  # drawn by a sampler that counts no passes
-
-
 @pytest.mark.parametrize(
     ("options", "named"),
     [
         (dict(crop_size=(0, 5)), r"crop_size=\(0, 5\)"),
         (dict(crop_size=(8, 8), prob=1.5), "prob=1.5"),
-        (dict(crop_size=(8, 8), early_size=(4,), early_passes=2), r"early_size=\(4,\)"),
-        (dict(crop_size=(8, 8), early_size=(), early_passes=2), r"early_size=\(\)"),
-        (dict(crop_size=(8, 8), early_size=(4, 4)), "early_passes=0"),
-        (dict(crop_size=(8, 8), early_passes=2), "early_size=None"),
-        (dict(crop_size=(8, 8), early_size=(4, 4), early_passes=-1), "early_passes=-1"),
     ],
 )
 def test_bad_arguments_are_named(options, named):
