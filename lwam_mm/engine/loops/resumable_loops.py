@@ -36,6 +36,7 @@ class _Resumable:
     runner: Any
     dataloader: Any
     infinite: bool  # what the sampler must be
+    _max_iters: int
 
     def _restore_position(self) -> None:
         """Restore the position of the run, and validate if it was stopped just before that.
@@ -67,6 +68,12 @@ class _Resumable:
         hub.update_info(VALIDATED, hub.get_info(VALIDATED, self.runner.iter))
         if hub.get_info(_DRAWN, 0) == 0 and hub.get_info(VALIDATED) != self.runner.iter:
             self._validate_if_due()
+        if self.runner.iter >= self._max_iters:
+            self.runner.logger.warning(
+                f"{self.runner.iter} of {self._max_iters} iterations are done already: there is "
+                "nothing to train. Remedy: to train longer, set train_cfg; to start a new training "
+                "from the weights that load_from names, leave out --resume."
+            )
 
     @property
     def _batch(self) -> int:

@@ -63,6 +63,16 @@ def test_goes_on_to_the_last_bit(small_config, undisturbed, kind):
     assert list(differences(undisturbed(kind), found)) == []
 
 
+@pytest.mark.parametrize("kind", ["epoch", "iter"])
+def test_that_nothing_is_left_to_train_is_said(small_config, undisturbed, capfd, kind):
+    checkpoint = (undisturbed(kind) / "last_checkpoint").read_text()
+    assert "nothing to train" not in "".join(capfd.readouterr())
+    config = small_config(kind, "new", load_from=checkpoint)
+    config.resume = True
+    train(config)
+    assert "are done already: there is nothing to train. Remedy: " in "".join(capfd.readouterr())
+
+
 def test_distillation_goes_on_to_the_last_bit(small_config, tmp_path, undisturbed, repository):
     from mmseg.registry import MODELS
 
