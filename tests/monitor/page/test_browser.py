@@ -176,6 +176,35 @@ def test_a_note_is_kept_when_the_page_follows_to_the_next_build(
     wait_for(lambda: note_of(record) == "a reflection")
 
 
+def test_what_one_operator_says_another_sees(tab, serve, build, chromium):
+    server = serve()
+    open_page(tab, server)
+    tab.get_by_role("button", name="real", exact=True).click()
+    other = chromium.new_context().new_page()
+    open_page(other, server)
+    chosen = other.locator("#alarms button[aria-pressed=true]")
+    expect(chosen).to_have_text("real")
+    tab.get_by_role("button", name="false", exact=True).click()
+    expect(chosen).to_have_text("false")
+    tab.locator("#alarms textarea").fill("a reflection")
+    tab.locator("#by").focus()
+    expect(other.locator("#alarms textarea")).to_have_value("a reflection")
+    other.context.close()
+
+
+def test_a_layer_that_could_not_be_shown_at_once_is_shown_later(tab, serve, build, record, images):
+    open_page(tab, serve())
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 6")
+    failed = []
+    tab.route(
+        "**/layers?*", lambda route: route.continue_() if failed else failed.append(route.abort())
+    )
+    record_layer(record, 7, images=images)
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 7", timeout=30_000)
+    assert failed
+    tab.errors.clear()  # the browser's own, on the request
+
+
 def test_the_keyboard_stays_in_the_list_of_alarms(tab, serve, build, record, images):
     open_page(tab, serve())
     tab.get_by_role("button", name="false", exact=True).press("Enter")

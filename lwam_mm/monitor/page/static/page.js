@@ -403,9 +403,12 @@ function showState(state) {
 async function onState(state) {
   showState(state);
   showPutAside(state);
-  const before = lastState;
-  lastState = state;
-  if (state.layer_id === before.layer_id && state.alarms === before.alarms) return;
+  if (state.layer_id === lastState.layer_id && state.alarms === lastState.alarms) return;
+  await catchUp(state);
+  lastState = state; // not before: if that failed, the next event tries again
+}
+
+async function catchUp(state) {
   const known = Math.max(0, ...[...layers.values()].map(({ id }) => id));
   await loadBuilds();
   if (!build || (state.build_id !== build.id && $("follow").checked)) {
@@ -415,7 +418,7 @@ async function onState(state) {
     await loadBuild();
     return;
   }
-  if (state.layer_id !== before.layer_id) {
+  if (state.layer_id !== lastState.layer_id) {
     await addLayers(known);
     await loadAreas();
     if ($("follow").checked) await show(newest());
