@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mmseg.registry import DATASETS
 from torch import Tensor
 
 from lwam_mm.datasets.decode import load_image, load_mask
+from lwam_mm.datasets.samplers.seeded_sampler import Draw
 from lwam_mm.lab.pages.pictures import draw_mask
 from lwam_mm.lab.pages.sheet import write_sheet
 from lwam_mm.utils.errors import UserError
@@ -52,15 +53,22 @@ def show_dataset(
     pixels = np.array([np.bincount(mask.ravel(), minlength=256)[: len(classes)] for mask in masks])
 
     set_random_seed(seed)
+    starts = stage_starts(config.train_dataloader.dataset)
+    passes = [starts[view * len(starts) // views] for view in range(views)]
     rows, captions = [], []
     for choice in choose_images(pixels, images, seed):
         info = infos[choice]
         path, mask = Path(info["img_path"]), _mask(info, len(classes))
         image = load_image(path, info.get("white_level"))
-        pairs = [(image, mask), *augmented_views(dataset, indices[choice], views)]
+        draws = [
+            Draw(indices[choice], (seed, choice, view), completed)
+            for view, completed in enumerate(passes)
+        ]
+        pairs = [(image, mask), *augmented_views(dataset, draws)]
         rows.append([image, *(draw_mask(*pair, palette) for pair in pairs)])
         captions.append(f"{_name(path, config)}: {_contents(pixels[choice], mask.size, classes)}")
-    headings = ["as read", "mask", *(f"view {number + 1}" for number in range(views))]
+    after = [f", pass {completed + 1}" if len(starts) > 1 else "" for completed in passes]
+    headings = ["as read", "mask", *(f"view {n}{pass_}" for n, pass_ in enumerate(after, start=1))]
     write_sheet(out, headings, rows, captions=captions, legend=_legend(classes, palette))
     return len(rows)
 
@@ -94,10 +102,30 @@ def choose_images(pixels: np.ndarray, count: int, seed: int = 0) -> list[int]:
     return chosen
 
 
+def stage_starts(dataset: Any) -> list[int]:
+    """List after how many passes over a data set its augmentation changes, from 0, in order.
+
+    Args:
+        dataset: The data set's config, with all that it wraps.
+    """
+    starts = {0}
+    if isinstance(dataset, Mapping):
+        if dataset.get("type") == "StagedTransforms":
+            starts.update(dataset["ends"])
+        dataset = list(dataset.values())
+    if isinstance(dataset, (list, tuple)):
+        starts.update(*map(stage_starts, dataset))
+    return sorted(starts)
+
+
 def augmented_views(
-    dataset: Sequence[dict[str, Any]], index: int, count: int
+    dataset: Sequence[dict[str, Any]], draws: Sequence[int]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Pass one image through a training set's pipeline several times.
+    """Pass images through a training set's pipeline.
+
+    Args:
+        dataset: The training set.
+        draws: An index for each view; a ``Draw`` says how far the training is.
 
     Returns:
         Image, uint8 (H, W, 3) BGR, and mask, class indices uint8 (H, W), of each view.
@@ -106,8 +134,8 @@ def augmented_views(
         UserError: If the pipeline returns anything but an image and a mask of one size.
     """
     views = []
-    for _ in range(count):
-        item = dataset[index]
+    for draw in draws:
+        item = dataset[draw]
         image, sample = item.get("inputs"), item.get("data_samples")
         if not isinstance(image, Tensor) or "gt_sem_seg" not in (sample or ()):
             raise UserError(

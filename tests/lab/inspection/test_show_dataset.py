@@ -15,7 +15,12 @@ from PIL import Image
 from lwam_mm.datasets.problem import DatasetError
 from lwam_mm.engine.launch import load_config
 from lwam_mm.lab.inspection import show_dataset as module
-from lwam_mm.lab.inspection.show_dataset import augmented_views, choose_images, show_dataset
+from lwam_mm.lab.inspection.show_dataset import (
+    augmented_views,
+    choose_images,
+    show_dataset,
+    stage_starts,
+)
 from lwam_mm.utils.errors import UserError
 
 RARE = "layer_11"
@@ -98,6 +103,19 @@ def test_clean_frames_need_no_masks(config, drawn, tmp_path):
     assert view.shape == (40, 48)
     assert not mask.any()
     assert set(np.unique(view)) <= {0, 255}  # rotated
+
+
+def test_views_are_of_every_stage_of_the_training(config, drawn, tmp_path):
+    pipeline = config.train_dataloader.dataset.pipeline
+    (at,) = (n for n, step in enumerate(pipeline) if step["type"] == "Resize")
+    stages = [
+        [dict(type="Resize", scale=scale, keep_ratio=False)] for scale in ((48, 40), (24, 20))
+    ]
+    pipeline[at] = dict(type="StagedTransforms", stages=stages, ends=[3])
+    assert stage_starts(dict(type="RepeatDataset", dataset=config.train_dataloader)) == [0, 3]
+    show_dataset(config, tmp_path / "a.png", images=1, views=5)
+    (([row], _),) = drawn
+    assert [view.shape[:2] for view, _ in row[2:]] == [(40, 48)] * 3 + [(20, 24)] * 2
 
 
 def test_each_row_says_its_file_and_contents(config, data_root, drawn, tmp_path):
@@ -218,7 +236,7 @@ class Counting(list):
 
 def test_each_view_is_a_pass_through_the_pipeline():
     dataset = Counting([item(), item()])
-    views = augmented_views(dataset, 1, 3)
+    views = augmented_views(dataset, [1, 1, 1])
     assert dataset.asked == len(views) == 3
     image, mask = views[0]
     assert image.shape == (6, 8, 3)
@@ -229,9 +247,9 @@ def test_each_view_is_a_pass_through_the_pipeline():
 
 def test_views_without_a_mask_are_refused():
     with pytest.raises(UserError, match=r"a\.png: .* image of \(6, 8\) with a mask of \(6, 7\)"):
-        augmented_views([item(mask=(6, 7))], 0, 1)
+        augmented_views([item(mask=(6, 7))], [0])
     bare = item()
     del bare["data_samples"].gt_sem_seg
     for wrong in (bare, dict(img=1), dict(inputs=[1], data_samples=item()["data_samples"])):
         with pytest.raises(UserError, match="returns no image with a mask"):
-            augmented_views([wrong], 0, 1)
+            augmented_views([wrong], [0])
