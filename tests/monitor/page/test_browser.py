@@ -1,5 +1,7 @@
 """The page in a real browser, as an operator uses it."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 from recorded_build import record_layer
@@ -150,12 +152,12 @@ def test_a_note_that_was_not_kept_stays_and_can_be_sent_again(
     tab, serve, build, record, images, wait_for
 ):
     open_page(tab, serve())
+    tab.requests_may_fail = True
     tab.route("**/api/alarms/*", lambda route: route.abort())
     note = tab.locator("#alarms textarea")
     note.fill("a reflection")
     tab.locator("#by").focus()
     expect(tab.locator("#state")).to_contain_text("not kept: ")
-    tab.errors.clear()  # the browser's own, on the request
     record_layer(record, 7, images=images, verdict="minor")
     expect(tab.locator("#open-count")).to_have_text("2 open of 2")
     note = tab.locator("#alarms li", has_text="layer 3").locator("textarea")
@@ -195,6 +197,7 @@ def test_what_one_operator_says_another_sees(tab, serve, build, chromium):
 def test_a_layer_that_could_not_be_shown_at_once_is_shown_later(tab, serve, build, record, images):
     open_page(tab, serve())
     expect(tab.locator("#layer-title")).to_contain_text("Layer 6")
+    tab.requests_may_fail = True
     failed = []
     tab.route(
         "**/layers?*", lambda route: route.continue_() if failed else failed.append(route.abort())
@@ -202,7 +205,59 @@ def test_a_layer_that_could_not_be_shown_at_once_is_shown_later(tab, serve, buil
     record_layer(record, 7, images=images)
     expect(tab.locator("#layer-title")).to_contain_text("Layer 7", timeout=30_000)
     assert failed
-    tab.errors.clear()  # the browser's own, on the request
+
+
+@pytest.mark.parametrize("path", ["**/api/events", "**/api/builds"])
+def test_the_page_tries_again_after_a_proxys_error(tab, serve, build, path):
+    failed = []
+
+    def fail_once(route):
+        if failed:
+            route.continue_()
+        else:
+            failed.append(route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
+
+    tab.requests_may_fail = True
+    tab.route(path, fail_once)
+    tab.goto(serve().url)
+    expect(tab.locator("#state")).to_have_text(re.compile("502|does not answer"))
+    expect(tab.locator("#state")).to_have_text("watching", timeout=30_000)
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 6")
+
+
+def test_an_answer_that_fails_is_said(tab, serve, build):
+    open_page(tab, serve())
+    tab.requests_may_fail = True
+    tab.route("**/api/layers/*", lambda route: route.abort())
+    tab.keyboard.press("ArrowLeft")
+    expect(tab.locator("#state")).to_have_text("Failed to fetch")
+
+
+def test_an_image_that_is_gone_does_not_hide_the_next(tab, serve, build):
+    open_page(tab, serve())
+    tab.keyboard.press("Home")
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 1,")
+    asked = []
+
+    def answer(route):
+        asked.append(route)
+        if len(asked) == 1:
+            route.fulfill(status=404, json=dict(detail="it is gone"))
+
+    gone = tab.evaluate("`**/api/layers/${layers.get(3).id}/image.jpg`")
+    tab.requests_may_fail = True
+    tab.route(gone, answer)
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowRight")
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 3,")
+    tab.wait_for_function("() => !document.querySelector('#frame').naturalWidth")
+    while len(asked) < 2:  # why it is gone; the answer takes long
+        tab.wait_for_timeout(20)
+    tab.keyboard.press("Home")
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 1,")
+    asked[1].fulfill(status=404, json=dict(detail="it is gone"))
+    tab.wait_for_function("() => document.querySelector('#frame').naturalWidth")
+    expect(tab.locator("#gone")).to_have_text("")
 
 
 def test_the_keyboard_stays_in_the_list_of_alarms(tab, serve, build, record, images):

@@ -10,6 +10,7 @@ const VERDICTS = {
   x: { name: "missing", height: 1 },
 };
 const WORST = "xonmc"; // the later, the sooner it shows where many layers share a column
+const RETRY_MS = 3000;
 const STEPS = { recoated: "recoating", exposed: "exposure" };
 
 let colours = {};
@@ -25,8 +26,14 @@ let lastState = {};
 async function get(path) {
   const answer = await fetch(path);
   if (answer.status === 401) location.assign("/login");
-  if (!answer.ok) throw new Error((await answer.json()).detail || answer.statusText);
+  if (!answer.ok) throw new Error(await problem(answer));
   return answer.json();
+}
+
+// What an answer says is wrong; a proxy's answer is no JSON.
+async function problem(answer) {
+  const { detail } = await answer.json().catch(() => ({}));
+  return detail || `${answer.status} ${answer.statusText}`;
 }
 
 function noteTime(name) {
@@ -211,7 +218,11 @@ function newest() {
 function move(by) {
   const index = Math.min(numbers.length - 1, Math.max(0, numbers.indexOf(shown) + by));
   $("follow").checked = numbers[index] === newest();
-  if (numbers.length) show(numbers[index]);
+  if (numbers.length) choose(numbers[index]);
+}
+
+function choose(number) {
+  show(number).catch((error) => showState({ trouble: error.message }));
 }
 
 // ---- the region of interest ---------------------------------------------------------------------
@@ -295,8 +306,8 @@ function alarmItem({ id, kind, layer, message, raised_at: raised, severity, step
     $("follow").checked = false;
     if (step !== $("step").value) {
       $("step").value = step;
-      inTurn(loadBuild).then(() => show(layer));
-    } else show(layer);
+      inTurn(loadBuild).then(() => choose(layer));
+    } else choose(layer);
   });
   const acknowledge = element("button", "Acknowledge");
   acknowledge.addEventListener("click", () => change(id, { acknowledge: true }));
@@ -343,7 +354,7 @@ async function change(id, what) {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ by, ...what }),
     });
-    if (!answer.ok) throw new Error((await answer.json()).detail || answer.statusText);
+    if (!answer.ok) throw new Error(await problem(answer));
   } catch (error) {
     showState({ trouble: `not kept: ${error.message}` });
     return;
@@ -445,6 +456,10 @@ function listen() {
   source.onerror = () => {
     lastState = {};
     showState({ trouble: "the monitor does not answer: is it running?" });
+    // After an answer that is an error, such as a proxy's, the browser does not try again by itself.
+    if (source.readyState === EventSource.CLOSED) {
+      setTimeout(() => get("/api/state").then(listen, source.onerror), RETRY_MS);
+    }
   };
 }
 
@@ -462,7 +477,7 @@ $("step").addEventListener("change", () => inTurn(loadBuild));
 $("slider").addEventListener("input", () => move(Number($("slider").value) - numbers.indexOf(shown)));
 $("previous").addEventListener("click", () => move(-1));
 $("next").addEventListener("click", () => move(1));
-$("follow").addEventListener("change", () => $("follow").checked && show(newest()));
+$("follow").addEventListener("change", () => $("follow").checked && choose(newest()));
 $("strip").addEventListener("click", (event) => {
   const index = Math.floor((event.offsetX / $("strip").clientWidth) * numbers.length);
   move(index - numbers.indexOf(shown));
@@ -471,9 +486,14 @@ $("show-overlay").addEventListener("change", () => ($("overlay").hidden = !$("sh
 $("opacity").addEventListener("input", () => ($("overlay").style.opacity = $("opacity").value / 100));
 $("frame").addEventListener("load", placeOverlay);
 $("frame").addEventListener("error", async () => {
-  if (!$("frame").hasAttribute("src")) return;
-  const answer = await fetch($("frame").src);
-  if (!answer.ok) $("gone").textContent = (await answer.json()).detail;
+  const path = $("frame").getAttribute("src");
+  if (path === null) return;
+  const reason = await fetch(path).then(
+    (answer) => (answer.ok ? "The image could not be shown: choose the layer again." : problem(answer)),
+    (error) => error.message,
+  );
+  if ($("frame").getAttribute("src") !== path) return; // another one was chosen meanwhile
+  $("gone").textContent = reason;
   $("frame").removeAttribute("src");
 });
 window.addEventListener("resize", () => {
@@ -502,4 +522,11 @@ async function start() {
   listen();
 }
 
-start().catch((error) => showState({ trouble: error.message }));
+function begin() {
+  start().catch((error) => {
+    showState({ trouble: error.message });
+    setTimeout(begin, RETRY_MS);
+  });
+}
+
+begin();
