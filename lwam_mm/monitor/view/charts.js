@@ -2,7 +2,7 @@
 // The charts of a build, which page and report draw alike: each function returns Plotly's arguments.
 
 const OPTIONS = { responsive: true, displaylogo: false, displayModeBar: false };
-const LAYOUT = { margin: { l: 55, r: 50, t: 10, b: 40 }, legend: { orientation: "h", y: 1.12, itemsizing: "constant" }, uirevision: "keep" };
+const LAYOUT = { showlegend: true, margin: { l: 55, r: 50, t: 10, b: 40 }, legend: { orientation: "h", y: 1.12, itemsizing: "constant" }, uirevision: "keep" };
 const CAMERA = { eye: { x: 1.5, y: 1.5, z: 1.1 }, center: { x: 0, y: 0, z: -0.2 } }; // all axes are in view
 const HEALTH = [
   { key: "mean", name: "brightness", color: "#0072B2", dash: "solid" },
@@ -16,7 +16,7 @@ const MOST_POINTS = 2000;
 
 function thinned(line) {
   const many = Math.ceil(line.x.length / MOST_POINTS);
-  if (many <= 1) return line;
+  if (many <= 1) return { x: line.x, y: line.y };
   const x = [];
   const y = [];
   for (let start = 0; start < line.x.length; start += many) {
@@ -27,7 +27,16 @@ function thinned(line) {
     x.push(line.x[best === null ? start : best]);
     y.push(best === null ? null : line.y[best]);
   }
-  return { ...line, x, y };
+  return { x, y };
+}
+
+// A value without neighbours, such as that of the layer after a gap, makes no line: it has a point.
+function drawn(line) {
+  const { x, y } = thinned(line);
+  const isKnown = (value) => value !== null && value !== undefined;
+  const sizes = y.map((value, i) => (isKnown(value) && !isKnown(y[i - 1]) && !isKnown(y[i + 1]) ? 6 : 0));
+  const mode = sizes.some(Boolean) ? "lines+markers" : "lines";
+  return { ...line, x, y, mode, marker: { color: line.line.color, size: sizes } };
 }
 
 // `verdicts` has a letter for each number, `areas` what the layers' defects cover, by class.
@@ -37,7 +46,7 @@ function areaChart(numbers, verdicts, areas, colours, unit) {
     const at = new Map(areas[name].layers.map((layer, index) => [layer, areas[name].areas[index]]));
     // Of a layer that was not inspected nothing is known; it is not "no defect".
     const y = numbers.map((number, index) => ("nx".includes(verdicts[index]) ? null : at.get(number) || 0));
-    return thinned({ name, x: numbers, y, mode: "lines", line: { color: colours[name], width: 1.5 } });
+    return drawn({ name, x: numbers, y, line: { color: colours[name], width: 1.5 } });
   });
   return [lines, { ...LAYOUT, xaxis: { title: { text: "layer" } }, yaxis: { title: { text: unit }, rangemode: "tozero" } }, OPTIONS];
 }
@@ -85,5 +94,5 @@ function healthChart(numbers, health) {
     yaxis: { title: { text: "%" }, rangemode: "tozero" },
     yaxis2: { title: { text: "px" }, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false, tickmode: "auto" },
   };
-  return [lines.map((line) => thinned({ ...line, x: numbers, mode: "lines" })), layout, OPTIONS];
+  return [lines.map((line) => drawn({ ...line, x: numbers })), layout, OPTIONS];
 }

@@ -315,6 +315,15 @@ def test_the_token_is_asked_for(tab, serve, build, monkeypatch):
     tab.wait_for_selector("#areas .main-svg")
 
 
+def test_a_value_between_gaps_is_a_point(tab, serve, build, record, images, wait_for):
+    open_page(tab, serve())
+    points = """() => [...document.querySelectorAll('#areas .point')]
+        .map(point => point.getBoundingClientRect().width).filter(width => width > 2).length"""
+    assert tab.evaluate(points) == 0
+    record_layer(record, 7, images=images, verdict="minor")  # 5 and 6 are not known
+    wait_for(lambda: tab.evaluate(points) == 1)
+
+
 def test_ten_thousand_layers_are_shown(tab, serve, record):
     with record.writing() as session:
         build = build_named(session, "long").id
