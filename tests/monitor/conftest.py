@@ -109,6 +109,7 @@ def chromium():
     path = next((path for path in CHROMIUM if Path(path).is_file()), None)
     if path is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
+    sync_api.expect.set_options(timeout=30_000)  # on a busy machine the page takes long
     with sync_api.sync_playwright() as playwright:
         flags = ["--no-sandbox", "--use-gl=swiftshader", "--enable-unsafe-swiftshader"]
         browser = playwright.chromium.launch(executable_path=path, args=flags)

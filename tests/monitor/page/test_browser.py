@@ -203,7 +203,7 @@ def test_a_layer_that_could_not_be_shown_at_once_is_shown_later(tab, serve, buil
         "**/layers?*", lambda route: route.continue_() if failed else failed.append(route.abort())
     )
     record_layer(record, 7, images=images)
-    expect(tab.locator("#layer-title")).to_contain_text("Layer 7", timeout=30_000)
+    expect(tab.locator("#layer-title")).to_contain_text("Layer 7")
     assert failed
 
 
@@ -221,7 +221,7 @@ def test_the_page_tries_again_after_a_proxys_error(tab, serve, build, path):
     tab.route(path, fail_once)
     tab.goto(serve().url)
     expect(tab.locator("#state")).to_have_text(re.compile("502|does not answer"))
-    expect(tab.locator("#state")).to_have_text("watching", timeout=30_000)
+    expect(tab.locator("#state")).to_have_text("watching")
     expect(tab.locator("#layer-title")).to_contain_text("Layer 6")
 
 
