@@ -1,7 +1,8 @@
 """Other transforms early in a training than late."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mmcv.transforms import Compose
 from mmseg.registry import TRANSFORMS
@@ -25,15 +26,15 @@ class StagedTransforms(Transform):
             ``SeededSampler``, which counts the passes, the last stage always applies.
 
     Raises:
-        ValueError: ``ends`` does not rise from 1, or has not one number less than ``stages``.
+        ValueError: ``ends`` are no numbers that rise from 1, or not one less than ``stages``.
     """
 
     def __init__(self, stages: Sequence[Sequence[dict]], ends: Sequence[int]) -> None:
-        rising = all(early < late for early, late in zip([0, *ends], ends, strict=False))
-        if len(stages) < 2 or len(ends) != len(stages) - 1 or not rising:
+        if len(stages) < 2 or not _rise(ends, len(stages) - 1):
             raise ValueError(
-                f"ends={ends!r} for {len(stages)} stages. Remedy: for each stage but the last, "
-                "say after how many passes over the data set it is over: rising numbers, 1 or more."
+                f"StagedTransforms has ends={ends!r} for {len(stages)} stages. Remedy: give two "
+                "stages or more, and a list of ends: for each stage but the last, after how many "
+                "passes over the data set it is over, rising whole numbers of 1 or more."
             )
         self.stages = [Compose(stage) for stage in stages]
         self.ends = list(ends)
@@ -43,3 +44,27 @@ class StagedTransforms(Transform):
         passes = completed_passes()
         stage = len(self.ends) if passes is None else bisect_right(self.ends, passes)
         return self.stages[stage](results)
+
+
+def stage_starts(dataset: Any) -> list[int]:
+    """List after how many passes over a data set its augmentation changes, from 0, in order.
+
+    Args:
+        dataset: The data set's config, with all that it wraps.
+    """
+    starts = {0}
+    if isinstance(dataset, Mapping):
+        if dataset.get("type") == "StagedTransforms":
+            starts.update(dataset["ends"])
+        dataset = list(dataset.values())
+    if isinstance(dataset, (list, tuple)):
+        starts.update(*map(stage_starts, dataset))
+    return sorted(starts)
+
+
+def _rise(ends: Any, count: int) -> bool:
+    if not isinstance(ends, (list, tuple)) or len(ends) != count:
+        return False
+    if not all(isinstance(end, int) for end in ends):
+        return False
+    return all(early < late for early, late in zip([0, *ends], ends, strict=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from mmengine.runner.utils import calc_dynamic_intervals
 from torch import nn
 
 from lwam_mm.datasets.samplers.seeded_sampler import SeededSampler
+from lwam_mm.datasets.transforms.staged_transforms import stage_starts
 from lwam_mm.utils.errors import ConfigError
 from lwam_mm.utils.seeding import seed_everything
 
@@ -36,6 +38,7 @@ class _Resumable:
     runner: Any
     dataloader: Any
     infinite: bool  # what the sampler must be
+    _max_epochs: int
     _max_iters: int
 
     def _restore_position(self) -> None:
@@ -68,11 +71,26 @@ class _Resumable:
         hub.update_info(VALIDATED, hub.get_info(VALIDATED, self.runner.iter))
         if hub.get_info(_DRAWN, 0) == 0 and hub.get_info(VALIDATED) != self.runner.iter:
             self._validate_if_due()
+        self._warn_of_what_is_not_trained()
+
+    def _warn_of_what_is_not_trained(self) -> None:
+        length = "train_cfg.max_iters" if self.infinite else "train_cfg.max_epochs"
         if self.runner.iter >= self._max_iters:
             self.runner.logger.warning(
                 f"{self.runner.iter} of {self._max_iters} iterations are done already: there is "
-                "nothing to train. Remedy: to train longer, set train_cfg; to start a new training "
-                "from the weights that load_from names, leave out --resume."
+                f"nothing to train. Remedy: to train longer, raise {length}; to start a new "
+                "training from the weights that load_from names, leave out --resume."
+            )
+        passes = self._max_epochs
+        if self.infinite:
+            passes = math.ceil(self._max_iters * self._batch / len(self.dataloader.dataset))
+        loader = self.runner.cfg.get("train_dataloader") or {}
+        starts = [start for start in stage_starts(loader) if start >= passes]
+        if starts:
+            self.runner.logger.warning(
+                f"the training has {passes} passes over the data set, so the stages of "
+                f"StagedTransforms that begin after {', '.join(map(str, starts))} are never "
+                f"reached. Remedy: lower its ends in train_dataloader, or raise {length}."
             )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lwam_mm.datasets.decode import load_image, load_mask
 from lwam_mm.datasets.samplers.seeded_sampler import Draw
+from lwam_mm.datasets.transforms.staged_transforms import stage_starts
 from lwam_mm.lab.pages.pictures import draw_mask
 from lwam_mm.lab.pages.sheet import write_sheet
 from lwam_mm.utils.errors import UserError
@@ -100,22 +101,6 @@ def choose_images(pixels: np.ndarray, count: int, seed: int = 0) -> list[int]:
         chosen.append(int(random.choice(candidates)))
         left.remove(chosen[-1])
     return chosen
-
-
-def stage_starts(dataset: Any) -> list[int]:
-    """List after how many passes over a data set its augmentation changes, from 0, in order.
-
-    Args:
-        dataset: The data set's config, with all that it wraps.
-    """
-    starts = {0}
-    if isinstance(dataset, Mapping):
-        if dataset.get("type") == "StagedTransforms":
-            starts.update(dataset["ends"])
-        dataset = list(dataset.values())
-    if isinstance(dataset, (list, tuple)):
-        starts.update(*map(stage_starts, dataset))
-    return sorted(starts)
 
 
 def augmented_views(

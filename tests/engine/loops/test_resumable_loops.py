@@ -70,7 +70,24 @@ def test_that_nothing_is_left_to_train_is_said(small_config, undisturbed, capfd,
     config = small_config(kind, "new", load_from=checkpoint)
     config.resume = True
     train(config)
-    assert "are done already: there is nothing to train. Remedy: " in "".join(capfd.readouterr())
+    said = "".join(capfd.readouterr())
+    assert "12 of 12 iterations are done already: there is nothing to train. Remedy: " in said
+    assert dict(epoch="train_cfg.max_epochs", iter="train_cfg.max_iters")[kind] in said
+
+
+@pytest.mark.parametrize(("kind", "passes"), [("epoch", 3), ("iter", 4)])  # the last is not whole
+@pytest.mark.parametrize(("first", "second"), [(-2, -1), (-1, 0), (0, 1)])
+def test_stages_that_are_never_reached_are_named(small_config, capfd, kind, passes, first, second):
+    config = small_config(kind, "staged")
+    ends = [passes + first, passes + second]
+    staged = dict(type="StagedTransforms", stages=[[], [], []], ends=ends)
+    config.train_dataloader.dataset.pipeline.insert(2, staged)
+    train(config)
+    late = ", ".join(str(end) for end in ends if end >= passes)
+    said = f"{passes} passes over the data set, so the stages of StagedTransforms that begin after"
+    shown = "".join(capfd.readouterr())
+    assert (f"{said} {late} are never reached" in shown) == bool(late)
+    assert ("never reached" in shown) == bool(late)
 
 
 def test_distillation_goes_on_to_the_last_bit(small_config, tmp_path, undisturbed, repository):

@@ -1,5 +1,6 @@
 """The page in a real browser, as an operator uses it."""
 
+import contextlib
 import re
 
 import pytest
@@ -183,16 +184,16 @@ def test_what_one_operator_says_another_sees(tab, serve, build, chromium):
     server = serve()
     open_page(tab, server)
     tab.get_by_role("button", name="real", exact=True).click()
-    other = chromium.new_context().new_page()
-    open_page(other, server)
-    chosen = other.locator("#alarms button[aria-pressed=true]")
-    expect(chosen).to_have_text("real")
-    tab.get_by_role("button", name="false", exact=True).click()
-    expect(chosen).to_have_text("false")
-    tab.locator("#alarms textarea").fill("a reflection")
-    tab.locator("#by").focus()
-    expect(other.locator("#alarms textarea")).to_have_value("a reflection")
-    other.context.close()
+    with contextlib.closing(chromium.new_context()) as context:
+        other = context.new_page()
+        open_page(other, server)
+        chosen = other.locator("#alarms button[aria-pressed=true]")
+        expect(chosen).to_have_text("real")
+        tab.get_by_role("button", name="false", exact=True).click()
+        expect(chosen).to_have_text("false")
+        tab.locator("#alarms textarea").fill("a reflection")
+        tab.locator("#by").focus()
+        expect(other.locator("#alarms textarea")).to_have_value("a reflection")
 
 
 def test_a_layer_that_could_not_be_shown_at_once_is_shown_later(tab, serve, build, record, images):
@@ -248,12 +249,13 @@ def test_an_image_that_is_gone_does_not_hide_the_next(tab, serve, build):
     gone = tab.evaluate("`**/api/layers/${layers.get(3).id}/image.jpg`")
     tab.requests_may_fail = True
     tab.route(gone, answer)
-    tab.keyboard.press("ArrowRight")
-    tab.keyboard.press("ArrowRight")
+    with tab.expect_request(
+        lambda request: request.resource_type == "fetch" and "jpg" in request.url
+    ):
+        tab.keyboard.press("ArrowRight")
+        tab.keyboard.press("ArrowRight")
     expect(tab.locator("#layer-title")).to_contain_text("Layer 3,")
-    tab.wait_for_function("() => !document.querySelector('#frame').naturalWidth")
-    while len(asked) < 2:  # why it is gone; the answer takes long
-        tab.wait_for_timeout(20)
+    # The page asks why it is gone, and the answer takes long.
     tab.keyboard.press("Home")
     expect(tab.locator("#layer-title")).to_contain_text("Layer 1,")
     asked[1].fulfill(status=404, json=dict(detail="it is gone"))
